@@ -1,0 +1,16 @@
+//! The pure heart of tinyp2p: what a peer is, what it answers, and how that looks on the wire.
+//!
+//! Nothing here touches a file, a socket, a clock or a thread. Time ([`Moment`]) and randomness are arguments, so the
+//! same code runs in a native node, in a browser tab and in a simulated network, and every test of it is exact.
+
+pub mod limits;
+
+mod behaviour;
+mod state;
+mod words;
+#[cfg(feature = "xmlrpc")]
+pub mod xmlrpc;
+
+pub use behaviour::*;
+pub use state::*;
+pub use words::*;

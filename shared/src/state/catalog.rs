@@ -1,0 +1,159 @@
+//! What one peer shares: names with their facts, and a revision that grows with every change.
+//!
+//! The catalog is the only thing a listing reads; it never looks at a disk, and what it does not hold is not served.
+
+use std::collections::BTreeMap;
+
+use crate::SharedPath;
+
+/// The facts of one shared file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Length in bytes.
+    pub size: u64,
+    /// Last change, in seconds since 1970-01-01 UTC.
+    pub modified: i64,
+    /// How its bytes can go through XML-RPC.
+    pub form: Form,
+}
+
+/// How the bytes of a file can be written into an XML-RPC answer. One look through the file decides it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Nobody has looked yet.
+    Unknown,
+    /// Only the bytes 09, 0A, 0D and 20-7F: a `<string>` that even the client of 2004 can write to its disk.
+    Plain {
+        /// Length in bytes once escaped for XML.
+        escaped: u64,
+    },
+    /// Valid UTF-8 of XML 1.0 characters: a `<string>` for everybody but the client of 2004.
+    Text {
+        /// Length in bytes once escaped for XML.
+        escaped: u64,
+    },
+    /// Anything else: `<base64>`.
+    Binary,
+}
+
+/// The files one peer shares, in the order of their paths.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    entries: BTreeMap<SharedPath, Entry>,
+    revision: u64,
+}
+
+impl Catalog {
+    /// Number of changes so far; two snapshots with the same revision of the same peer are the same.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// How many files it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it holds no file.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The facts of one file, if it is shared.
+    #[must_use]
+    pub fn entry(&self, path: &SharedPath) -> Option<&Entry> {
+        self.entries.get(path)
+    }
+
+    /// All files in the order of their paths.
+    pub fn iter(&self) -> impl Iterator<Item = (&SharedPath, &Entry)> {
+        self.entries.iter()
+    }
+
+    /// Adds a file or renews its facts. A file whose size and time are unchanged keeps the form already found for it.
+    pub fn insert(&mut self, path: SharedPath, mut entry: Entry) {
+        if let Some(old) = self.entries.get(&path)
+            && (old.size, old.modified) == (entry.size, entry.modified)
+            && entry.form == Form::Unknown
+        {
+            entry.form = old.form;
+        }
+        if self.entries.insert(path, entry) != Some(entry) {
+            self.revision += 1;
+        }
+    }
+
+    /// Takes a file out. Answers whether it was there.
+    pub fn remove(&mut self, path: &SharedPath) -> bool {
+        let was_there = self.entries.remove(path).is_some();
+        self.revision += u64::from(was_there);
+        was_there
+    }
+
+    /// Takes out every file below the folder `folder`; answers how many there were.
+    pub fn remove_folder(&mut self, folder: &SharedPath) -> usize {
+        let below = format!("{}/", folder.as_str());
+        let gone: Vec<SharedPath> = self
+            .entries
+            .range(folder.clone()..)
+            .map(|(path, _)| path)
+            .skip_while(|path| !path.as_str().starts_with(&below) && path.as_str() < below.as_str())
+            .take_while(|path| path.as_str().starts_with(&below))
+            .cloned()
+            .collect();
+        for path in &gone {
+            self.remove(path);
+        }
+        gone.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> SharedPath {
+        SharedPath::parse(text).unwrap()
+    }
+
+    fn entry(size: u64) -> Entry {
+        Entry { size, modified: 7, form: Form::Unknown }
+    }
+
+    #[test]
+    fn revision_grows_only_with_a_change() {
+        let mut catalog = Catalog::default();
+        catalog.insert(path("a"), entry(1));
+        catalog.insert(path("a"), entry(1));
+        assert_eq!((catalog.revision(), catalog.len()), (1, 1));
+        catalog.insert(path("a"), entry(2));
+        assert_eq!(catalog.revision(), 2);
+        assert!(!catalog.remove(&path("b")));
+        assert!(catalog.remove(&path("a")));
+        assert_eq!((catalog.revision(), catalog.is_empty()), (3, true));
+    }
+
+    #[test]
+    fn an_unchanged_file_keeps_its_form() {
+        let mut catalog = Catalog::default();
+        catalog.insert(path("a"), Entry { form: Form::Binary, ..entry(1) });
+        catalog.insert(path("a"), entry(1));
+        assert_eq!(catalog.entry(&path("a")).unwrap().form, Form::Binary);
+        catalog.insert(path("a"), entry(2));
+        assert_eq!(catalog.entry(&path("a")).unwrap().form, Form::Unknown);
+    }
+
+    #[test]
+    fn removing_a_folder_leaves_its_neighbours() {
+        let mut catalog = Catalog::default();
+        for text in ["d", "d!", "d-x/a", "d.txt", "d/a", "d/b/c", "d0/a", "e"] {
+            catalog.insert(path(text), entry(1));
+        }
+        assert_eq!(catalog.remove_folder(&path("d")), 2);
+        let left: Vec<&str> = catalog.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(left, ["d", "d!", "d-x/a", "d.txt", "d0/a", "e"]);
+    }
+}
