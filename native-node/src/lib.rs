@@ -1,1 +1,11 @@
+//! A native tinyp2p node as a library: the command line is one caller, the tests are another.
 
+pub mod cli;
+pub mod dial;
+pub mod download;
+pub mod folder;
+pub mod http;
+mod members;
+pub mod names;
+pub mod node;
+pub mod page;

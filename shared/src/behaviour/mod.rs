@@ -2,6 +2,12 @@
 
 mod call;
 mod fault;
+mod host;
+#[cfg(feature = "pattern")]
+mod listing;
 
 pub use call::Call;
 pub use fault::Fault;
+pub use host::{Answer, Caller, Host};
+#[cfg(feature = "pattern")]
+pub use listing::Listing;

@@ -1,0 +1,124 @@
+//! The two commands of 2004, argument for argument.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use shared::{Password, PatternKind, PeerUrl};
+use tokio::net::lookup_host;
+use tokio_util::sync::CancellationToken;
+
+use super::output::{self, Failure};
+use crate::dial::Dialer;
+use crate::download::{self, Job};
+use crate::node::{self, Config};
+
+/// `PASSWORD server HOST PORT [OTHERURL…]` or `PASSWORD client SERVERURL PATTERN`.
+#[derive(Debug)]
+pub(super) struct Classic {
+    password: Password,
+    action: Action,
+}
+
+#[derive(Debug)]
+enum Action {
+    Server { host: String, port: String, others: Vec<String> },
+    Client { server: String, pattern: String },
+}
+
+/// Recognises the form of 2004: its second word is `server` or `client`, and there are enough of them. No command of ours
+/// has such a second word with as many arguments.
+pub(super) fn parse(arguments: &[OsString]) -> Option<Classic> {
+    let words: Vec<&str> = arguments.iter().skip(1).map(|word| word.to_str()).collect::<Option<_>>()?;
+    let (password, action) = match words.as_slice() {
+        [password, "server", host, port, others @ ..] => {
+            let others = others.iter().map(|other| (*other).to_owned()).collect();
+            (password, Action::Server { host: (*host).to_owned(), port: (*port).to_owned(), others })
+        }
+        [password, "client", server, pattern] => {
+            (password, Action::Client { server: (*server).to_owned(), pattern: (*pattern).to_owned() })
+        }
+        _ => return None,
+    };
+    Some(Classic { password: Password::new(*password), action })
+}
+
+impl Classic {
+    pub(super) async fn run(self, shutdown: CancellationToken) -> Result<ExitCode, Failure> {
+        eprintln!("note: a password on the command line can be read by everybody on this machine;");
+        eprintln!("      'tinyp2p serve' and 'tinyp2p get' ask for it, or take it from TINYP2P_PASSWORD");
+        match self.action {
+            Action::Server { host, port, others } => serve(self.password, &host, &port, &others, shutdown).await,
+            Action::Client { server, pattern } => {
+                let pool = url(&server)?;
+                let job = Job {
+                    pool,
+                    kind: PatternKind::Regex,
+                    pattern,
+                    // As in 2004: what lies directly in the peers' folders.
+                    folders: false,
+                    to: ".".into(),
+                    dry_run: false,
+                    max_file_size: download::MAX_UNANNOUNCED,
+                };
+                let observer = output::observer(false);
+                let report = download::run(&Dialer::new(self.password), job, observer.as_ref(), shutdown).await?;
+                Ok(output::conclude(&report))
+            }
+        }
+    }
+}
+
+fn url(text: &str) -> Result<PeerUrl, Failure> {
+    PeerUrl::parse(text).map_err(|error| Failure::Usage(format!("{}: {error}", shared::Printable::short(text, 100))))
+}
+
+async fn serve(
+    password: Password,
+    host: &str,
+    port: &str,
+    others: &[String],
+    shutdown: CancellationToken,
+) -> Result<ExitCode, Failure> {
+    // The text that was typed is what the token is keyed by, so it is what others must type too.
+    let own = url(&format!("http://{host}:{port}"))?;
+    let join = others.iter().map(|other| url(other)).collect::<Result<_, _>>()?;
+    let addresses = lookup_host((own.host(), own.port())).await;
+    let address: SocketAddr = addresses
+        .map_err(|error| Failure::Usage(format!("{host} cannot be found: {error}")))?
+        .next()
+        .ok_or_else(|| Failure::Usage(format!("{host} has no address")))?;
+    let listener = node::bind(address)?;
+    let config = Config { url: Some(own), join, ..Config::new(password, ".") };
+    let node = node::open(config, &listener)?;
+    output::announce(&node, None);
+    node::run(node, listener, shutdown).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_classic(line: &str) -> bool {
+        let words: Vec<OsString> = std::iter::once("tinyp2p").chain(line.split(' ')).map(OsString::from).collect();
+        parse(&words).is_some()
+    }
+
+    #[test]
+    fn tells_the_form_of_2004_from_ours() {
+        assert!(is_classic("secret server 127.0.0.1 9001"));
+        assert!(is_classic("secret server 127.0.0.1 9001 http://a:1 http://b:2"));
+        assert!(is_classic("secret client http://a:1 txt"));
+        assert!(is_classic("serve server 127.0.0.1 9001"));
+        for ours in ["serve .", "get http://a:1 client", "ls http://a:1 x --long", "peers http://a:1", "secret client"] {
+            assert!(!is_classic(ours), "{ours}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_show_the_password() {
+        let words: Vec<OsString> = ["tinyp2p", "hunter2", "client", "http://a:1", "x"].map(OsString::from).to_vec();
+        assert!(!format!("{:?}", parse(&words)).contains("hunter2"));
+    }
+}

@@ -1,0 +1,173 @@
+//! The command line: what was typed becomes what it means, once, here.
+
+mod classic;
+mod get;
+mod ls;
+mod output;
+mod password;
+mod peers;
+mod serve;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use shared::{PatternKind, PeerUrl};
+use tokio_util::sync::CancellationToken;
+
+use output::Failure;
+
+/// Share a folder with everybody who has the password, and get what they share.
+#[derive(Debug, Parser)]
+#[command(name = "tinyp2p", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Arguments {
+    /// Say more on standard error about what happens (twice: everything).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+The password is asked for, or taken from TINYP2P_PASSWORD or --password-file.
+
+As in 2004, in the current directory, and with the password where others on this machine can see it:
+  tinyp2p PASSWORD server HOST PORT [OTHERURL…]
+  tinyp2p PASSWORD client SERVERURL PATTERN
+
+Exit codes: 0 all done, 1 something failed and was named, 2 wrong usage, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Get(get::Get),
+    Ls(ls::Ls),
+    Peers(peers::Peers),
+}
+
+/// A pattern as typed: an expression unless a flag says otherwise, as in 2004.
+#[derive(Debug, clap::Args)]
+struct PatternArguments {
+    /// What to look for: a regular expression as in Python, found anywhere in the name. Empty: everything.
+    #[arg(default_value = "")]
+    pattern: String,
+    /// PATTERN is a file pattern like '*.pdf'.
+    #[arg(short, long, conflicts_with = "words")]
+    glob: bool,
+    /// PATTERN is a few words that must all occur, in any order and case.
+    #[arg(short, long)]
+    words: bool,
+}
+
+impl PatternArguments {
+    fn kind(&self) -> PatternKind {
+        match (self.glob, self.words) {
+            (true, _) => PatternKind::Glob,
+            (_, true) => PatternKind::Words,
+            _ => PatternKind::Regex,
+        }
+    }
+}
+
+/// Runs what the arguments say. The first is the program's own name.
+#[must_use]
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    if let Some(classic) = classic::parse(&arguments) {
+        start_log(0);
+        return on_runtime(|shutdown| classic.run(shutdown));
+    }
+    let Arguments { verbose, command } = Arguments::parse_from(arguments);
+    start_log(verbose);
+    on_runtime(|shutdown| async {
+        match command {
+            Command::Serve(serve) => serve.run(shutdown).await,
+            Command::Get(get) => get.run(shutdown).await,
+            Command::Ls(ls) => ls.run().await,
+            Command::Peers(peers) => peers.run().await,
+        }
+    })
+}
+
+/// Reads a peer's URL for clap; its errors are sentences.
+fn peer_url(text: &str) -> Result<PeerUrl, shared::UrlError> {
+    PeerUrl::parse(text)
+}
+
+/// Runs a command until it ends, or until the person ends it. A second Ctrl-C does not wait for anything.
+fn on_runtime<F, C>(command: C) -> ExitCode
+where
+    C: FnOnce(CancellationToken) -> F,
+    F: Future<Output = Result<ExitCode, Failure>>,
+{
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("tinyp2p: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let shutdown = CancellationToken::new();
+    runtime.spawn(watch_signals(shutdown.clone()));
+    match runtime.block_on(command(shutdown)) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("tinyp2p: {failure}");
+            failure.code()
+        }
+    }
+}
+
+async fn watch_signals(shutdown: CancellationToken) {
+    interrupted().await;
+    shutdown.cancel();
+    interrupted().await;
+    std::process::exit(130);
+}
+
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn start_log(verbose: u8) {
+    let default = match verbose {
+        0 => "warn,native_node=info",
+        1 => "info,native_node=debug",
+        _ => "debug,native_node=trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TINYP2P_LOG").unwrap_or_else(|_| default.into());
+    // Fields hold what peers sent, already escaped: see shared::Printable.
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .without_time()
+        .try_init();
+    // Only a test that runs two commands in one process meets a log that is there already.
+    drop(started);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_flag_is_declared_consistently() {
+        Arguments::command().debug_assert();
+    }
+}

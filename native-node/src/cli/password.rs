@@ -1,0 +1,96 @@
+//! Where the password comes from: never from an argument that others on this machine could read.
+
+use std::fs::File;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use bip39::Language;
+use shared::Password;
+
+use super::output::Failure;
+
+/// The flag every command has.
+#[derive(Debug, clap::Args)]
+pub(super) struct PasswordArguments {
+    /// Read the password from this file's first line.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+const VARIABLE: &str = "TINYP2P_PASSWORD";
+/// Longest password file, in bytes: a wrong file name should not read a film into memory.
+const FILE_BYTES: u64 = 4096;
+
+impl PasswordArguments {
+    /// The password that was given without asking, if any.
+    pub(super) fn given(&self) -> Result<Option<Password>, Failure> {
+        let text = match (&self.password_file, std::env::var(VARIABLE)) {
+            (Some(path), _) => first_line(path)?,
+            (None, Ok(text)) => text,
+            (None, Err(std::env::VarError::NotPresent)) => return Ok(None),
+            (None, Err(_)) => return Err(Failure::Usage(format!("{VARIABLE} is not valid UTF-8"))),
+        };
+        usable(text).map(Some)
+    }
+
+    /// The password that was given, or else typed now.
+    pub(super) fn given_or_asked(&self) -> Result<Password, Failure> {
+        if let Some(given) = self.given()? {
+            return Ok(given);
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::Usage(format!("no password: set {VARIABLE}, or give --password-file FILE")));
+        }
+        let typed = rpassword::prompt_password("Password: ");
+        usable(typed.map_err(|error| Failure::Usage(format!("the password cannot be asked for: {error}")))?)
+    }
+}
+
+fn usable(text: String) -> Result<Password, Failure> {
+    if text.is_empty() {
+        return Err(Failure::Usage("the password is empty".into()));
+    }
+    Ok(Password::new(text))
+}
+
+fn first_line(path: &Path) -> Result<String, Failure> {
+    let cannot = |what: String| Failure::Usage(format!("{}: {what}", path.display()));
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| cannot(error.to_string()))?;
+    file.take(FILE_BYTES).read_to_string(&mut text).map_err(|error| cannot(error.to_string()))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// A password of 6 words out of 2048 (66 bits): a listener who has seen one token of 2004 tries millions of passwords a
+/// second, and finds what people make up.
+pub(super) fn make() -> Result<String, Failure> {
+    let words = Language::English.word_list();
+    let mut random = [0_u8; 12];
+    getrandom::fill(&mut random).map_err(|error| Failure::Usage(format!("no randomness: {error}")))?;
+    // 65 536 is a multiple of 2 048, so every word is equally likely.
+    let picks = random.chunks_exact(2).map(|pair| pair.iter().fold(0, |sum, byte| sum * 256 + usize::from(*byte)));
+    let phrase: Vec<&str> = picks.filter_map(|pick| words.get(pick % words.len()).copied()).collect();
+    Ok(phrase.join("-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_made_password_has_six_words_and_is_new_each_time() {
+        let (one, other) = (make().unwrap(), make().unwrap());
+        assert_eq!(one.split('-').count(), 6);
+        assert!(one.split('-').all(|word| Language::English.word_list().contains(&word)));
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn a_password_file_is_its_first_line() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "correct horse\nnotes\n").unwrap();
+        assert_eq!(first_line(file.path()).unwrap(), "correct horse");
+        let error = first_line(Path::new("/nonexistent/password")).unwrap_err();
+        assert!(error.to_string().contains("/nonexistent/password"), "{error}");
+    }
+}

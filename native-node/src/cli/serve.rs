@@ -1,0 +1,110 @@
+//! `tinyp2p serve`: share a folder and be a member.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use shared::{Password, PeerUrl};
+use tokio_util::sync::CancellationToken;
+
+use super::output::{self, Failure};
+use super::password::{self, PasswordArguments};
+use super::peer_url;
+use crate::node::{self, Config};
+
+/// The port that others try first.
+const PORT: u16 = 9004;
+/// How many ports after it are tried when it is taken.
+const NEXT_PORTS: u16 = 20;
+
+/// Share a folder with everybody who has the password.
+///
+/// Everything in DIR can then be listed and fetched by all peers, from their browsers too. Nothing is ever written to it.
+/// With no password given, and nobody to join, one is made and shown.
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// The folder to share.
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// Listen on this address only.
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
+    bind: IpAddr,
+    /// Listen on this port; 0 takes any free one. [default: 9004, or the next free one]
+    #[arg(long)]
+    port: Option<u16>,
+    /// The URL that others reach this node by, where it cannot know it (behind a router, in a container).
+    #[arg(long, value_parser = peer_url)]
+    url: Option<PeerUrl>,
+    /// Join the network of this peer. Can be given more than once; one that answers is enough.
+    #[arg(long, value_name = "URL", value_parser = peer_url)]
+    join: Vec<PeerUrl>,
+    /// What people see this node called. [default: the machine's name]
+    #[arg(long)]
+    name: Option<String>,
+    /// Another host name that this node may be called by. Can be given more than once.
+    #[arg(long, value_name = "HOST")]
+    alias: Vec<String>,
+    /// Share files and folders whose names begin with a dot, too.
+    #[arg(long)]
+    hidden: bool,
+    /// Ask for the password.
+    #[arg(long)]
+    ask: bool,
+    /// Print one line of JSON once the node listens.
+    #[arg(long)]
+    json: bool,
+    /// Serve the page from this folder instead of the one built in (for working on the page).
+    #[arg(long, value_name = "DIR")]
+    www: Option<PathBuf>,
+    #[command(flatten)]
+    password: PasswordArguments,
+}
+
+impl Serve {
+    pub(super) async fn run(self, shutdown: CancellationToken) -> Result<ExitCode, Failure> {
+        let (password, made) = match self.password.given()? {
+            Some(given) => (given, None),
+            // Whoever joins others must know their password; a new one would only be refused.
+            None if self.ask || !self.join.is_empty() => (self.password.given_or_asked()?, None),
+            None => {
+                let made = password::make()?;
+                (Password::new(made.clone()), Some(made))
+            }
+        };
+        let listener = self.bind()?;
+        let config = Config {
+            url: self.url,
+            join: self.join,
+            name: self.name,
+            aliases: self.alias,
+            hidden: self.hidden,
+            www: self.www,
+            ..Config::new(password, self.dir)
+        };
+        let node = node::open(config, &listener)?;
+        if self.json {
+            output::announce_json(&node);
+            if let Some(made) = made {
+                eprintln!("password: {made}");
+            }
+        } else {
+            output::announce(&node, made.as_deref());
+        }
+        node::run(node, listener, shutdown).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The port that was asked for, or the first free one.
+    fn bind(&self) -> Result<tokio::net::TcpListener, Failure> {
+        if let Some(port) = self.port {
+            return Ok(node::bind(SocketAddr::new(self.bind, port))?);
+        }
+        for port in PORT..PORT + NEXT_PORTS {
+            match node::bind(SocketAddr::new(self.bind, port)) {
+                Err(error) if error.is_taken() => {}
+                bound => return Ok(bound?),
+            }
+        }
+        Ok(node::bind(SocketAddr::new(self.bind, 0))?)
+    }
+}

@@ -1,0 +1,60 @@
+//! A file as it comes out of a peer's answer, piece by piece.
+
+use http::Response;
+use http::header::CONTENT_LENGTH;
+use hyper::body::{Body as _, Incoming};
+use shared::xmlrpc::{ContentOutcome, ContentReader};
+
+use super::CallError;
+use super::reply::next_chunk;
+
+/// The content in one answer. Nothing of it is held but the piece at hand.
+#[derive(Debug)]
+pub struct ContentStream {
+    body: Incoming,
+    /// Taken when the answer has ended.
+    reader: Option<ContentReader>,
+    at_most: Option<u64>,
+}
+
+impl ContentStream {
+    pub(super) fn new(response: Response<Incoming>) -> Self {
+        let announced = response.headers().contains_key(CONTENT_LENGTH);
+        let body = response.into_body();
+        let at_most = if announced { body.size_hint().exact() } else { None };
+        Self { body, reader: Some(ContentReader::new()), at_most }
+    }
+
+    /// A bound on the content's length in bytes, where the peer announced the length of its answer: every byte of content
+    /// takes at least one byte there, and HTTP holds the peer to it.
+    #[must_use]
+    pub fn at_most(&self) -> Option<u64> {
+        self.at_most
+    }
+
+    /// Puts the next piece of content at the end of `piece`. False at the end, once the whole answer was seen to be good.
+    ///
+    /// # Errors
+    /// See [`CallError`]. What came before an error is not the whole file.
+    pub async fn next(&mut self, piece: &mut Vec<u8>) -> Result<bool, CallError> {
+        while let Some(reader) = &mut self.reader {
+            match next_chunk(&mut self.body).await? {
+                Some(chunk) => {
+                    reader.push(&chunk, piece)?;
+                    if !piece.is_empty() {
+                        return Ok(true);
+                    }
+                }
+                None => match self.reader.take().map(ContentReader::finish) {
+                    Some(outcome) => match outcome? {
+                        ContentOutcome::Content => {}
+                        ContentOutcome::Refused => return Err(CallError::Refused),
+                        ContentOutcome::Fault(fault) => return Err(CallError::Fault(fault)),
+                    },
+                    None => break,
+                },
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,128 @@
+//! What came back: small answers read whole, and everything that can be wrong with one.
+
+use std::error::Error as _;
+
+use http::Response;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use shared::xmlrpc::{self, ReplyError, Value, message};
+use shared::{Fault, Printable, SharedPath, limits};
+
+use super::PROGRESS;
+
+/// Why a call to a peer came to nothing, in words for the person who made it.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// No connection, or one that broke.
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    /// A deadline passed.
+    #[error("it does not answer")]
+    Silent,
+    /// Its answer stopped coming, or ended too early.
+    #[error("its answer broke off: {0}")]
+    Broken(String),
+    /// The token was wrong.
+    #[error("it refuses the password (or knows itself by another URL; see its --alias)")]
+    Refused,
+    /// It answered with a fault.
+    #[error("it answers: {}", Printable::short(&.0.message, 200))]
+    Fault(Fault),
+    /// It speaks something else.
+    #[error("it is no tinyp2p peer: {0}")]
+    NotAPeer(String),
+}
+
+impl CallError {
+    /// The innermost reason is the one that says something: "connection refused", not "client error".
+    pub(super) fn unreachable(error: &hyper_util::client::legacy::Error) -> Self {
+        let mut reason: &dyn std::error::Error = error;
+        while let Some(source) = reason.source() {
+            reason = source;
+        }
+        let parse = error.source().and_then(|source| source.downcast_ref::<hyper::Error>()).is_some_and(hyper::Error::is_parse);
+        let text = Printable::short(&reason.to_string(), 200).to_string();
+        if parse { Self::NotAPeer(text) } else { Self::Unreachable(text) }
+    }
+}
+
+impl From<ReplyError> for CallError {
+    fn from(error: ReplyError) -> Self {
+        match error {
+            ReplyError::Refused => Self::Refused,
+            ReplyError::Truncated => Self::Broken(error.to_string()),
+            _ => Self::NotAPeer(error.to_string()),
+        }
+    }
+}
+
+/// One file that a modern node found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is in the peer's share.
+    pub path: SharedPath,
+    /// Length in bytes, as the peer's catalog has it.
+    pub size: u64,
+    /// Last change in seconds since 1970-01-01 UTC.
+    pub modified: i64,
+}
+
+/// Reads a reply of bounded size, each piece of which must come in time.
+pub(super) async fn value(response: Response<Incoming>) -> Result<Value, CallError> {
+    let mut body = response.into_body();
+    let mut document = Vec::new();
+    while let Some(chunk) = next_chunk(&mut body).await? {
+        if document.len() + chunk.len() > limits::REPLY_BYTES {
+            return Err(CallError::NotAPeer("its answer is too long".into()));
+        }
+        document.extend_from_slice(&chunk);
+    }
+    // A listing of a million names takes a second to read: not on the reactor.
+    let read = tokio::task::spawn_blocking(move || xmlrpc::read_reply(&document)).await;
+    match read.map_err(|_| CallError::Broken("shutting down".into()))?? {
+        Ok(value) => Ok(value),
+        Err(fault) => Err(CallError::Fault(fault)),
+    }
+}
+
+/// The next bytes of a body; none at its end.
+pub(super) async fn next_chunk(body: &mut Incoming) -> Result<Option<bytes::Bytes>, CallError> {
+    loop {
+        let frame = tokio::time::timeout(PROGRESS, body.frame()).await;
+        match frame.map_err(|_| CallError::Broken("nothing more came".into()))? {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(CallError::Broken(Printable::short(&error.to_string(), 200).to_string())),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+/// The files in the answer to a search. One entry that is not as it should be makes the whole answer suspect.
+pub(super) fn found(value: Value) -> Result<Vec<Found>, CallError> {
+    let files = match value {
+        Value::Bool(false) => return Err(CallError::Refused),
+        Value::Array(files) => files,
+        _ => return Err(CallError::NotAPeer("a search is answered with a list".into())),
+    };
+    let one = |file: Value| {
+        let path = SharedPath::parse(file.member("path")?.as_str()?).ok()?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts from a double saturate")]
+        let (size, modified) = (file.member("size")?.as_double()? as u64, file.member("modified")?.as_double()? as i64);
+        Some(Found { path, size, modified })
+    };
+    let bad = || CallError::NotAPeer("it lists a file whose name or size cannot be".into());
+    files.into_iter().map(|file| one(file).ok_or_else(bad)).collect()
+}
+
+impl From<message::Unusable> for CallError {
+    fn from(error: message::Unusable) -> Self {
+        match error {
+            message::Unusable::Refused => Self::Refused,
+            message::Unusable::Shape(what) => Self::NotAPeer(what.into()),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! One file from a peer's answer into a part file, with bounds on its size and on the peer's slowness.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shared::{Printable, SharedPath};
+
+use crate::dial::{CallError, ContentStream};
+use crate::folder::{Destination, FinishedPart, PartFile, SaveError};
+
+/// How much is gathered before it goes to the disk, in bytes: two of these are all that a file on its way holds.
+const PIECE: usize = 512 << 10;
+/// A peer that sends less than [`SLOWEST`] in this time is given up: it would hold its place for ever.
+const WINDOW: Duration = Duration::from_secs(30);
+/// Bytes per [`WINDOW`].
+const SLOWEST: u64 = 16 << 10;
+
+/// Why a file did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Save(#[from] SaveError),
+    #[error("it sends more than the {0} bytes it may; see --max-file-size")]
+    Endless(u64),
+    #[error("it sends almost nothing: less than 16 KiB in 30 s")]
+    Slow,
+    #[error("a file of that name appeared here meanwhile")]
+    Appeared,
+    #[error("interrupted")]
+    Stopped,
+}
+
+/// What a file may hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// The size in the peer's listing, if it told one.
+    pub(super) announced: Option<u64>,
+    /// The bound where nobody announced anything.
+    pub(super) otherwise: u64,
+}
+
+impl Bounds {
+    /// A file may have grown since it was listed; a gigabyte out of a kilobyte is another matter.
+    fn most(self, content: &ContentStream) -> u64 {
+        let listed = self.announced.map(|size| size.saturating_mul(2).saturating_add(1 << 20));
+        match (content.at_most(), listed) {
+            (Some(answer), Some(listed)) => answer.min(listed),
+            (Some(answer), None) => answer,
+            (None, Some(listed)) => listed,
+            (None, None) => self.otherwise,
+        }
+    }
+}
+
+/// Streams the content into a part file of `target`. Answers the part and its length in bytes. Whatever goes wrong, and
+/// when the caller gives up waiting, the part is gone.
+pub(super) async fn to_part(
+    mut content: ContentStream,
+    destination: &Arc<Destination>,
+    target: &SharedPath,
+    bounds: Bounds,
+    moved: impl Fn(u64),
+) -> Result<(FinishedPart, u64), FetchError> {
+    let most = bounds.most(&content);
+    let mut total = 0_u64;
+    let mut window = (Instant::now(), 0_u64);
+    let mut part = Part::NotYet(Arc::clone(destination), target.clone());
+    loop {
+        let mut piece = Vec::new();
+        let mut more = true;
+        while more && piece.len() < PIECE {
+            let before = piece.len();
+            more = content.next(&mut piece).await?;
+            let came = (piece.len() - before) as u64;
+            total += came;
+            moved(came);
+            if total > most {
+                return Err(FetchError::Endless(most));
+            }
+            if window.0.elapsed() > WINDOW {
+                if more && total - window.1 < SLOWEST {
+                    return Err(FetchError::Slow);
+                }
+                window = (Instant::now(), total);
+            }
+        }
+        if !more {
+            let finished = blocking(move || part.write(&piece)?.finish()).await?;
+            return Ok((finished, total));
+        }
+        part = blocking(move || part.write(&piece).map(Part::Open)).await?;
+    }
+}
+
+/// A part file that is only made once there is something to put into it: an empty one would be left by a dead peer.
+enum Part {
+    NotYet(Arc<Destination>, SharedPath),
+    Open(PartFile),
+}
+
+impl Part {
+    fn write(self, piece: &[u8]) -> Result<PartFile, SaveError> {
+        let mut part = match self {
+            Self::NotYet(destination, target) => destination.begin(&target)?,
+            Self::Open(part) => part,
+        };
+        part.write_all(piece)?;
+        Ok(part)
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SaveError> + Send + 'static,
+) -> Result<T, FetchError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| FetchError::Stopped)?.map_err(FetchError::from)
+}

@@ -1,0 +1,272 @@
+//! Downloading: what all peers offer, each file once, from whoever has it, onto the disk whole or not at all.
+//!
+//! A dead, slow, lying or endless peer costs only its own files. Names are checked by [`SharedPath`] and nothing else
+//! decides where a file goes; nothing that is already here is ever replaced.
+
+mod fetch;
+mod offers;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::StreamExt;
+use shared::{PatternKind, PeerUrl, Printable, SharedPath};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::dial::{CallError, Dialer};
+use crate::folder::{CommitQueue, Destination, Planned, SaveError};
+
+pub use offers::{Offered, Offers, OffersOf, Wanted, offers, peers_of};
+
+/// Largest file taken from a peer that does not say beforehand how large it is, in bytes, unless the person says otherwise.
+pub const MAX_UNANNOUNCED: u64 = 16 << 30;
+
+/// Files on their way at once, over all peers.
+const FILES: usize = 32;
+/// Files on their way at once from one modern node.
+const FILES_PER_NODE: usize = 16;
+
+/// What to download.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Any peer of the network.
+    pub pool: PeerUrl,
+    /// How `pattern` is meant.
+    pub kind: PatternKind,
+    /// What to look for.
+    pub pattern: String,
+    /// Whether to look in folders too, where a peer has them.
+    pub folders: bool,
+    /// Where to save.
+    pub to: PathBuf,
+    /// Only say what would be downloaded.
+    pub dry_run: bool,
+    /// Bound on a file of unannounced size, in bytes.
+    pub max_file_size: u64,
+}
+
+/// One thing that did not work out, and whose it was.
+#[derive(Debug, Clone)]
+pub struct Missed {
+    /// The peer it was to come from.
+    pub peer: PeerUrl,
+    /// The file, as shown; none where the peer as a whole failed.
+    pub file: Option<String>,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// How it went.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Files saved, or that would be with `dry_run`.
+    pub saved: usize,
+    /// Bytes of those.
+    pub bytes: u64,
+    /// Files that were here already.
+    pub already_here: usize,
+    /// What did not work out.
+    pub missed: Vec<Missed>,
+    /// Whether the person ended it early.
+    pub interrupted: bool,
+}
+
+/// Is told how it goes, from many tasks at once.
+pub trait Observer: Send + Sync {
+    /// A peer offers this many files that are not here yet.
+    fn offered(&self, peer: &PeerUrl, files: usize, bytes: u64);
+    /// A file is on its way; `size` is in bytes, where it is known.
+    fn begun(&self, path: &SharedPath, peer: &PeerUrl, size: Option<u64>);
+    /// More of it came.
+    fn moved(&self, path: &SharedPath, bytes: u64);
+    /// It is on the disk, under this name.
+    fn saved(&self, path: &SharedPath, saved_as: &SharedPath, peer: &PeerUrl, bytes: u64);
+    /// It, or a peer, did not work out.
+    fn missed(&self, missed: &Missed);
+}
+
+/// Why a download could not even begin.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// The pattern is none.
+    #[error("bad pattern: {0}")]
+    Pattern(String),
+    /// The peer that was named does not answer as one.
+    #[error("{0}: {1}")]
+    Pool(PeerUrl, CallError),
+    /// Nothing can be saved there.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+}
+
+/// Downloads, until all is done or `shutdown`.
+///
+/// # Errors
+/// Only what makes the whole impossible; everything else is in the [`Report`].
+pub async fn run(
+    dialer: &Dialer,
+    job: Job,
+    observer: &dyn Observer,
+    shutdown: CancellationToken,
+) -> Result<Report, DownloadError> {
+    let wanted = Wanted::new(job.kind, &job.pattern, job.folders).map_err(DownloadError::Pattern)?;
+    let destination = Arc::new(Destination::open(&job.to)?);
+    let download = Download {
+        dialer,
+        observer,
+        commits: CommitQueue::start(Arc::clone(&destination)),
+        destination,
+        dry_run: job.dry_run,
+        max_file_size: job.max_file_size,
+        places: Semaphore::new(FILES),
+        claims: Mutex::default(),
+        report: Mutex::default(),
+    };
+    let all = async {
+        let mut offers = offers(dialer, &job.pool, &wanted).await?;
+        let mut fetching = futures_util::stream::FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                offered = offers.next() => match offered {
+                    Some((peer, offered)) => fetching.push(download.take(peer, offered)),
+                    None => break,
+                },
+                Some(()) = fetching.next() => {}
+            }
+        }
+        while fetching.next().await.is_some() {}
+        Ok(())
+    };
+    let interrupted = tokio::select! {
+        done = all => { done?; false }
+        () = shutdown.cancelled() => true,
+    };
+    download.commits.finish().await;
+    let report = download.report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Report { interrupted, ..report })
+}
+
+/// Who is at a file, so that it is fetched once, and from another holder where the first one fails.
+#[derive(Debug)]
+enum Claim {
+    /// On its way; these offer it too.
+    Taken(Vec<(PeerUrl, Offered)>),
+    /// Every holder so far failed.
+    Free,
+    Done,
+}
+
+struct Download<'a> {
+    dialer: &'a Dialer,
+    observer: &'a dyn Observer,
+    destination: Arc<Destination>,
+    commits: CommitQueue,
+    dry_run: bool,
+    max_file_size: u64,
+    places: Semaphore,
+    claims: Mutex<BTreeMap<SharedPath, Claim>>,
+    report: Mutex<Report>,
+}
+
+impl Download<'_> {
+    /// Everything one peer offers.
+    async fn take(&self, peer: PeerUrl, offered: Result<OffersOf, CallError>) {
+        let offered = match offered {
+            Ok(offered) => offered,
+            Err(error) => return self.miss(&peer, None, &error.to_string()),
+        };
+        for name in offered.refused {
+            self.miss(&peer, Some(name), "refused: the name is no name of a file");
+        }
+        let mut files = Vec::new();
+        for file in offered.files {
+            if self.claim(&peer, &file) {
+                files.push(file);
+            }
+        }
+        let bytes = files.iter().filter_map(|file| file.size).sum();
+        self.observer.offered(&peer, files.len(), bytes);
+        // 2004 server: single-threaded, with an accept queue of five; a second call would only wait, or be reset.
+        let at_once = if offered.is_of_2004 { 1 } else { FILES_PER_NODE };
+        let fetching = futures_util::stream::iter(files).map(|file| self.get(peer.clone(), file));
+        fetching.buffer_unordered(at_once).for_each(async |()| {}).await;
+    }
+
+    /// Whether this file is for this peer's turn: not here yet, and nobody else at it.
+    fn claim(&self, peer: &PeerUrl, file: &Offered) -> bool {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        match claims.get_mut(&file.path) {
+            Some(Claim::Done) => false,
+            Some(Claim::Taken(others)) => {
+                others.push((peer.clone(), file.clone()));
+                false
+            }
+            Some(free @ Claim::Free) => {
+                *free = Claim::Taken(Vec::new());
+                true
+            }
+            None => {
+                let is_here = matches!(self.destination.final_name(&file.path), Planned::AlreadyHere);
+                claims.insert(file.path.clone(), if is_here { Claim::Done } else { Claim::Taken(Vec::new()) });
+                if is_here {
+                    self.report.lock().unwrap_or_else(PoisonError::into_inner).already_here += 1;
+                }
+                !is_here
+            }
+        }
+    }
+
+    /// One file: from this peer, else from the others that turned out to have it.
+    async fn get(&self, peer: PeerUrl, file: Offered) {
+        let path = file.path.clone();
+        let mut next = Some((peer, file));
+        while let Some((peer, file)) = next {
+            match self.get_from(&peer, &file).await {
+                Ok((saved_as, bytes)) => {
+                    self.observer.saved(&path, &saved_as, &peer, bytes);
+                    let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+                    report.saved += 1;
+                    report.bytes += bytes;
+                    drop(report);
+                    self.claims.lock().unwrap_or_else(PoisonError::into_inner).insert(path, Claim::Done);
+                    return;
+                }
+                Err(reason) => self.miss(&peer, Some(Printable(path.as_str()).to_string()), &reason.to_string()),
+            }
+            let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+            next = match claims.get_mut(&path) {
+                Some(Claim::Taken(others)) => others.pop(),
+                _ => None,
+            };
+            if next.is_none() {
+                claims.insert(path.clone(), Claim::Free);
+            }
+        }
+    }
+
+    async fn get_from(&self, peer: &PeerUrl, file: &Offered) -> Result<(SharedPath, u64), fetch::FetchError> {
+        let Planned::SaveAs(target) = self.destination.final_name(&file.path) else {
+            return Err(fetch::FetchError::Appeared);
+        };
+        if self.dry_run {
+            return Ok((target, file.size.unwrap_or_default()));
+        }
+        let _place = self.places.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
+        self.observer.begun(&file.path, peer, file.size);
+        let bounds = fetch::Bounds { announced: file.size, otherwise: self.max_file_size };
+        let moved = |bytes| self.observer.moved(&file.path, bytes);
+        let content = self.dialer.fetch(peer, &file.name).await?;
+        let (part, bytes) = fetch::to_part(content, &self.destination, &target, bounds, moved).await?;
+        let saved_as = self.commits.commit(part).await?;
+        Ok((saved_as, bytes))
+    }
+
+    fn miss(&self, peer: &PeerUrl, file: Option<String>, reason: &str) {
+        let missed = Missed { peer: peer.clone(), file, reason: reason.to_owned() };
+        self.observer.missed(&missed);
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).missed.push(missed);
+    }
+}

@@ -1,0 +1,55 @@
+//! Reading a request's body: all of it, soon, and not too much.
+
+use std::io::Read;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use flate2::read::{GzDecoder, ZlibDecoder};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use http::StatusCode;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use shared::limits;
+
+/// A whole body must have come by then, however it trickles.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The body of a call, unpacked, of at most [`limits::CALL_BYTES`].
+///
+/// # Errors
+/// A status and a sentence: too large, too slow, cut short, or packed in a way we do not read.
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
+    const TOO_LARGE: (StatusCode, &str) = (StatusCode::PAYLOAD_TOO_LARGE, "a call may have at most 1 MiB\n");
+    const UNKNOWN: (StatusCode, &str) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the call plain, or as gzip\n");
+
+    // Said before the first byte of the body, so that nobody sends a gigabyte to learn it.
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limits::CALL_BYTES as u64) {
+        return Err(TOO_LARGE);
+    }
+    let collected = tokio::time::timeout(DEADLINE, Limited::new(body, limits::CALL_BYTES).collect()).await;
+    let raw = match collected {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(TOO_LARGE),
+        Ok(Err(_)) => return Err((StatusCode::BAD_REQUEST, "the body was cut short or is not what its headers say\n")),
+        Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the body came too slowly\n")),
+    };
+    match headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes().to_ascii_lowercase()).as_deref() {
+        None | Some(b"identity" | b"") => Ok(raw),
+        Some(b"gzip" | b"x-gzip") => unpack(GzDecoder::new(raw.as_ref())),
+        Some(b"deflate") => unpack(ZlibDecoder::new(raw.as_ref())),
+        Some(_) => Err(UNKNOWN),
+    }
+}
+
+/// Unpacks no more than a call may have: a bomb costs what an honest call costs.
+fn unpack(packed: impl Read) -> Result<Bytes, (StatusCode, &'static str)> {
+    let mut plain = Vec::new();
+    match packed.take(limits::CALL_BYTES as u64 + 1).read_to_end(&mut plain) {
+        Err(_) => Err((StatusCode::BAD_REQUEST, "the packed body is damaged\n")),
+        Ok(_) if plain.len() > limits::CALL_BYTES => {
+            Err((StatusCode::PAYLOAD_TOO_LARGE, "a call may have at most 1 MiB once unpacked\n"))
+        }
+        Ok(_) => Ok(plain.into()),
+    }
+}

@@ -1,0 +1,163 @@
+//! The methods a node offers over XML-RPC: the `f` of 2004, and a search that says more than names.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::xmlrpc::{MethodCall, MethodInfo, Value, message};
+use shared::{Answer, Fault, Listing, PatternKind};
+
+use super::content::Content;
+use super::rpc::on_another_thread;
+use crate::node::Node;
+
+/// What is known of a call besides its parameters.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    /// Who calls.
+    pub address: SocketAddr,
+    /// The `Host` header: under which name we were called.
+    pub host: Option<String>,
+    /// The path that was posted to.
+    pub path: String,
+    /// Whether the caller is the client of 2004, which dies of what it cannot read.
+    pub is_of_2004: bool,
+}
+
+/// What a method answers.
+#[derive(Debug)]
+pub enum Reply {
+    /// A value, small enough to be held.
+    Value(Value),
+    /// The names that a search finds, as `[[name, …]]`.
+    Names(Listing),
+    /// The bytes of a file, streamed.
+    Content(Content),
+}
+
+/// A set of methods behind one XML-RPC endpoint.
+pub trait Methods: Send + Sync + 'static {
+    /// What `system.listMethods` and its like tell.
+    fn table(&self) -> &'static [MethodInfo];
+
+    /// Answers one call; `system.*` never comes here.
+    fn call(
+        self: Arc<Self>,
+        call: MethodCall,
+        context: CallContext,
+    ) -> impl Future<Output = Result<Reply, Fault>> + Send;
+}
+
+const TABLE: &[MethodInfo] = &[
+    MethodInfo {
+        name: "f",
+        signatures: &[
+            &["array", "string", "int", "array"],
+            &["array", "string", "int", "string"],
+            &["string", "string", "int", "string"],
+            &["base64", "string", "int", "string"],
+        ],
+        help: "f(token, n, arg), the function of tinyp2p 1.0 (2004). token: HMAC-MD5 of this server's URL under the \
+               password, in hexadecimal. n = 0: arg lists peers' URLs, answered with the peers known here. n = 1: arg is \
+               a regular expression, answered with [[names]]. Any other n: arg is a name, answered with the file's bytes. \
+               A wrong token is answered with the boolean 0.",
+    },
+    MethodInfo {
+        name: "tinyp2p.search",
+        signatures: &[&["array", "string", "string", "string"]],
+        help: "tinyp2p.search(token, kind, pattern): the files that match, in folders too, as structs of path, size (bytes) \
+               and modified (seconds since 1970, UTC), both doubles. kind: words, glob or regex. A wrong token is answered \
+               with the boolean 0.",
+    },
+];
+
+/// How long a client of 2004 waits for files just dropped to be looked into, before they are left out of its listing.
+const INSPECTION_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Methods for Node {
+    fn table(&self) -> &'static [MethodInfo] {
+        TABLE
+    }
+
+    async fn call(self: Arc<Self>, call: MethodCall, context: CallContext) -> Result<Reply, Fault> {
+        match call.method.as_str() {
+            "f" => f(&self, call.params, &context).await,
+            "tinyp2p.search" => search(&self, call.params, &context).await,
+            _ => Err(Fault::new(Fault::NO_SUCH_METHOD, "no such method; system.listMethods names those there are")),
+        }
+    }
+}
+
+/// The function of 2004.
+async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
+    let (token, call) = message::read_f(params)?;
+    if context.is_of_2004 && matches!(call, Ok(shared::Call::List(_))) {
+        node.wait_until_inspected(INSPECTION_PATIENCE).await;
+    }
+    match node.answer(context, &token, call)? {
+        Answer::Refused => {
+            tracing::info!(address = %context.address, "a call with a wrong token was refused");
+            Ok(Reply::Value(Value::Bool(false)))
+        }
+        Answer::Peers(peers) => {
+            Ok(Reply::Value(Value::Array(peers.into_iter().map(|url| Value::String(url.to_string())).collect())))
+        }
+        Answer::Files { catalog, pattern } => {
+            let of_2004 = context.is_of_2004;
+            on_another_thread(move || {
+                let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?;
+                if !of_2004 {
+                    return Ok(Reply::Names(listing));
+                }
+                let listing = listing.only_plain();
+                if listing.left_out() > 0 {
+                    node_log_left_out(listing.left_out());
+                }
+                Ok(Reply::Names(listing))
+            })
+            .await?
+        }
+        Answer::Give { path, entry } => Content::open(node, path, entry).await.map(Reply::Content),
+    }
+}
+
+/// Says once per process that 2004 clients are not shown everything: it is true of every later listing too.
+fn node_log_left_out(count: usize) {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    SAID.call_once(|| {
+        tracing::info!(count, "a client of 2004 asked for a listing; files it could not write (not plain ASCII) are left out");
+    });
+}
+
+/// A search that also tells sizes and times, for our own command line and for scripts.
+async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
+    let bad = || Fault::new(Fault::BAD_PARAMETERS, "tinyp2p.search takes three strings: token, kind, pattern");
+    let [token, kind, pattern] = <[Value; 3]>::try_from(params).map_err(|_| bad())?;
+    let call = match pattern {
+        Value::String(pattern) => Ok(shared::Call::List(pattern)),
+        _ => Err(bad()),
+    };
+    let Answer::Files { catalog, pattern } = node.answer(context, token.as_str().unwrap_or_default(), call)? else {
+        return Ok(Reply::Value(Value::Bool(false)));
+    };
+    let kind = match kind.as_str() {
+        Some("words") => PatternKind::Words,
+        Some("glob") => PatternKind::Glob,
+        Some("regex") => PatternKind::Regex,
+        _ => return Err(Fault::new(Fault::BAD_PARAMETERS, "kind is one of: words, glob, regex")),
+    };
+    on_another_thread(move || {
+        let listing = Listing::new(catalog, kind, &pattern)?;
+        // Doubles hold every size up to 8 PiB exactly; XML-RPC's own integers end at 2 GiB.
+        #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 bytes and seconds")]
+        let files = listing.files().map(|(path, entry)| {
+            Value::Struct(vec![
+                ("path".into(), Value::String(path.as_str().to_owned())),
+                ("size".into(), Value::Double(entry.size as f64)),
+                ("modified".into(), Value::Double(entry.modified as f64)),
+            ])
+        });
+        Ok(Reply::Value(Value::Array(files.collect())))
+    })
+    .await?
+}

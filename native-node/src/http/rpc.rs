@@ -1,0 +1,185 @@
+//! XML-RPC over HTTP: one handler for every URL that takes calls, whatever the methods behind it.
+//!
+//! Always 200 with a Content-Length for what is an XML-RPC answer, fault or not; HTTP's own errors are for what never
+//! became a call. The token is checked by the methods, not here.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Extension, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, VARY};
+use shared::Fault;
+use shared::xmlrpc::{self, MethodCall, Value, introspection};
+
+use super::body;
+use super::methods::{CallContext, Methods, Reply};
+use super::serve::Peer;
+
+/// The routes that take calls: `/RPC2`, where clients post to a URL without a path, and `/`.
+pub fn rpc_routes<M: Methods>() -> Router<Arc<M>> {
+    Router::new().route("/RPC2", post(endpoint::<M>)).route("/", post(endpoint::<M>))
+}
+
+/// Answers below this size are not worth packing; the original's server draws the same line.
+const GZIP_FROM: usize = 1_400;
+
+/// One call: decode, let the methods answer, encode.
+async fn endpoint<M: Methods>(
+    State(methods): State<Arc<M>>,
+    Extension(Peer(address)): Extension<Peer>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let raw = match body::read(&head.headers, body).await {
+        Ok(raw) => raw,
+        Err(refused) => return refused.into_response(),
+    };
+    let context = CallContext {
+        address,
+        host: text(&head.headers, HOST.as_str()).map(str::to_owned),
+        path: head.uri.path().to_owned(),
+        // 2004 client: what its library calls itself up to Python 2.7.18. It cannot read base64 or write anything but ASCII.
+        is_of_2004: text(&head.headers, USER_AGENT.as_str()).is_some_and(|agent| agent.starts_with("xmlrpclib.py/1.0.1")),
+    };
+    let charset = text(&head.headers, CONTENT_TYPE.as_str()).and_then(charset);
+    let reply = match xmlrpc::read_call(&raw, charset) {
+        Ok(call) => dispatch(&methods, call, &context).await,
+        Err(fault) => Err(fault),
+    };
+    let document = match reply {
+        Ok(Reply::Content(content)) => return xml(content.into_body()),
+        Ok(Reply::Value(value)) => xmlrpc::write_response(&value),
+        Ok(Reply::Names(listing)) => {
+            match on_another_thread(move || xmlrpc::write_names(listing.names())).await {
+                Ok(document) => document,
+                Err(fault) => xmlrpc::write_fault(&fault),
+            }
+        }
+        Err(fault) => {
+            tracing::debug!(%address, code = fault.code, "answered a fault");
+            xmlrpc::write_fault(&fault)
+        }
+    };
+    if document.len() >= GZIP_FROM && accepts_gzip(&head.headers) {
+        return match on_another_thread(move || pack(&document)).await {
+            Ok(Ok(packed)) => {
+                let mut response = xml(Body::from(packed));
+                response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+                response
+            }
+            Ok(Err(_)) | Err(_) => http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        };
+    }
+    xml(Body::from(document))
+}
+
+/// The standard methods are answered here, the rest by the methods themselves.
+async fn dispatch<M: Methods>(methods: &Arc<M>, call: MethodCall, context: &CallContext) -> Result<Reply, Fault> {
+    if call.method == "system.multicall" {
+        return multicall(methods, call.params, context).await.map(Reply::Value);
+    }
+    if call.method.starts_with("system.") {
+        return introspection::answer(&call.method, &call.params, methods.table()).map(Reply::Value);
+    }
+    Arc::clone(methods).call(call, context.clone()).await
+}
+
+/// Calls one after the other; each fails on its own. Bounded in number, and in the content that it holds in memory.
+async fn multicall<M: Methods>(methods: &Arc<M>, params: Vec<Value>, context: &CallContext) -> Result<Value, Fault> {
+    let calls = introspection::read_multicall(params)?;
+    let mut left = shared::limits::MULTICALL_CONTENT_BYTES;
+    let mut answers = Vec::with_capacity(calls.len());
+    for call in calls {
+        let reply = match call {
+            Ok(call) if call.method.starts_with("system.") => {
+                introspection::answer(&call.method, &call.params, methods.table()).map(Reply::Value)
+            }
+            Ok(call) => Arc::clone(methods).call(call, context.clone()).await,
+            Err(fault) => Err(fault),
+        };
+        answers.push(match reply {
+            Ok(Reply::Value(value)) => Ok(value),
+            Ok(Reply::Names(listing)) => {
+                let names = move || listing.names().map(|name| Value::String(name.to_owned())).collect();
+                on_another_thread(names).await.map(|names| Value::Array(vec![Value::Array(names)]))
+            }
+            Ok(Reply::Content(content)) => content.into_value(&mut left).await,
+            Err(fault) => Err(fault),
+        });
+    }
+    Ok(introspection::write_multicall(answers))
+}
+
+/// Runs what may take long (a search through a million names) where it delays nobody.
+pub(super) async fn on_another_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    let stopped = |_| Fault::new(Fault::INTERNAL, "the node is shutting down");
+    tokio::task::spawn_blocking(work).await.map_err(stopped)
+}
+
+/// An answer: `text/xml`, its length known.
+fn xml(body: Body) -> Response {
+    ([(CONTENT_TYPE, "text/xml")], body).into_response()
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// The `charset` of a media type.
+fn charset(media_type: &str) -> Option<&str> {
+    media_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    })
+}
+
+/// Whether the caller takes gzip, by that name and not with a quality of zero (RFC 9110, 12.5.3).
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    text(headers, ACCEPT_ENCODING.as_str()).is_some_and(|accepted| {
+        accepted.split(',').any(|coding| {
+            let mut parts = coding.split(';').map(str::trim);
+            let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+            named && !parts.any(|weight| matches!(weight.strip_prefix("q="), Some("0" | "0.0" | "0.00" | "0.000")))
+        })
+    })
+}
+
+/// Packs for speed: on a LAN, time spent on a smaller answer is lost.
+fn pack(document: &[u8]) -> std::io::Result<Bytes> {
+    let mut packer = GzEncoder::new(Vec::with_capacity(document.len() / 4), Compression::fast());
+    packer.write_all(document)?;
+    Ok(packer.finish()?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_only_to_who_asks_for_it_by_name() {
+        let accepts = |value: &'static str| {
+            accepts_gzip(&HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(value))]))
+        };
+        assert!(accepts("gzip"));
+        assert!(accepts("deflate, GZIP;q=0.5"));
+        for refused in ["", "identity", "gzipped", "gzip;q=0", "*", "br, gzip; q=0.0"] {
+            assert!(!accepts(refused), "{refused:?}");
+        }
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn finds_the_charset_of_a_media_type() {
+        assert_eq!(charset("text/xml"), None);
+        assert_eq!(charset("text/xml; charset=ISO-8859-1"), Some("ISO-8859-1"));
+        assert_eq!(charset("text/xml;x=y; Charset=\"utf-8\""), Some("utf-8"));
+    }
+}

@@ -1,0 +1,117 @@
+//! The accept loop: one task per connection, none of which can delay another.
+//!
+//! `axum::serve` has no deadline for a request's head and leaves Nagle's algorithm on (45 ms per answer once it meets a
+//! delayed acknowledgement), so connections are driven here through hyper's HTTP/1 builder, which has a timer.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_service::Service as _;
+
+use super::pace::Paced;
+
+/// Who is at the other end of a connection; an extension of every request.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// The deadlines and bounds of the server.
+#[derive(Debug, Clone, Copy)]
+pub struct ServeLimits {
+    /// A connection that has not sent a whole request head by then is closed, also between two requests.
+    pub head: Duration,
+    /// How long a reader may take next to nothing of an answer.
+    pub stall: Duration,
+    /// How long open requests may go on after a shutdown is asked for.
+    pub grace: Duration,
+    /// Most connections at once; more wait in the kernel's queue.
+    pub connections: usize,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
+            grace: Duration::from_secs(3),
+            connections: 8_192,
+        }
+    }
+}
+
+/// Most bytes of a request head. The original's are 300; a megabyte of headers must cost nothing.
+const HEAD_BYTES: usize = 16 << 10;
+
+/// Serves connections until `shutdown`, then lets open requests finish for a moment.
+pub async fn serve(listener: TcpListener, routes: Router, limits: ServeLimits, shutdown: CancellationToken) {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let connections = TaskTracker::new();
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, mostly: those who are connected finish and give theirs back.
+                tracing::warn!(%error, "cannot accept a connection; trying again");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let (routes, shutdown) = (routes.clone(), shutdown.clone());
+        connections.spawn(async move {
+            if let Err(error) = converse(stream, address, routes, limits, shutdown).await {
+                tracing::debug!(%address, %error, "connection ended");
+            }
+            drop(place);
+        });
+    }
+    connections.close();
+    if tokio::time::timeout(limits.grace, connections.wait()).await.is_err() {
+        tracing::info!(open = connections.len(), "closing connections that did not finish");
+    }
+}
+
+/// One connection, from its first byte to its last.
+async fn converse(
+    stream: TcpStream,
+    address: SocketAddr,
+    routes: Router,
+    limits: ServeLimits,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(address));
+        // A router is always ready.
+        routes.clone().call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(Paced::new(stream, limits.stall)), service);
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    result.map_err(io::Error::other)
+}

@@ -1,0 +1,49 @@
+//! Drives the gossip: asks the roster whom to call, calls, tells it what came of it.
+//!
+//! All decisions are the roster's, which knows no clock and no socket. Here are only the clock and the sockets.
+
+use std::sync::Arc;
+
+use shared::{Dial, DialOutcome, Printable};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::dial::{CallError, Dialer};
+use crate::node::Node;
+
+/// Keeps the roster alive until `shutdown`.
+pub(crate) async fn keep(node: Arc<Node>, dialer: Dialer, shutdown: CancellationToken) {
+    let mut calls = JoinSet::new();
+    loop {
+        while let Some(dial) = node.with_host(|host, now| host.roster_mut().poll_dial(now)) {
+            let (node, dialer) = (Arc::clone(&node), dialer.clone());
+            calls.spawn(async move { (call(&node, &dialer, &dial).await, dial.url) });
+        }
+        let wake = node.with_host(|host, now| host.roster().next_wakeup(now).since(now));
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(wake) => {}
+            // Somebody named peers that are new to us.
+            () = node.roster_changed() => {}
+            Some(Ok((outcome, url))) = calls.join_next() => {
+                node.with_host(|host, now| host.roster_mut().handle_dialed(now, &url, outcome));
+            }
+        }
+    }
+}
+
+/// One call, as the roster understands its end.
+async fn call(node: &Node, dialer: &Dialer, dial: &Dial) -> DialOutcome {
+    match dialer.exchange(&dial.url, &dial.tell).await {
+        Ok(exchanged) if exchanged.node.as_deref() == Some(node.id()) => DialOutcome::Myself,
+        Ok(exchanged) => exchanged.urls.map_or(DialOutcome::Lone, DialOutcome::Answered),
+        Err(CallError::Refused) => {
+            tracing::warn!(peer = %dial.url, "it refuses our password; it is left out");
+            DialOutcome::Refused
+        }
+        Err(error) => {
+            tracing::debug!(peer = %dial.url, error = %Printable(&error.to_string()), "a call failed");
+            DialOutcome::Unreachable
+        }
+    }
+}

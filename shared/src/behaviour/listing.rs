@@ -1,0 +1,120 @@
+//! Which files of a catalog a search finds: matched lazily, outside of every lock.
+
+use std::sync::Arc;
+
+use crate::{Catalog, Entry, Fault, Form, Pattern, PatternKind, SharedPath};
+
+/// A search over a snapshot of one catalog.
+#[derive(Debug)]
+pub struct Listing {
+    catalog: Arc<Catalog>,
+    pattern: Pattern,
+    only_plain: bool,
+}
+
+impl Listing {
+    /// A search of this catalog.
+    ///
+    /// # Errors
+    /// A fault that explains what is wrong with the pattern.
+    pub fn new(catalog: Arc<Catalog>, kind: PatternKind, pattern: &str) -> Result<Self, Fault> {
+        let pattern = Pattern::new(kind, pattern)
+            .map_err(|error| Fault::new(Fault::BAD_PARAMETERS, format!("bad pattern: {error}")))?;
+        Ok(Self { catalog, pattern, only_plain: false })
+    }
+
+    /// Leaves out what the client of 2004 cannot write to its disk: it would die at the first such file, and the rest of
+    /// its download with it.
+    #[must_use]
+    pub fn only_plain(mut self) -> Self {
+        self.only_plain = true;
+        self
+    }
+
+    /// The names a listing of 2004 shows: directly in the share, no dot files, sendable in XML.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.catalog
+            .iter()
+            .filter(|(path, entry)| {
+                path.is_top_level() && !path.is_hidden() && if self.only_plain { is_plain(path, entry) } else { is_sendable(path) }
+            })
+            .map(|(path, _)| path.as_str())
+            .filter(|name| self.pattern.matches(name))
+    }
+
+    /// Everything that matches, in folders too, with its facts.
+    pub fn files(&self) -> impl Iterator<Item = (&SharedPath, &Entry)> {
+        self.catalog.iter().filter(|(path, _)| is_sendable(path) && self.pattern.matches(path.as_str()))
+    }
+
+    /// How many files there are to look through.
+    #[must_use]
+    pub fn catalog_len(&self) -> usize {
+        self.catalog.len()
+    }
+
+    /// How many files [`Self::only_plain`] leaves out of the names.
+    #[must_use]
+    pub fn left_out(&self) -> usize {
+        let shown = |path: &SharedPath| path.is_top_level() && !path.is_hidden();
+        self.catalog.iter().filter(|(path, entry)| shown(path) && !is_plain(path, entry)).count()
+    }
+}
+
+/// Whether XML 1.0 has all its characters.
+fn is_sendable(path: &SharedPath) -> bool {
+    !path.as_str().chars().any(|c| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}'))
+}
+
+/// Whether the client of 2004 can write the file: it dies of a name that is not ASCII just as of such content.
+fn is_plain(path: &SharedPath, entry: &Entry) -> bool {
+    path.as_str().bytes().all(|byte| matches!(byte, 0x20..0x7f)) && matches!(entry.form, Form::Plain { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing(pattern: &str) -> Listing {
+        let mut catalog = Catalog::default();
+        for (name, form) in [
+            ("a.txt", Form::Plain { escaped: 1 }),
+            ("b.bin", Form::Binary),
+            ("bell\u{7}", Form::Plain { escaped: 1 }),
+            ("caf\u{e9}.txt", Form::Plain { escaped: 1 }),
+            ("d/a.txt", Form::Plain { escaped: 1 }),
+            (".hidden", Form::Plain { escaped: 1 }),
+            ("new.txt", Form::Unknown),
+        ] {
+            catalog.insert(SharedPath::parse(name).unwrap(), Entry { size: 1, modified: 0, form });
+        }
+        Listing::new(Arc::new(catalog), PatternKind::Regex, pattern).unwrap()
+    }
+
+    #[test]
+    fn a_listing_of_2004_is_flat_and_shows_nothing_hidden() {
+        assert_eq!(listing("").names().collect::<Vec<_>>(), ["a.txt", "b.bin", "caf\u{e9}.txt", "new.txt"]);
+        assert_eq!(listing("txt$").names().collect::<Vec<_>>(), ["a.txt", "caf\u{e9}.txt", "new.txt"]);
+    }
+
+    #[test]
+    fn the_client_of_2004_is_shown_only_what_it_can_write() {
+        let listing = listing("").only_plain();
+        assert_eq!(listing.names().collect::<Vec<_>>(), ["a.txt"]);
+        assert_eq!(listing.left_out(), 4);
+    }
+
+    #[test]
+    fn a_search_goes_into_folders() {
+        let listing = listing("^d/|hid");
+        let found: Vec<&str> = listing.files().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(found, [".hidden", "d/a.txt"]);
+    }
+
+    #[test]
+    fn a_bad_pattern_is_a_fault_in_words() {
+        let fault = Listing::new(Arc::default(), PatternKind::Regex, "(").unwrap_err();
+        assert_eq!(fault.code, Fault::BAD_PARAMETERS);
+        assert!(fault.message.starts_with("bad pattern: "), "{fault}");
+    }
+}
