@@ -1,5 +1,7 @@
 //! Every limit with its unit, in one place. Nothing else in the project invents a number for what a peer may send.
 
+use std::time::Duration;
+
 /// Longest peer URL, in bytes.
 pub const URL_BYTES: usize = 255;
 /// Longest path of a shared file below its share, in bytes of UTF-8.
@@ -17,10 +19,78 @@ pub const PATTERN_NEST: u32 = 64;
 /// Steps a back-tracking pattern may take on one name before it counts as no match.
 pub const PATTERN_BACKTRACKS: usize = 20_000;
 
-/// Most peers a roster holds, ourselves included.
+// ---- Roster: how many peers, how often they are asked, and for how long they are remembered ----
+
+/// Most peers a roster holds as members, ourselves included.
 pub const ROSTER_PEERS: usize = 256;
 /// Most new URLs that one exchange may teach us.
 pub const ROSTER_NEW_PER_EXCHANGE: usize = 16;
+/// Most URLs of one exchange that are looked at: lists of 2004 hold the dead of weeks.
+pub const ROSTER_TEXTS_PER_EXCHANGE: usize = 512;
+/// Most unverified URLs kept that only callers named.
+pub const ROSTER_RUMOURS: usize = 128;
+/// Most unverified URLs kept that the answer of a peer named.
+pub const ROSTER_HINTS: usize = 384;
+/// Most peers remembered as gone or refused.
+pub const ROSTER_TOMBSTONES: usize = 512;
+/// Most URLs found to be other names of ourselves.
+pub const ROSTER_ALIASES: usize = 64;
+/// Most dials under way at once in each of the three lanes (members, the doubtful, candidates).
+pub const ROSTER_DIALS_PER_LANE: usize = 8;
+/// A dial without an outcome after this long is taken as failed: its driver lost it.
+pub const ROSTER_DIAL_LOST: Duration = Duration::from_secs(60);
+
+/// Unverified URLs that callers named: dials that lead nowhere, at first.
+pub const RUMOUR_DIALS_BURST: u32 = 8;
+/// … and afterwards one in this time.
+pub const RUMOUR_DIAL_EVERY: Duration = Duration::from_secs(1);
+/// Unverified URLs that answers of peers named: dials that lead nowhere, at first.
+pub const HINT_DIALS_BURST: u32 = 32;
+/// … and afterwards one in this time.
+pub const HINT_DIAL_EVERY: Duration = Duration::from_millis(250);
+
+/// Time between two exchanges with a random live peer, give or take a fifth.
+pub const GOSSIP_INTERVAL: Duration = Duration::from_secs(10);
+/// A live peer that has not answered for this long is dialed; up to a sixth earlier, so that they do not bunch.
+pub const PROBE_AFTER: Duration = Duration::from_secs(60);
+/// A peer is listed for at most this long after its last answer.
+pub const LISTED_FOR: Duration = Duration::from_secs(90);
+/// Failures in a row that make a live peer a gone one.
+pub const SUSPECT_FAILURES: u32 = 3;
+/// First wait before a suspect is dialed again; doubled each time.
+pub const SUSPECT_RETRY: Duration = Duration::from_secs(1);
+/// First wait before a gone peer is dialed again; doubled each time.
+pub const GONE_RETRY: Duration = Duration::from_secs(5);
+/// Longest wait for a peer gone for less than [`GONE_IS_RECENT`]: a healed partition is whole again soon.
+pub const GONE_RETRY_RECENT_MAX: Duration = Duration::from_secs(60);
+/// How long a peer counts as recently gone.
+pub const GONE_IS_RECENT: Duration = Duration::from_secs(30 * 60);
+/// Longest wait for a peer gone for longer.
+pub const GONE_RETRY_MAX: Duration = Duration::from_secs(10 * 60);
+/// First wait before a peer with another password is dialed again; doubled each time.
+pub const REFUSED_RETRY: Duration = Duration::from_secs(2 * 60);
+/// Longest wait for a peer with another password.
+pub const REFUSED_RETRY_MAX: Duration = Duration::from_secs(60 * 60);
+/// The first dial of a caller waits at least this long: a newcomer of 2004 does not listen before it is answered.
+pub const RUMOUR_WAIT_MIN: Duration = Duration::from_millis(50);
+/// … and at most this long.
+pub const RUMOUR_WAIT_MAX: Duration = Duration::from_millis(200);
+/// First wait before a silent candidate is dialed again; doubled each time.
+pub const CANDIDATE_RETRY: Duration = Duration::from_millis(300);
+/// Longest wait for a candidate.
+pub const CANDIDATE_RETRY_MAX: Duration = Duration::from_secs(60 * 60);
+/// Longest wait for a seed, which a person typed, whatever its state.
+pub const SEED_RETRY_MAX: Duration = Duration::from_secs(30);
+/// A caller that may be a peer come back is dialed at once, where its next dial is further away than this.
+pub const RETURN_BEYOND: Duration = Duration::from_secs(5);
+/// Wait of a peer that answers while the roster is full.
+pub const FULL_RETRY: Duration = Duration::from_secs(10 * 60);
+/// When the gone, the refused and the never verified are forgotten.
+pub const FORGET_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// Time between two looks for what can be forgotten.
+pub const TIDY_INTERVAL: Duration = Duration::from_secs(60);
+
+// ---- end of Roster ----
 
 /// Largest body of a call to us, in bytes, after any decompression.
 pub const CALL_BYTES: usize = 1 << 20;

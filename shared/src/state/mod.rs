@@ -2,6 +2,8 @@
 
 mod catalog;
 mod moment;
+mod roster;
 
 pub use catalog::{Catalog, Entry, Form};
 pub use moment::Moment;
+pub use roster::{Dial, DialOutcome, Ignored, Member, MemberState, Roster, Scope};

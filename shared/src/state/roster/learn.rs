@@ -1,0 +1,113 @@
+//! What the roster takes from a list of URLs that somebody sent, and what it throws away to stay bounded.
+//!
+//! Nothing learned here is believed: it becomes a candidate, which is dialed before it is listed.
+
+use super::member::{MemberState, Origin, Peer};
+use super::{Roster, Scope};
+use crate::{Moment, PeerUrl, limits};
+
+/// What was named to us and not even considered, counted since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ignored {
+    /// Texts that are no URL of a peer.
+    pub unreadable: u64,
+    /// URLs that whoever named them may not make us dial.
+    pub out_of_scope: u64,
+    /// More than one list may teach, or than we can remember.
+    pub too_many: u64,
+}
+
+impl Roster {
+    pub(super) fn learn(&mut self, now: Moment, origin: Origin, from: Scope, texts: &[String]) {
+        let (most_new, room) = match origin {
+            Origin::Rumour => (limits::ROSTER_NEW_PER_EXCHANGE, limits::ROSTER_RUMOURS),
+            Origin::Hint | Origin::Seed => (limits::ROSTER_PEERS, limits::ROSTER_HINTS),
+        };
+        let mut held = self.peers.values().filter(|peer| is_unverified(peer, origin)).count();
+        let mut new = 0;
+        // The last one first. Ours put themselves first; a newcomer of 2004 appends itself to the URLs it was started with
+        // and keeps appending, so it is last in its first call, and usually second in the others.
+        let (rest, last) = texts.split_at(texts.len().saturating_sub(1));
+        let looked_at = limits::ROSTER_TEXTS_PER_EXCHANGE;
+        self.ignored.too_many += u64::try_from(texts.len().saturating_sub(looked_at)).unwrap_or(0);
+        for (place, text) in last.iter().chain(rest).take(looked_at).enumerate() {
+            let Ok(url) = PeerUrl::parse(text) else {
+                self.ignored.unreadable += 1;
+                continue;
+            };
+            if self.is_own(&url) {
+                continue;
+            }
+            if let Some(peer) = self.peers.get_mut(&url) {
+                if origin == Origin::Hint && peer.origin == Origin::Rumour {
+                    peer.origin = Origin::Hint;
+                    self.asleep_until = Moment::default();
+                } else if origin == Origin::Rumour && place < 3 {
+                    self.expect_return(now, &url);
+                }
+                continue;
+            }
+            if !from.admits_url(&url) {
+                self.ignored.out_of_scope += 1;
+                continue;
+            }
+            if new == most_new || (held >= room && !self.make_room(origin)) {
+                self.ignored.too_many += 1;
+                continue;
+            }
+            held = room.min(held + 1);
+            new += 1;
+            let wait = match origin {
+                Origin::Rumour => self.dice.between(limits::RUMOUR_WAIT_MIN, limits::RUMOUR_WAIT_MAX),
+                Origin::Hint | Origin::Seed => std::time::Duration::ZERO,
+            };
+            let salt = self.dice.roll();
+            self.peers.insert(url, Peer::new(now, origin, now + wait, salt));
+            self.asleep_until = Moment::default();
+        }
+    }
+
+    /// A caller may be this peer, come back: dials it soon, where that was far off and the rate allows it.
+    fn expect_return(&mut self, now: Moment, url: &PeerUrl) {
+        let Some(peer) = self.peers.get_mut(url) else { return };
+        let waits = match peer.state {
+            MemberState::Gone | MemberState::Refused => true,
+            MemberState::Candidate => peer.failures > 0,
+            MemberState::Alive | MemberState::Suspect => false,
+        };
+        let far = peer.due > now + limits::RETURN_BEYOND;
+        if waits && far && peer.dialing.is_none() && peer.paid.is_none() && self.rumours.take(now) {
+            peer.paid = Some(Origin::Rumour);
+            peer.due = now + self.dice.between(limits::RUMOUR_WAIT_MIN, limits::RUMOUR_WAIT_MAX);
+            self.asleep_until = Moment::default();
+        }
+    }
+
+    /// Forgets the candidate that failed most, or else waited longest: under a flood the newest are as good as any, and
+    /// after it they are the honest ones.
+    fn make_room(&mut self, origin: Origin) -> bool {
+        let worst = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| is_unverified(peer, origin) && peer.dialing.is_none())
+            .max_by_key(|(_, peer)| (peer.failures, std::cmp::Reverse(peer.since), peer.salt))
+            .map(|(url, _)| url.clone());
+        worst.is_some_and(|url| self.peers.remove(&url).is_some())
+    }
+
+    /// Forgets those gone or refused longest, where there are too many.
+    pub(super) fn bound_tombstones(&mut self) {
+        let graves = || self.peers.iter().filter(|(_, peer)| peer.is_tombstone());
+        if graves().count() <= limits::ROSTER_TOMBSTONES {
+            return;
+        }
+        let oldest = graves().filter(|(_, peer)| peer.dialing.is_none()).min_by_key(|(_, peer)| peer.since);
+        if let Some(url) = oldest.map(|(url, _)| url.clone()) {
+            self.peers.remove(&url);
+        }
+    }
+}
+
+fn is_unverified(peer: &Peer, origin: Origin) -> bool {
+    peer.state == MemberState::Candidate && peer.origin == origin
+}

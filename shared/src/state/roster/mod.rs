@@ -1,0 +1,279 @@
+//! Who is there: the peers of a pool, how alive each is, and whom to dial next.
+//!
+//! In 2004 a URL once heard was repeated for ever, so lists fill with the dead, and the client of 2004 dies at the first of
+//! them. Here a URL is listed only after it answered us, and for as long as it keeps answering. The caller of an exchange
+//! cannot be told from what it lists, so its own URL is one candidate among those it names.
+//!
+//! | state     | is                       | dialed again                              | becomes |
+//! |-----------|--------------------------|-------------------------------------------|---------|
+//! | Candidate | named, never answered    | 0.3 s, 0.6 s … 1 h, under a rate          | Alive, Refused, forgotten after 24 h |
+//! | Alive     | listed                   | 50-60 s after its last answer             | Suspect at a failure, or 90 s after its last answer |
+//! | Suspect   | not listed, was alive    | 1 s, 2 s                                  | Alive, or Gone at the third failure |
+//! | Gone      | remembered, not learned  | 5 s … 60 s; 30 min later up to 10 min     | Alive, forgotten after 24 h |
+//! | Refused   | has another password     | 2 min … 1 h                               | Alive, forgotten after 24 h |
+//!
+//! Any answer makes Alive at once; a seed (typed by a person) is never forgotten and waits 30 s at most. Besides, every
+//! 10 s one random live peer is told all we list. A caller that names a Gone, Refused or failing URL where a caller puts its
+//! own has it dialed soon, under the same rate as unknown URLs.
+//!
+//! Sans I/O: [`Roster::handle_exchange`] and [`Roster::handle_dialed`] feed in, [`Roster::poll_dial`] drains out, and
+//! [`Roster::next_wakeup`] says when to poll again if nothing happens. It resolves no names (see [`Scope`]), enforces no
+//! deadline on a dial, checks no token, and does not know the tabs that a node lists beside it.
+
+mod bucket;
+mod dice;
+mod learn;
+mod member;
+mod schedule;
+mod scope;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{Moment, PeerUrl, limits};
+use bucket::Bucket;
+use dice::Dice;
+pub use learn::Ignored;
+pub use member::{Member, MemberState};
+use member::{Origin, Peer};
+pub use schedule::Dial;
+pub use scope::Scope;
+
+/// What came of a dial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DialOutcome {
+    /// It answered with the URLs it knows, texts as they came.
+    Answered(Vec<String>),
+    /// It answered with the fault of a lone server of 2004: alive, and knows nobody.
+    Lone,
+    /// It does not know our password.
+    Refused,
+    /// It did not answer in time, or with nothing that a peer answers.
+    Unreachable,
+    /// It is ourselves under another name.
+    Myself,
+}
+
+/// A peer that is listed, with how far away its URL says it is.
+#[derive(Debug, Clone)]
+struct Listed {
+    scope: Scope,
+    url: PeerUrl,
+}
+
+/// The peers we know, ourselves included.
+#[derive(Debug, Clone)]
+pub struct Roster {
+    own: PeerUrl,
+    /// Every URL that is ours, `own` included.
+    aliases: BTreeSet<PeerUrl>,
+    /// Others only, in every state.
+    peers: BTreeMap<PeerUrl, Peer>,
+    /// Exactly the Alive ones of `peers`: kept beside them because it is asked for at every call of 2004.
+    listed: Vec<Listed>,
+    /// Nothing that is listed gets too old before this.
+    fresh_until: Moment,
+    rumours: Bucket,
+    hints: Bucket,
+    /// Dials under way, by lane.
+    dialing: [usize; 3],
+    gossip_due: Moment,
+    tidy_due: Moment,
+    /// Nothing is due before this; zero where that must be looked up.
+    asleep_until: Moment,
+    ignored: Ignored,
+    dice: Dice,
+}
+
+impl Roster {
+    /// A roster that holds ourselves alone. `own` is how others reach us; `seed` decides every random choice.
+    #[must_use]
+    pub fn new(own: PeerUrl, seed: u64) -> Self {
+        Self {
+            aliases: BTreeSet::from([own.clone()]),
+            own,
+            peers: BTreeMap::new(),
+            listed: Vec::new(),
+            fresh_until: Moment(u64::MAX),
+            rumours: Bucket::new(limits::RUMOUR_DIALS_BURST, limits::RUMOUR_DIAL_EVERY),
+            hints: Bucket::new(limits::HINT_DIALS_BURST, limits::HINT_DIAL_EVERY),
+            dialing: [0; 3],
+            gossip_due: Moment::default(),
+            tidy_due: Moment::default(),
+            asleep_until: Moment::default(),
+            ignored: Ignored::default(),
+            dice: Dice::new(seed),
+        }
+    }
+
+    /// The URL under which we list ourselves.
+    #[must_use]
+    pub fn own(&self) -> &PeerUrl {
+        &self.own
+    }
+
+    /// Whether a URL is one of ours.
+    #[must_use]
+    pub fn is_own(&self, url: &PeerUrl) -> bool {
+        self.aliases.contains(url)
+    }
+
+    /// Makes a URL ours: it is never dialed, nor listed as another's.
+    pub fn add_own(&mut self, url: PeerUrl) {
+        self.remove(&url);
+        self.aliases.insert(url);
+    }
+
+    /// Adds a URL that a person typed: dialed at once, retried for ever, and not judged by its scope.
+    pub fn add_seed(&mut self, now: Moment, url: PeerUrl) {
+        if self.is_own(&url) {
+            return;
+        }
+        let salt = self.dice.roll();
+        let peer = self.peers.entry(url).or_insert_with(|| Peer::new(now, Origin::Seed, now, salt));
+        peer.origin = Origin::Seed;
+        if peer.dialing.is_none() && peer.state != MemberState::Alive {
+            peer.due = now;
+        }
+        self.asleep_until = Moment::default();
+    }
+
+    /// One call `f(token, 0, urls)` came in: learns from it and answers whom to list, ourselves first.
+    ///
+    /// `from` is the scope of the calling address: it bounds what the caller may name and what it is told.
+    pub fn handle_exchange(&mut self, now: Moment, from: Scope, urls: &[String]) -> Vec<PeerUrl> {
+        self.unlist_stale(now);
+        if !urls.is_empty() {
+            self.learn(now, Origin::Rumour, from, urls);
+        }
+        self.listing(from)
+    }
+
+    /// One dial of [`Roster::poll_dial`] ended. Each must end here exactly once; one that never does counts as
+    /// unreachable after [`limits::ROSTER_DIAL_LOST`].
+    pub fn handle_dialed(&mut self, now: Moment, url: &PeerUrl, outcome: DialOutcome) {
+        self.asleep_until = Moment::default();
+        let Some(peer) = self.peers.get_mut(url) else { return };
+        if let Some(place) = peer.dialing.take().and_then(|lane| self.dialing.get_mut(lane as usize)) {
+            *place = place.saturating_sub(1);
+        }
+        let paid = peer.paid.take();
+        match outcome {
+            DialOutcome::Answered(urls) => {
+                self.answered(now, url, paid);
+                // A peer can name what is as near to us as it is itself, and no nearer.
+                let from = scope_of(url);
+                self.learn(now, Origin::Hint, from, &urls);
+            }
+            DialOutcome::Lone => self.answered(now, url, paid),
+            DialOutcome::Myself if self.aliases.len() < limits::ROSTER_ALIASES => self.add_own(url.clone()),
+            DialOutcome::Refused => {
+                peer.refused(now, &mut self.dice);
+                self.unlist(url);
+                self.bound_tombstones();
+            }
+            DialOutcome::Unreachable | DialOutcome::Myself => {
+                peer.failed(now, &mut self.dice);
+                self.unlist(url);
+                self.bound_tombstones();
+            }
+        }
+    }
+
+    /// Whom to list, ourselves first, as of the last event.
+    pub fn live(&self) -> impl Iterator<Item = &PeerUrl> {
+        std::iter::once(&self.own).chain(self.listed.iter().map(|listed| &listed.url))
+    }
+
+    /// Every other peer in every state, for display.
+    #[must_use]
+    pub fn members(&self) -> Vec<Member> {
+        let member = |(url, peer): (&PeerUrl, &Peer)| Member {
+            url: url.clone(),
+            state: peer.state,
+            since: peer.since,
+            last_answer: peer.last_answer,
+            seed: peer.origin == Origin::Seed,
+        };
+        self.peers.iter().map(member).collect()
+    }
+
+    /// Whether anybody else is alive.
+    #[must_use]
+    pub fn joined(&self) -> bool {
+        !self.listed.is_empty()
+    }
+
+    /// What was named to us and not even considered, so far.
+    #[must_use]
+    pub fn ignored(&self) -> Ignored {
+        self.ignored
+    }
+
+    fn answered(&mut self, now: Moment, url: &PeerUrl, paid: Option<Origin>) {
+        match paid {
+            Some(Origin::Rumour) => self.rumours.give_back(),
+            Some(Origin::Hint) => self.hints.give_back(),
+            Some(Origin::Seed) | None => {}
+        }
+        let settled = self.peers.values().filter(|peer| peer.is_settled()).count();
+        let Some(peer) = self.peers.get_mut(url) else { return };
+        if !peer.is_settled() && settled + 1 >= limits::ROSTER_PEERS {
+            peer.due = now + limits::FULL_RETRY;
+            return;
+        }
+        if peer.state != MemberState::Alive {
+            if self.listed.is_empty() {
+                self.gossip_due = now + self.dice.around(limits::GOSSIP_INTERVAL, 5);
+            }
+            self.listed.push(Listed { scope: scope_of(url), url: url.clone() });
+        }
+        peer.answered(now, &mut self.dice);
+        self.fresh_until = self.fresh_until.min(peer.stale_at());
+    }
+
+    /// What somebody at that distance is told: a listing with a URL it cannot reach would end a client of 2004.
+    fn listing(&self, to: Scope) -> Vec<PeerUrl> {
+        let mut urls = Vec::with_capacity(self.listed.len() + 1);
+        urls.push(self.own.clone());
+        urls.extend(self.listed.iter().filter(|listed| to.admits(listed.scope)).map(|listed| listed.url.clone()));
+        urls
+    }
+
+    fn unlist(&mut self, url: &PeerUrl) {
+        self.listed.retain(|listed| listed.url != *url);
+    }
+
+    fn unlist_stale(&mut self, now: Moment) {
+        if now < self.fresh_until {
+            return;
+        }
+        self.asleep_until = Moment::default();
+        self.fresh_until = Moment(u64::MAX);
+        for (url, peer) in &mut self.peers {
+            if peer.state != MemberState::Alive {
+                continue;
+            }
+            if peer.stale_at() <= now {
+                peer.overdue(now);
+                self.listed.retain(|listed| listed.url != *url);
+            } else {
+                self.fresh_until = self.fresh_until.min(peer.stale_at());
+            }
+        }
+    }
+
+    fn remove(&mut self, url: &PeerUrl) {
+        self.unlist(url);
+        let lane = self.peers.remove(url).and_then(|peer| peer.dialing);
+        if let Some(place) = lane.and_then(|lane| self.dialing.get_mut(lane as usize)) {
+            *place = place.saturating_sub(1);
+        }
+    }
+}
+
+/// The scope of a peer. Only a person can have typed a host without one, such as 0.0.0.0, and that is this machine.
+fn scope_of(url: &PeerUrl) -> Scope {
+    Scope::of_url(url).unwrap_or(Scope::Loopback)
+}

@@ -1,0 +1,465 @@
+//! The simulated network: nodes, latency, losses, partitions, and the count of what went over it.
+//!
+//! A node that is down refuses at once (its process ended) or says nothing (its machine is gone: the caller's deadline of
+//! 3 s passes). A partition is silent. Of the servers of 2004 it models what matters to others: the join of `tinyp2p.py`, the
+//! list that only grows, and that nobody listens while joining.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::fmt;
+use std::time::Duration;
+
+use shared::{DialOutcome, MemberState, Moment, PeerUrl, Roster, Scope};
+
+/// What a driver waits for an answer.
+const DEADLINE: Duration = Duration::from_secs(3);
+/// HTTP headers and the XML around the list, of a call and its answer together halved.
+const BYTES_PER_MESSAGE: usize = 450;
+/// `<value><string></string></value>` and a line end, around each URL.
+const BYTES_PER_URL: usize = 34;
+
+/// What happens at a moment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Step {
+    /// A modern node looks what is due.
+    Wake { node: usize },
+    /// A node begins, with the URLs it was given.
+    Start { node: usize, through: Vec<usize> },
+    /// A call arrives; `ours` says for which life of the caller.
+    Dial { from: usize, life: u32, to: usize, tell: Vec<String> },
+    /// The caller learns what came of its call.
+    Outcome { node: usize, life: u32, of: String, answer: Option<Vec<String>> },
+}
+
+enum Kind {
+    Modern(Box<Roster>),
+    /// The list of a server of 2004; while it joins, the place of the URL it is calling.
+    Original {
+        known: Vec<String>,
+        joining: Option<usize>,
+    },
+}
+
+struct Node {
+    url: PeerUrl,
+    kind: Kind,
+    up: bool,
+    silent: bool,
+    life: u32,
+    group: usize,
+    nowhere: u64,
+}
+
+/// What went over the network so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost {
+    messages: u64,
+    bytes: u64,
+    at: Moment,
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} messages, {} kB until {} s", self.messages, self.bytes / 1000, self.at.0 / 1000)
+    }
+}
+
+pub(crate) struct Network {
+    pub(crate) now: Moment,
+    /// The share of dials that end in silence, the call or the answer being lost.
+    pub(crate) loss: f64,
+    nodes: Vec<Node>,
+    by_url: BTreeMap<String, usize>,
+    steps: BinaryHeap<Reverse<(Moment, u64, Step)>>,
+    count: u64,
+    state: u64,
+    cost: Cost,
+    watched: Vec<Step>,
+    watching: bool,
+}
+
+impl Network {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            now: Moment(0),
+            loss: 0.0,
+            nodes: Vec::new(),
+            by_url: BTreeMap::new(),
+            steps: BinaryHeap::new(),
+            count: 0,
+            state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            cost: Cost::default(),
+            watched: Vec::new(),
+            watching: false,
+        }
+    }
+
+    /// A number below `end`.
+    pub(crate) fn random(&mut self, end: u64) -> u64 {
+        // xorshift64*
+        self.state ^= self.state >> 12;
+        self.state ^= self.state << 25;
+        self.state ^= self.state >> 27;
+        (self.state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % end
+    }
+
+    pub(crate) fn add_modern(&mut self) -> usize {
+        let url = self.next_url();
+        let roster = Roster::new(url.clone(), self.random(u64::MAX));
+        self.add(url, Kind::Modern(Box::new(roster)))
+    }
+
+    pub(crate) fn add_original(&mut self) -> usize {
+        let url = self.next_url();
+        self.add(url, Kind::Original { known: Vec::new(), joining: None })
+    }
+
+    fn next_url(&self) -> PeerUrl {
+        let number = self.nodes.len();
+        PeerUrl::parse(&format!("http://192.168.{}.{}:9004", number / 200, number % 200 + 1)).unwrap()
+    }
+
+    fn add(&mut self, url: PeerUrl, kind: Kind) -> usize {
+        self.by_url.insert(url.to_string(), self.nodes.len());
+        self.nodes.push(Node { url, kind, up: false, silent: false, life: 0, group: 0, nowhere: 0 });
+        self.nodes.len() - 1
+    }
+
+    pub(crate) fn start(&mut self, at: Moment, node: usize, through: &[usize]) {
+        self.push(at, Step::Start { node, through: through.to_vec() });
+    }
+
+    pub(crate) fn kill(&mut self, node: usize, silent: bool) {
+        let node = &mut self.nodes[node];
+        (node.up, node.silent, node.life) = (false, silent, node.life + 1);
+    }
+
+    pub(crate) fn partition(&mut self, group: impl Fn(usize) -> usize) {
+        for (number, node) in self.nodes.iter_mut().enumerate() {
+            node.group = group(number);
+        }
+    }
+
+    /// Makes an original name all these to everybody.
+    pub(crate) fn poison(&mut self, node: usize, urls: &[String]) {
+        if let Kind::Original { known, .. } = &mut self.nodes[node].kind {
+            known.extend_from_slice(urls);
+        }
+    }
+
+    /// A call from outside, right now.
+    pub(crate) fn call(&mut self, node: usize, urls: &[String]) {
+        let now = self.now;
+        if let Kind::Modern(roster) = &mut self.nodes[node].kind {
+            roster.handle_exchange(now, Scope::Lan, urls);
+        }
+        self.push(now, Step::Wake { node });
+    }
+
+    fn push(&mut self, at: Moment, step: Step) {
+        self.count += 1;
+        self.steps.push(Reverse((at, self.count, step)));
+    }
+
+    fn latency(&mut self) -> Duration {
+        Duration::from_millis(1 + self.random(50))
+    }
+
+    pub(crate) fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.run_until(end, |_| false);
+    }
+
+    /// Runs until that is so, which is looked up four times a second; none if it never was before `end`.
+    pub(crate) fn run_until(&mut self, end: Moment, mut is_so: impl FnMut(&Self) -> bool) -> Option<Moment> {
+        loop {
+            if is_so(self) {
+                return Some(self.now);
+            }
+            if self.now >= end {
+                return None;
+            }
+            let pause = (self.now + Duration::from_millis(250)).min(end);
+            while self.steps.peek().is_some_and(|Reverse((at, ..))| *at <= pause) {
+                let Reverse((at, _, step)) = self.steps.pop().unwrap();
+                self.now = at;
+                self.perform(step);
+            }
+            self.now = pause;
+        }
+    }
+
+    fn perform(&mut self, step: Step) {
+        if self.watching && matches!(step, Step::Dial { .. }) {
+            self.watched.push(step.clone());
+        }
+        match step {
+            Step::Start { node, through } => self.begin(node, &through),
+            Step::Wake { node } => self.wake(node),
+            Step::Dial { from, life, to, tell } => self.arrive(from, life, to, &tell),
+            Step::Outcome { node, life, of, answer } => {
+                if self.nodes[node].life == life && self.nodes[node].up {
+                    self.learn(node, &of, answer);
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, node: usize, through: &[usize]) {
+        let urls: Vec<PeerUrl> =
+            through.iter().filter(|seed| **seed != node).map(|seed| self.nodes[*seed].url.clone()).collect();
+        let (now, dice) = (self.now, self.random(u64::MAX));
+        let Node { url, kind, up, life, .. } = &mut self.nodes[node];
+        *up = true;
+        *life += 1;
+        match kind {
+            Kind::Modern(roster) => {
+                **roster = Roster::new(url.clone(), dice);
+                for url in urls {
+                    roster.add_seed(now, url);
+                }
+                self.wake(node);
+            }
+            Kind::Original { known, joining } => {
+                *known = urls.iter().map(PeerUrl::to_string).collect();
+                *joining = (!known.is_empty()).then_some(0);
+                self.join_on(node);
+            }
+        }
+    }
+
+    fn wake(&mut self, node: usize) {
+        let now = self.now;
+        let Node { kind: Kind::Modern(roster), up: true, life, .. } = &mut self.nodes[node] else { return };
+        let life = *life;
+        let mut dials = Vec::new();
+        while let Some(dial) = roster.poll_dial(now) {
+            dials.push(dial);
+        }
+        let next = roster.next_wakeup(now);
+        for dial in dials {
+            let tell = dial.tell.iter().map(PeerUrl::to_string).collect();
+            self.dial(node, life, dial.url.as_str(), tell);
+        }
+        if next.0 != u64::MAX {
+            self.push(next.max(Moment(now.0 + 1)), Step::Wake { node });
+        }
+    }
+
+    fn count_message(&mut self, urls: &[String]) {
+        self.cost.messages += 1;
+        let bytes = BYTES_PER_MESSAGE + urls.iter().map(|url| url.len() + BYTES_PER_URL).sum::<usize>();
+        self.cost.bytes += u64::try_from(bytes).unwrap();
+    }
+
+    fn dial(&mut self, node: usize, life: u32, url: &str, tell: Vec<String>) {
+        self.count_message(&tell);
+        let wait = self.latency();
+        match self.by_url.get(url) {
+            Some(&to) => self.push(self.now + wait, Step::Dial { from: node, life, to, tell }),
+            None => {
+                self.nodes[node].nowhere += 1;
+                self.push(self.now + DEADLINE, Step::Outcome { node, life, of: url.to_owned(), answer: None });
+            }
+        }
+    }
+
+    fn arrive(&mut self, from: usize, life: u32, to: usize, tell: &[String]) {
+        let of = self.nodes[to].url.to_string();
+        let fate = self.random(1_000_000);
+        // Lossless numbers only: this is a share of a million.
+        let lost = (0..1_000_000).contains(&fate) && (f64::from(u32::try_from(fate).unwrap()) / 1e6) < self.loss;
+        let (call_lost, answer_lost) = (lost && fate % 2 == 0, lost && fate % 2 == 1);
+        let apart = self.nodes[from].group != self.nodes[to].group;
+        let node = &mut self.nodes[to];
+        let silent = apart || call_lost || (!node.up && node.silent);
+        let refuses = !node.up || matches!(node.kind, Kind::Original { joining: Some(_), .. });
+        let late = self.now + DEADLINE;
+        if silent {
+            return self.push(late, Step::Outcome { node: from, life, of, answer: None });
+        }
+        let wait = self.latency();
+        if refuses {
+            return self.push(self.now + wait, Step::Outcome { node: from, life, of, answer: None });
+        }
+        let now = self.now;
+        let answer = match &mut self.nodes[to].kind {
+            Kind::Modern(roster) => {
+                roster.handle_exchange(now, Scope::Lan, tell).iter().map(PeerUrl::to_string).collect()
+            }
+            Kind::Original { known, .. } => {
+                for url in tell {
+                    if !known.contains(url) {
+                        known.push(url.clone());
+                    }
+                }
+                known.clone()
+            }
+        };
+        self.count_message(&answer);
+        self.wake(to);
+        let at = if answer_lost { late } else { now + wait };
+        self.push(at, Step::Outcome { node: from, life, of, answer: Some(answer).filter(|_| !answer_lost) });
+    }
+
+    fn learn(&mut self, node: usize, of: &str, answer: Option<Vec<String>>) {
+        let now = self.now;
+        match &mut self.nodes[node].kind {
+            Kind::Modern(roster) => {
+                let outcome = match answer {
+                    Some(urls) if urls.is_empty() => DialOutcome::Lone,
+                    Some(urls) => DialOutcome::Answered(urls),
+                    None => DialOutcome::Unreachable,
+                };
+                roster.handle_dialed(now, &PeerUrl::parse(of).unwrap(), outcome);
+                self.wake(node);
+            }
+            Kind::Original { known, joining } => match answer {
+                Some(urls) => {
+                    for url in urls {
+                        if !known.contains(&url) {
+                            known.push(url);
+                        }
+                    }
+                    *joining = joining.map(|place| place + 1);
+                    self.join_on(node);
+                }
+                // An exception that nobody catches: the original ends.
+                None => self.kill(node, false),
+            },
+        }
+    }
+
+    /// The next call of an original that is joining: each URL of its growing list but itself.
+    fn join_on(&mut self, node: usize) {
+        let Node { url, kind: Kind::Original { known, joining }, life, .. } = &mut self.nodes[node] else { return };
+        let own = url.to_string();
+        let Some(mut place) = *joining else { return };
+        if !known.contains(&own) {
+            known.push(own.clone());
+        }
+        // The first is called twice, once for its answer and once as a part of it; once is enough here.
+        if known.get(place) == Some(&own) {
+            place += 1;
+        }
+        *joining = (place < known.len()).then_some(place);
+        let Some(next) = joining.and_then(|place| known.get(place)).cloned() else { return };
+        let (life, tell) = (*life, known.clone());
+        self.dial(node, life, &next, tell);
+    }
+}
+
+/// What the scenarios ask.
+impl Network {
+    pub(crate) fn is_up(&self, node: usize) -> bool {
+        self.nodes[node].up
+    }
+
+    pub(crate) fn is_modern(&self, node: usize) -> bool {
+        matches!(self.nodes[node].kind, Kind::Modern(_))
+    }
+
+    pub(crate) fn up_count(&self) -> usize {
+        self.nodes.iter().filter(|node| node.up).count()
+    }
+
+    /// Those that listen.
+    pub(crate) fn serving(&self) -> Vec<usize> {
+        let listens = |node: &Node| node.up && !matches!(node.kind, Kind::Original { joining: Some(_), .. });
+        (0..self.nodes.len()).filter(|number| listens(&self.nodes[*number])).collect()
+    }
+
+    fn rosters(&self) -> impl Iterator<Item = (&Node, &Roster)> {
+        self.nodes.iter().filter(|node| node.up).filter_map(|node| match &node.kind {
+            Kind::Modern(roster) => Some((node, &**roster)),
+            Kind::Original { .. } => None,
+        })
+    }
+
+    fn listed_in<'a>(&'a self, roster: &'a Roster) -> impl Iterator<Item = Option<&'a Node>> {
+        roster.live().map(|url| self.by_url.get(url.as_str()).map(|number| &self.nodes[*number]))
+    }
+
+    /// The share of (modern node, live node) pairs in which the first lists the second.
+    pub(crate) fn wholeness(&self) -> f64 {
+        let (mut seen, mut pairs) = (0_u32, 0_u32);
+        for (_, roster) in self.rosters() {
+            seen += u32::try_from(self.listed_in(roster).flatten().filter(|node| node.up).count()).unwrap();
+            pairs += u32::try_from(self.up_count()).unwrap();
+        }
+        f64::from(seen) / f64::from(pairs.max(1))
+    }
+
+    pub(crate) fn run_until_whole(&mut self, end: Moment, share: f64) -> Option<Moment> {
+        // Not before everybody was started.
+        let started = |net: &Self| !net.steps.iter().any(|Reverse((_, _, step))| matches!(step, Step::Start { .. }));
+        self.run_until(end, |net| started(net) && net.wholeness() >= share && (share < 1.0 || net.lists_no_dead()))
+    }
+
+    pub(crate) fn lists_no_dead(&self) -> bool {
+        self.rosters().all(|(_, roster)| self.listed_in(roster).all(|node| node.is_some_and(|node| node.up)))
+    }
+
+    pub(crate) fn halves_are_whole(&self) -> bool {
+        self.rosters().all(|(node, roster)| {
+            let half = self.nodes.iter().filter(|other| other.up && other.group == node.group).count();
+            let seen =
+                self.listed_in(roster).filter(|other| other.is_some_and(|other| other.group == node.group)).count();
+            seen == half && roster.live().count() == half
+        })
+    }
+
+    pub(crate) fn originals_know_all(&self) -> bool {
+        self.nodes.iter().filter(|node| node.up).all(|node| match &node.kind {
+            Kind::Original { known, .. } => self
+                .nodes
+                .iter()
+                .filter(|other| other.up)
+                .all(|other| known.iter().any(|url| url == other.url.as_str())),
+            Kind::Modern(_) => true,
+        })
+    }
+
+    pub(crate) fn members_in(&self, state: MemberState) -> usize {
+        self.rosters().flat_map(|(_, roster)| roster.members()).filter(|member| member.state == state).count()
+    }
+
+    pub(crate) fn member_count(&self, node: usize) -> usize {
+        match &self.nodes[node].kind {
+            Kind::Modern(roster) => roster.members().len(),
+            Kind::Original { known, .. } => known.len(),
+        }
+    }
+
+    /// How often a node dialed URLs at which nothing ever was.
+    pub(crate) fn dials_to_nowhere(&self, node: usize) -> u64 {
+        self.nodes[node].nowhere
+    }
+
+    pub(crate) fn cost(&self) -> Cost {
+        Cost { at: self.now, ..self.cost }
+    }
+
+    /// Messages and bytes that each node sends in a second, over that time from now.
+    pub(crate) fn cost_per_node_second(&mut self, time: Duration) -> (f64, f64) {
+        let before = self.cost;
+        self.run_for(time);
+        let share = |count: u64| {
+            f64::from(u32::try_from(count).unwrap())
+                / time.as_secs_f64()
+                / f64::from(u32::try_from(self.up_count()).unwrap())
+        };
+        (share(self.cost.messages - before.messages), share(self.cost.bytes - before.bytes))
+    }
+
+    /// Calls of that kind that each node makes in a second, over that time from now.
+    pub(crate) fn dials_per_node_second(&mut self, time: Duration, mut counts: impl FnMut(&Step) -> bool) -> f64 {
+        self.watching = true;
+        self.run_for(time);
+        self.watching = false;
+        let count = self.watched.drain(..).filter(|step| counts(step)).count();
+        f64::from(u32::try_from(count).unwrap())
+            / time.as_secs_f64()
+            / f64::from(u32::try_from(self.up_count()).unwrap())
+    }
+}
