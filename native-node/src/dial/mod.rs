@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use shared::xmlrpc::{self, Value, message};
+use shared::xmlrpc::{self, Name, Value};
 use shared::{Call, Fault, Password, PatternKind, PeerUrl};
 
 use crate::http::NODE_HEADER;
@@ -68,10 +68,10 @@ impl Dialer {
     pub async fn exchange(&self, url: &PeerUrl, tell: &[PeerUrl]) -> Result<Exchanged, CallError> {
         let call = Call::Exchange(tell.iter().map(ToString::to_string).collect());
         let asked = async {
-            let response = self.send(url, message::write_f(&self.password.token(url), &call), PROGRESS).await?;
+            let response = self.send(url, xmlrpc::write_f(&self.password.token(url), &call), PROGRESS).await?;
             let node = node_of(&response);
             let urls = match reply::value(response).await {
-                Ok(value) => Some(message::read_peers(value).map_err(CallError::from)?),
+                Ok(value) => Some(xmlrpc::read_peers(value).map_err(CallError::from)?),
                 // 2004 server: a lone one has an empty list, which Python takes for false, so it tries to open a file.
                 Err(CallError::Fault(fault)) if node.is_none() && is_lone(&fault) => None,
                 Err(error) => return Err(error),
@@ -85,10 +85,10 @@ impl Dialer {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn names(&self, url: &PeerUrl, pattern: &str) -> Result<Vec<message::Name>, CallError> {
-        let call = message::write_f(&self.password.token(url), &Call::List(pattern.to_owned()));
+    pub async fn names(&self, url: &PeerUrl, pattern: &str) -> Result<Vec<Name>, CallError> {
+        let call = xmlrpc::write_f(&self.password.token(url), &Call::List(pattern.to_owned()));
         let value = reply::value(self.send(url, call, ANSWER).await?).await?;
-        message::read_names(value).map_err(CallError::from)
+        xmlrpc::read_names(value).map_err(CallError::from)
     }
 
     /// Searches a modern node, folders included.
@@ -102,7 +102,7 @@ impl Dialer {
             PatternKind::Regex => "regex",
         };
         let token = self.password.token(url);
-        let params = [token.reveal(), kind, pattern].map(|text| Value::String(text.to_owned()));
+        let params = [token.reveal(), kind, pattern].map(Value::from);
         let call = xmlrpc::write_call("tinyp2p.search", &params);
         let value = reply::value(self.send(url, call, ANSWER).await?).await?;
         reply::found(value)
@@ -113,7 +113,7 @@ impl Dialer {
     /// # Errors
     /// See [`CallError`]; the stream has errors of its own.
     pub async fn fetch(&self, url: &PeerUrl, name: &str) -> Result<ContentStream, CallError> {
-        let call = message::write_f(&self.password.token(url), &Call::Fetch(name.to_owned()));
+        let call = xmlrpc::write_f(&self.password.token(url), &Call::Fetch(name.to_owned()));
         Ok(ContentStream::new(self.send(url, call, ANSWER).await?))
     }
 

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use http::Response;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use shared::xmlrpc::{self, ReplyError, Value, message};
+use shared::xmlrpc::{self, ReplyError, Value};
 use shared::{Fault, Printable, SharedPath, limits};
 
 use super::PROGRESS;
@@ -108,21 +108,16 @@ pub(super) fn found(value: Value) -> Result<Vec<Found>, CallError> {
         Value::Array(files) => files,
         _ => return Err(CallError::NotAPeer("a search is answered with a list".into())),
     };
+    let number = |file: &Value, name| match file.member(name)? {
+        Value::Double(number) => Some(*number),
+        _ => None,
+    };
     let one = |file: Value| {
         let path = SharedPath::parse(file.member("path")?.as_str()?).ok()?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts from a double saturate")]
-        let (size, modified) = (file.member("size")?.as_double()? as u64, file.member("modified")?.as_double()? as i64);
+        let (size, modified) = (number(&file, "size")? as u64, number(&file, "modified")? as i64);
         Some(Found { path, size, modified })
     };
     let bad = || CallError::NotAPeer("it lists a file whose name or size cannot be".into());
     files.into_iter().map(|file| one(file).ok_or_else(bad)).collect()
-}
-
-impl From<message::Unusable> for CallError {
-    fn from(error: message::Unusable) -> Self {
-        match error {
-            message::Unusable::Refused => Self::Refused,
-            message::Unusable::Shape(what) => Self::NotAPeer(what.into()),
-        }
-    }
 }

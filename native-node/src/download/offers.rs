@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use shared::xmlrpc::message::Name;
+use shared::xmlrpc::Name;
 use shared::{Pattern, PatternKind, PeerUrl, Printable, SharedPath};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -29,7 +29,7 @@ impl Wanted {
     /// What is wrong with the pattern, in words.
     pub fn new(kind: PatternKind, pattern: &str, folders: bool) -> Result<Self, String> {
         let pattern = Pattern::new(kind, pattern).map_err(|error| error.to_string())?;
-        let for_old_peers = pattern.for_old_peers();
+        let for_old_peers = pattern.for_old_peers().to_owned();
         Ok(Self { pattern: Arc::new(pattern), for_old_peers, folders })
     }
 }
@@ -130,7 +130,7 @@ async fn ask(dialer: &Dialer, peer: &PeerUrl, wanted: &Wanted) -> Result<OffersO
     let mut offers = OffersOf { is_of_2004: wanted.folders, ..OffersOf::default() };
     for name in dialer.names(peer, &wanted.for_old_peers).await? {
         match name {
-            Name::Usable(name) => match SharedPath::parse(&name) {
+            Name::Text(name) => match SharedPath::parse(&name) {
                 Ok(path) if path.is_top_level() => {
                     if wanted.pattern.matches(&name) {
                         offers.files.push(Offered { path: path.to_saved(), name, size: None, modified: None });
@@ -138,7 +138,8 @@ async fn ask(dialer: &Dialer, peer: &PeerUrl, wanted: &Wanted) -> Result<OffersO
                 }
                 _ => offers.refused.push(Printable::short(&name, 100).to_string()),
             },
-            Name::Unusable(shown) => offers.refused.push(shown),
+            Name::NotUtf8(bytes) => offers.refused.push(Printable::short(&String::from_utf8_lossy(&bytes), 100).to_string()),
+            Name::NotText(what) => offers.refused.push(what.to_owned()),
         }
     }
     Ok(offers)

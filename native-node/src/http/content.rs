@@ -104,7 +104,7 @@ fn open(opened: &OpenedFile, entry: Entry, place: Option<OwnedSemaphorePermit>) 
         let length = reply_length(form, size);
         let mut document = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
         let mut writer = ContentWriter::new(form, size);
-        writer.prefix(&mut document);
+        document.extend_from_slice(writer.prefix());
         let written = writer.push(&bytes, &mut document).and_then(|()| writer.finish(&mut document));
         written.map_err(|changed| Fault::new(Fault::INTERNAL, changed.to_string()))?;
         return Ok(Content { length, source: Source::Whole { file: bytes, document } });
@@ -116,9 +116,8 @@ fn open(opened: &OpenedFile, entry: Entry, place: Option<OwnedSemaphorePermit>) 
         _ => inspect_file(opened).map_err(unreadable)?,
     };
     io::Seek::rewind(&mut file).map_err(unreadable)?;
-    let mut writer = ContentWriter::new(form, opened.size);
-    let mut prefix = Vec::new();
-    writer.prefix(&mut prefix);
+    let writer = ContentWriter::new(form, opened.size);
+    let prefix = writer.prefix().to_vec();
     let reader = Reader { file, writer: Some(writer), prefix, buffer: vec![0; CHUNK], place };
     Ok(Content { length: reply_length(form, opened.size), source: Source::Stream(reader) })
 }

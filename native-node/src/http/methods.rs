@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::xmlrpc::{MethodCall, MethodInfo, Value, message};
+use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
 use shared::{Answer, Fault, Listing, PatternKind};
 
 use super::content::Content;
@@ -90,7 +90,7 @@ impl Methods for Node {
 
 /// The function of 2004.
 async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
-    let (token, call) = message::read_f(params)?;
+    let FCall { token, call } = read_f(params)?;
     if context.is_of_2004 && matches!(call, Ok(shared::Call::List(_))) {
         node.wait_until_inspected(INSPECTION_PATIENCE).await;
     }
@@ -133,10 +133,7 @@ fn node_log_left_out(count: usize) {
 async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
     let bad = || Fault::new(Fault::BAD_PARAMETERS, "tinyp2p.search takes three strings: token, kind, pattern");
     let [token, kind, pattern] = <[Value; 3]>::try_from(params).map_err(|_| bad())?;
-    let call = match pattern {
-        Value::String(pattern) => Ok(shared::Call::List(pattern)),
-        _ => Err(bad()),
-    };
+    let call = pattern.into_text().map(shared::Call::List).map_err(|_| bad());
     let Answer::Files { catalog, pattern } = node.answer(context, token.as_str().unwrap_or_default(), call)? else {
         return Ok(Reply::Value(Value::Bool(false)));
     };

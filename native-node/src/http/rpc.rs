@@ -16,7 +16,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, VARY};
 use shared::Fault;
-use shared::xmlrpc::{self, MethodCall, Value, introspection};
+use shared::xmlrpc::{self, MethodCall, Value};
 
 use super::body;
 use super::methods::{CallContext, Methods, Reply};
@@ -86,23 +86,25 @@ async fn dispatch<M: Methods>(methods: &Arc<M>, call: MethodCall, context: &Call
     if call.method == "system.multicall" {
         return multicall(methods, call.params, context).await.map(Reply::Value);
     }
-    if call.method.starts_with("system.") {
-        return introspection::answer(&call.method, &call.params, methods.table()).map(Reply::Value);
+    answer_one(methods, call, context).await
+}
+
+/// One call that is no multicall.
+async fn answer_one<M: Methods>(methods: &Arc<M>, call: MethodCall, context: &CallContext) -> Result<Reply, Fault> {
+    match xmlrpc::answer_system(&call.method, &call.params, methods.table()) {
+        Some(answer) => answer.map(Reply::Value),
+        None => Arc::clone(methods).call(call, context.clone()).await,
     }
-    Arc::clone(methods).call(call, context.clone()).await
 }
 
 /// Calls one after the other; each fails on its own. Bounded in number, and in the content that it holds in memory.
 async fn multicall<M: Methods>(methods: &Arc<M>, params: Vec<Value>, context: &CallContext) -> Result<Value, Fault> {
-    let calls = introspection::read_multicall(params)?;
+    let calls = xmlrpc::read_multicall(params)?;
     let mut left = shared::limits::MULTICALL_CONTENT_BYTES;
     let mut answers = Vec::with_capacity(calls.len());
     for call in calls {
         let reply = match call {
-            Ok(call) if call.method.starts_with("system.") => {
-                introspection::answer(&call.method, &call.params, methods.table()).map(Reply::Value)
-            }
-            Ok(call) => Arc::clone(methods).call(call, context.clone()).await,
+            Ok(call) => answer_one(methods, call, context).await,
             Err(fault) => Err(fault),
         };
         answers.push(match reply {
@@ -115,7 +117,7 @@ async fn multicall<M: Methods>(methods: &Arc<M>, params: Vec<Value>, context: &C
             Err(fault) => Err(fault),
         });
     }
-    Ok(introspection::write_multicall(answers))
+    Ok(xmlrpc::multicall_answer(answers))
 }
 
 /// Runs what may take long (a search through a million names) where it delays nobody.

@@ -36,7 +36,9 @@ impl Listing {
         self.catalog
             .iter()
             .filter(|(path, entry)| {
-                path.is_top_level() && !path.is_hidden() && if self.only_plain { is_plain(path, entry) } else { is_sendable(path) }
+                path.is_top_level()
+                    && !path.is_hidden()
+                    && if self.only_plain { is_plain(path, entry) } else { is_sendable(path) }
             })
             .map(|(path, _)| path.as_str())
             .filter(|name| self.pattern.matches(name))
@@ -63,7 +65,10 @@ impl Listing {
 
 /// Whether XML 1.0 has all its characters.
 fn is_sendable(path: &SharedPath) -> bool {
-    !path.as_str().chars().any(|c| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}'))
+    !path
+        .as_str()
+        .chars()
+        .any(|c| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
 /// Whether the client of 2004 can write the file: it dies of a name that is not ASCII just as of such content.
