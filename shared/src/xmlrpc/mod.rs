@@ -1,1 +1,18 @@
 //! XML-RPC (Winer, 1999) to values and back, strict with callers and tolerant of servers of 2004.
+//!
+//! Bytes in, bytes out: HTTP is not here, nor is anything that knows what a file or a peer is, except in `message`, where
+//! values become the three calls of `f`.
+
+mod chars;
+mod document;
+mod encoding;
+mod reader;
+mod reply;
+mod scalar;
+mod value;
+mod writer;
+
+pub use reader::{MethodCall, read_call};
+pub use reply::{ReplyError, read_reply};
+pub use value::Value;
+pub use writer::{write_call, write_fault, write_names, write_response};
