@@ -4,6 +4,10 @@
 //! values become the three calls of `f`.
 
 mod chars;
+mod content;
+mod content_reader;
+mod content_writer;
+mod decode64;
 mod document;
 mod encoding;
 mod reader;
@@ -12,6 +16,9 @@ mod scalar;
 mod value;
 mod writer;
 
+pub use content::{Inspector, reply_length};
+pub use content_reader::{ContentOutcome, ContentReader};
+pub use content_writer::{ContentChanged, ContentWriter};
 pub use reader::{MethodCall, read_call};
 pub use reply::{ReplyError, read_reply};
 pub use value::Value;
