@@ -108,3 +108,5 @@ pub const REPLY_BYTES: usize = 256 << 20;
 pub const REPLY_VALUES: usize = 4_000_000;
 /// How much of a reply to a content call may precede the content itself, in bytes.
 pub const REPLY_PREFIX_BYTES: usize = 64 << 10;
+/// Longest character reference in XML that is understood, in bytes with its `&` and `;`.
+pub const XML_REFERENCE_BYTES: usize = 16;
