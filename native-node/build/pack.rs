@@ -43,8 +43,10 @@ pub(crate) fn pack(page: &Path, files: &[&str], out: &Path) -> Outcome<()> {
             Ok::<_, String>(format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/packed/{file}{ending}\"))"))
         };
         let plain = place("", &content)?;
-        let gzip = gzip.map(|bytes| place(".gz", &bytes)).transpose()?.map_or("None".into(), |it| format!("Some({it})"));
-        let brotli = brotli.map(|bytes| place(".br", &bytes)).transpose()?.map_or("None".into(), |it| format!("Some({it})"));
+        let gzip =
+            gzip.map(|bytes| place(".gz", &bytes)).transpose()?.map_or("None".into(), |it| format!("Some({it})"));
+        let brotli =
+            brotli.map(|bytes| place(".br", &bytes)).transpose()?.map_or("None".into(), |it| format!("Some({it})"));
         let media_type = media_type(file)?;
         // Writing to a String cannot fail.
         let _ = writeln!(
