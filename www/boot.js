@@ -4,6 +4,6 @@ import start from "./web_client.js";
 start().catch((why) => {
   console.error(why);
   document.getElementById("trouble").textContent ||=
-    `This page cannot start in this browser; a current Firefox, Chrome or Safari can. (${why})`;
+    `This page cannot start. Reload it; if that does not help, try a current Firefox, Chrome or Safari. (${why})`;
   document.documentElement.dataset.state = "broken";
 });

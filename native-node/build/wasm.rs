@@ -58,7 +58,12 @@ pub(crate) fn build_into(workspace: &Path, out: &Path, page: &Path) -> Outcome<(
     let in_words = |why| format!("wasm-bindgen cannot read {}: {why:#}", program.display());
     let mut bindgen = Bindgen::new();
     bindgen.web(true).map_err(in_words)?.input_path(&program).out_name("web_client").typescript(false);
-    bindgen.remove_name_section(true).remove_producers_section(true).generate(page).map_err(in_words)
+    bindgen
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .omit_default_module_path(false)
+        .generate(page)
+        .map_err(in_words)
 }
 
 /// Sees to it that the standard library for WebAssembly is there.
