@@ -1,1 +1,21 @@
-fn main() {}
+//! All tests that need a node, a browser or the whole workspace, as one program.
+//!
+//! Each module brings its trials. There is no `#[test]` here, so that a trial can say at run time that it was left out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop right there"
+)]
+
+mod harness;
+mod page;
+mod tidy;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = libtest_mimic::Arguments::from_args();
+    let trials = [tidy::trials(), page::trials()];
+    libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
+}

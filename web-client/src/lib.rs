@@ -1,1 +1,26 @@
+//! The tinyp2p page: what a browser tab runs once `www/boot.js` has started it.
+//!
+//! What happens is an [`Event`]; [`update`] turns it into a new [`Model`] and the [`Effect`]s to carry out. All of that is
+//! pure and tested natively. Only `runner` and `view` touch the browser, and nothing here is ever leaked on purpose.
 
+mod effect;
+mod event;
+mod model;
+mod panics;
+mod runner;
+mod update;
+mod view;
+
+pub use effect::Effect;
+pub use event::Event;
+pub use model::{Model, Node, NodeError, Sight};
+pub use update::update;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Starts the page; `www/boot.js` reaches it through the glue that wasm-bindgen writes.
+#[wasm_bindgen(start)]
+pub fn start() {
+    panics::show_to_the_person();
+    runner::start();
+}

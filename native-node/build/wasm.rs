@@ -1,0 +1,127 @@
+//! Compiles `web-client` to WebAssembly and writes its JavaScript glue: a cargo inside cargo.
+//!
+//! The inner cargo has a target directory of its own (in ours it would wait for ever on the outer one's lock) and an
+//! environment without what the outer one, clippy, rust-analyzer or a coverage tool set for the host.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::{Outcome, variable};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Variables of the outer build that would mislead the inner one.
+const NOT_INHERITED: [&str; 19] = [
+    "RUSTFLAGS",
+    "RUSTDOCFLAGS",
+    "RUSTC",
+    "RUSTDOC",
+    "RUSTC_LINKER",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "CLIPPY_ARGS",
+    "TARGET",
+    "HOST",
+    "OUT_DIR",
+    "PROFILE",
+    "OPT_LEVEL",
+    "DEBUG",
+    "NUM_JOBS",
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_BUILD_BUILD_DIR",
+];
+/// The same for whole families of variables. `CARGO_MAKEFLAGS` stays: both cargos share one set of job slots.
+const NOT_INHERITED_FAMILIES: [&str; 8] = [
+    "CARGO_CFG_",
+    "CARGO_FEATURE_",
+    "CARGO_PKG_",
+    "CARGO_PROFILE_",
+    "CARGO_MANIFEST_",
+    "CARGO_BUILD_RUST",
+    "CARGO_LLVM_COV",
+    "DEP_",
+];
+
+/// Compiles the page's program and writes `web_client.js` and `web_client_bg.wasm` into `page`.
+pub(crate) fn build_into(workspace: &Path, out: &Path, page: &Path) -> Outcome<()> {
+    ensure_target()?;
+    // <target>/[<triple>/]<profile>/build/<package>/out
+    let target = out.ancestors().nth(4).ok_or("cargo's OUT_DIR is nearer to the root than it ever was")?;
+    let target = target.join("web-build");
+    compile(workspace, &target)?;
+    let program = target.join(TARGET).join("web").join("web_client.wasm");
+    let in_words = |why| format!("wasm-bindgen cannot read {}: {why:#}", program.display());
+    let mut bindgen = Bindgen::new();
+    bindgen.web(true).map_err(in_words)?.input_path(&program).out_name("web_client").typescript(false);
+    bindgen
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .omit_default_module_path(false)
+        .generate(page)
+        .map_err(in_words)
+}
+
+/// Sees to it that the standard library for WebAssembly is there.
+fn ensure_target() -> Outcome<()> {
+    if has_target()? {
+        return Ok(());
+    }
+    let words = format!(
+        "the page of tinyp2p is compiled to WebAssembly, and the Rust target {TARGET} is not installed.\n\
+         Install it with \"rustup target add {TARGET}\", or from your system's packages (Debian: libstd-rust-dev-wasm32; \
+         Fedora: rust-std-static-{TARGET}), or set TINYP2P_PAGE to a folder that holds a built page."
+    );
+    match Command::new("rustup").args(["target", "add", TARGET]).output() {
+        Err(_) => Err(words),
+        Ok(run) if !run.status.success() => {
+            Err(format!("{words}\nrustup could not add it: {}", String::from_utf8_lossy(&run.stderr).trim()))
+        }
+        // A rustup beside a compiler that is not its own adds the target where nobody looks.
+        Ok(_) if !has_target()? => Err(words),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn has_target() -> Outcome<bool> {
+    let compiler = variable("RUSTC")?;
+    let run = Command::new(&compiler).args(["--print", "sysroot"]).output();
+    let run = run.map_err(|why| format!("cannot run {compiler}: {why}"))?;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&run.stdout).trim());
+    Ok(sysroot.join("lib/rustlib").join(TARGET).join("lib").is_dir())
+}
+
+fn compile(workspace: &Path, target: &Path) -> Outcome<()> {
+    let mut cargo = Command::new(variable("CARGO")?);
+    cargo.current_dir(workspace).args(["rustc", "--package", "web-client", "--lib", "--locked"]);
+    // Not in the manifest: there, cdylib beside rlib makes cargo drop link-time optimisation without a word.
+    cargo.args(["--crate-type", "cdylib", "--target", TARGET, "--profile", "web", "--target-dir"]).arg(target);
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        let is_family = NOT_INHERITED_FAMILIES.iter().any(|family| text.starts_with(family));
+        if is_family || NOT_INHERITED.contains(&text.as_ref()) {
+            cargo.env_remove(&name);
+        }
+    }
+    // Set rather than removed: it also overrules flags for the host in the person's cargo configuration.
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", without_paths_of_this_machine(workspace));
+    let run = cargo.output().map_err(|why| format!("cannot run cargo for the page: {why}"))?;
+    if run.status.success() {
+        return Ok(());
+    }
+    Err(format!("the page (web-client) does not compile:\n{}", String::from_utf8_lossy(&run.stderr)))
+}
+
+/// Flags that keep this machine's paths out of the page's panic messages, which makes it the same everywhere, too.
+fn without_paths_of_this_machine(workspace: &Path) -> String {
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo_home = cargo_home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let known = [(Some(workspace.to_owned()), "tinyp2p"), (cargo_home, "cargo")];
+    let known = known.into_iter().filter_map(|(path, name)| Some((fs::canonicalize(path?).ok()?, name)));
+    let flags: Vec<_> = known.map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display())).collect();
+    flags.join("\u{1f}")
+}

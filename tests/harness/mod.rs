@@ -1,0 +1,17 @@
+//! What tests stand on. It starts and stops things and asserts nothing about tinyp2p itself.
+
+pub(crate) mod browser;
+
+use std::path::{Path, PathBuf};
+
+/// The folder of the whole workspace.
+pub(crate) fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// A folder under cargo's target folder, for what a test leaves behind to be looked at.
+pub(crate) fn target(folder: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join(folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
