@@ -1,0 +1,47 @@
+//! The way down: one component at a time, never through a symbolic link.
+//!
+//! Each step opens a folder relative to the one before, so swapping a folder for a link between two steps cannot lead
+//! outside (A5); canonicalising a path and then opening it could. A link *inside* the share is refused as well: it could
+//! lead from a listed name to a hidden file.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cap_fs_ext::DirExt;
+use cap_std::fs::{Dir, Metadata};
+use shared::{Entry, Form, SharedPath};
+
+/// The folder that holds the last component of `path`.
+pub(super) fn parent(root: &Arc<Dir>, path: &SharedPath) -> io::Result<Arc<Dir>> {
+    let folders = path.parts().count().saturating_sub(1);
+    descend(root, path.parts().take(folders))
+}
+
+/// The folder `path`, or `root` itself.
+pub(super) fn folder(root: &Arc<Dir>, path: Option<&SharedPath>) -> io::Result<Arc<Dir>> {
+    descend(root, path.into_iter().flat_map(SharedPath::parts))
+}
+
+fn descend<'a>(root: &Arc<Dir>, parts: impl Iterator<Item = &'a str>) -> io::Result<Arc<Dir>> {
+    let mut here = Arc::clone(root);
+    for part in parts {
+        here = Arc::new(here.open_dir_nofollow(part)?);
+    }
+    Ok(here)
+}
+
+/// The facts of a regular file as a catalog wants them.
+pub(super) fn entry(metadata: &Metadata) -> Entry {
+    let modified = metadata.modified().map_or(0, |time| seconds(time.into_std()));
+    Entry { size: metadata.len(), modified, form: Form::Unknown }
+}
+
+/// Seconds since 1970, also for the files that say they are older.
+fn seconds(time: SystemTime) -> i64 {
+    let whole = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => whole(after),
+        Err(before) => -whole(before.duration()),
+    }
+}

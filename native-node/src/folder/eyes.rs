@@ -1,0 +1,113 @@
+//! The system's own watch on the folder (inotify, FSEvents, …), and whether it can be relied on.
+//!
+//! On Linux each folder is watched by itself, just before the walk reads it, so that nothing can appear unseen between
+//! the two; `notify`'s own recursion would read every folder a second time and watch hidden ones. Elsewhere one
+//! recursive watch covers all.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use shared::SharedPath;
+
+use super::inbox::Inbox;
+
+/// The watch on one shared folder.
+#[derive(Debug)]
+pub(super) struct Eyes {
+    root: PathBuf,
+    watcher: Option<RecommendedWatcher>,
+    /// Something of the folder is watched by nobody.
+    blind: bool,
+}
+
+impl Eyes {
+    /// Opens a watch that reports to `inbox`; covers nothing yet.
+    pub(super) fn open(root: &Path, inbox: &Arc<Inbox>) -> Self {
+        let mut eyes = Self { root: root.into(), watcher: None, blind: false };
+        if let Some(kind) = silent_file_system(root) {
+            eyes.go_blind(&format!("{kind} does not report what others change"));
+            return eyes;
+        }
+        let inbox = Arc::clone(inbox);
+        let report = move |event: notify::Result<Event>| match event {
+            Ok(event) if event.need_rescan() => inbox.overflowed(),
+            // Every file we serve is opened and read: only the end of a writing matters.
+            Ok(Event { kind: EventKind::Access(kind), .. }) if kind != AccessKind::Close(AccessMode::Write) => {}
+            Ok(event) => inbox.changed(event.paths),
+            Err(_) => inbox.overflowed(),
+        };
+        match RecommendedWatcher::new(report, Config::default().with_follow_symlinks(false)) {
+            Ok(watcher) => eyes.watcher = Some(watcher),
+            Err(error) => eyes.go_blind(&error.to_string()),
+        }
+        eyes
+    }
+
+    /// Eyes that see nothing, for tests of what happens then.
+    #[cfg(test)]
+    pub(super) fn shut(root: &Path, _inbox: &Arc<Inbox>) -> Self {
+        Self { root: root.into(), watcher: None, blind: true }
+    }
+
+    /// Eyes that see nothing and do not know it, for the same.
+    #[cfg(test)]
+    pub(super) fn asleep(root: &Path, _inbox: &Arc<Inbox>) -> Self {
+        Self { root: root.into(), watcher: None, blind: false }
+    }
+
+    /// Watches one folder, before its contents are read.
+    pub(super) fn cover(&mut self, folder: Option<&SharedPath>) {
+        let mode = match folder {
+            _ if cfg!(target_os = "linux") => RecursiveMode::NonRecursive,
+            None => RecursiveMode::Recursive,
+            Some(_) => return,
+        };
+        let Some(watcher) = &mut self.watcher else { return };
+        let path = folder.map_or_else(|| self.root.clone(), |folder| self.root.join(folder.as_str()));
+        match watcher.watch(&path, mode) {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
+            Err(error) if matches!(error.kind, ErrorKind::MaxFilesWatch) => self.go_blind(
+                "the system's limit of watched folders is reached (on Linux: raise fs.inotify.max_user_watches)",
+            ),
+            Err(error) => self.go_blind(&error.to_string()),
+        }
+    }
+
+    /// Whether everything is watched, so that looking by ourselves is a mere precaution.
+    pub(super) fn see_everything(&self) -> bool {
+        !self.blind
+    }
+
+    /// Says once what it means for the person.
+    fn go_blind(&mut self, why: &str) {
+        if !self.blind {
+            tracing::warn!("changes in {:?} are noticed some seconds late: {why}", self.root);
+        }
+        self.blind = true;
+    }
+}
+
+/// The kind of file system below `root`, if it is one on which others' changes raise no events here.
+#[cfg(target_os = "linux")]
+fn silent_file_system(root: &Path) -> Option<&'static str> {
+    let kind = rustix::fs::statfs(root).ok()?.f_type;
+    // Magic numbers of statfs(2).
+    match u32::try_from(kind & 0xFFFF_FFFF).ok()? {
+        0x6969 => Some("NFS"),
+        0x517B | 0xFF53_4D42 | 0xFE53_4D42 => Some("SMB"),
+        0x6573_5546 => Some("FUSE"),
+        0x0102_1997 => Some("9P"),
+        0x00C3_6400 => Some("Ceph"),
+        0x5346_414F => Some("AFS"),
+        0x786F_4256 => Some("a VirtualBox folder"),
+        _ => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn silent_file_system(_root: &Path) -> Option<&'static str> {
+    None
+}

@@ -1,0 +1,164 @@
+//! The folders that files are saved into, opened once and remembered for a while.
+//!
+//! Opened one component at a time and never through a symbolic link (A6), created where they are missing. Each knows the
+//! folded names it holds, so that saving a thousand files does not read the folder a thousand times (A9).
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cap_fs_ext::{DirExt, MetadataExt};
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use shared::SharedPath;
+
+use super::names;
+
+/// Most folders kept open between two files; each costs a file descriptor.
+const KEPT_OPEN: usize = 64;
+
+/// A folder that files are saved into.
+#[derive(Debug)]
+pub(super) struct IntoFolder {
+    pub(super) dir: Dir,
+    /// As a person would find it.
+    pub(super) path: PathBuf,
+    /// The file system it is on.
+    pub(super) device: u64,
+    /// The folder it was created in and whose entry for it may not be durable yet.
+    pub(super) parent: Option<Arc<IntoFolder>>,
+    /// Created by us, and not yet known to survive a power cut.
+    pub(super) is_new: AtomicBool,
+    /// Names by their folded form; read at the first question.
+    folded: Mutex<Option<HashMap<String, Vec<String>>>>,
+}
+
+impl IntoFolder {
+    fn new(dir: Dir, path: PathBuf, parent: Option<Arc<Self>>, is_new: bool) -> io::Result<Self> {
+        let device = dir.dir_metadata()?.dev();
+        Ok(Self { dir, path, device, parent, is_new: AtomicBool::new(is_new), folded: Mutex::new(None) })
+    }
+
+    /// Whether anything, also a dangling link, has this name.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.dir.symlink_metadata(name).is_ok()
+    }
+
+    /// Whether another name is there that some file system would take for this one (A9).
+    ///
+    /// Names that other programs added since the first question may be missed, which replaces nothing.
+    pub(super) fn has_double_of(&self, name: &str) -> io::Result<bool> {
+        let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = match &mut *folded {
+            Some(known) => known,
+            none => none.insert(self.read_names()?),
+        };
+        let Some(doubles) = known.get_mut(&names::folded(name)) else { return Ok(false) };
+        doubles.retain(|double| self.holds(double));
+        Ok(doubles.iter().any(|double| double != name))
+    }
+
+    /// Remembers a name that was just given to a file.
+    pub(super) fn remember(&self, name: &str) {
+        if let Some(known) = &mut *self.folded.lock().unwrap_or_else(PoisonError::into_inner) {
+            known.entry(names::folded(name)).or_default().push(name.into());
+        }
+    }
+
+    /// The names in it that are text.
+    pub(super) fn names(&self) -> io::Result<impl Iterator<Item = String>> {
+        let entries = self.dir.entries()?;
+        Ok(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()))
+    }
+
+    fn read_names(&self) -> io::Result<HashMap<String, Vec<String>>> {
+        let mut known: HashMap<String, Vec<String>> = HashMap::new();
+        for name in self.names()? {
+            known.entry(names::folded(&name)).or_default().push(name);
+        }
+        Ok(known)
+    }
+}
+
+/// All folders at and below the one that downloads go to.
+#[derive(Debug)]
+pub(super) struct IntoFolders {
+    root: Arc<IntoFolder>,
+    open: Mutex<HashMap<String, Arc<IntoFolder>>>,
+}
+
+impl IntoFolders {
+    /// Opens the root, creating it where it is missing.
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
+        let is_new = !root.exists();
+        if is_new {
+            std::fs::create_dir_all(root)?;
+        }
+        let dir = Dir::open_ambient_dir(root, ambient_authority())?;
+        let root = Arc::new(IntoFolder::new(dir, root.into(), None, false)?);
+        Ok(Self { root, open: Mutex::default() })
+    }
+
+    pub(super) fn root(&self) -> &Arc<IntoFolder> {
+        &self.root
+    }
+
+    /// The folder that is to hold `path`, if it is there.
+    pub(super) fn find(&self, path: &SharedPath) -> io::Result<Arc<IntoFolder>> {
+        self.descend(path, false)
+    }
+
+    /// The folder that is to hold `path`, created where it is missing.
+    pub(super) fn make(&self, path: &SharedPath) -> io::Result<Arc<IntoFolder>> {
+        self.descend(path, true)
+    }
+
+    /// Forgets what is remembered: someone may have moved or removed folders.
+    pub(super) fn forget(&self) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn descend(&self, path: &SharedPath, create: bool) -> io::Result<Arc<IntoFolder>> {
+        let mut here = Arc::clone(&self.root);
+        for (slash, _) in path.as_str().match_indices('/') {
+            let (folder, name) = match path.as_str().get(..slash) {
+                Some(folder) => (folder, folder.rsplit('/').next().unwrap_or(folder)),
+                None => return Err(io::ErrorKind::InvalidInput.into()),
+            };
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            here = match open.get(folder) {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let next = Arc::new(enter(&here, name, create)?);
+                    if open.len() >= KEPT_OPEN {
+                        open.retain(|_, folder| Arc::strong_count(folder) > 1);
+                    }
+                    open.insert(folder.into(), Arc::clone(&next));
+                    next
+                }
+            };
+        }
+        Ok(here)
+    }
+}
+
+fn enter(parent: &Arc<IntoFolder>, name: &str, create: bool) -> io::Result<IntoFolder> {
+    let path = parent.path.join(name);
+    let (dir, is_new) = match parent.dir.open_dir_nofollow(name) {
+        Ok(dir) => (dir, false),
+        Err(error) if create && error.kind() == io::ErrorKind::NotFound => {
+            match parent.dir.create_dir(name) {
+                // Another download may have been faster.
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            parent.remember(name);
+            (parent.dir.open_dir_nofollow(name)?, true)
+        }
+        Err(error) => return Err(error),
+    };
+    let above = is_new || parent.is_new.load(Ordering::Relaxed);
+    IntoFolder::new(dir, path, above.then(|| Arc::clone(parent)), is_new)
+}

@@ -1,0 +1,35 @@
+//! A person's files: the folder that is shared and the folder that downloads go to.
+//!
+//! Everything this node reads from or writes to a disk passes here, so that three promises have one home: nothing outside
+//! the folder is ever reached, nothing that was there before is ever changed, and a file under its final name is whole
+//! and durable. All of it is blocking code with threads of its own; it knows no socket, no protocol and no lock of the
+//! node: what it finds goes out as [`Change`]s, and the node applies them to its catalog.
+
+mod beneath;
+mod change;
+mod commit;
+mod commit_queue;
+mod durable;
+mod eyes;
+mod inbox;
+mod inspect;
+mod inspect_unknown;
+mod inspector;
+mod into_folder;
+mod names;
+mod open;
+mod save;
+mod scan;
+mod share;
+mod watch;
+
+pub use change::{Change, Seen, apply};
+pub use commit::{Saved, commit};
+pub use commit_queue::CommitQueue;
+pub use inspect::inspect_file;
+pub use inspect_unknown::{Inspecting, inspect_unknown};
+pub use open::{OpenError, OpenedFile};
+pub use save::{Destination, FinishedPart, PartFile, Planned, SaveError};
+pub use scan::{Found, LeftOut, Walk};
+pub use share::{FolderError, Share, ShareOptions};
+pub use watch::{Watching, watch};

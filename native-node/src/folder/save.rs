@@ -1,0 +1,222 @@
+//! Where downloads go: what is already there, and files that are being written.
+//!
+//! A file grows under a name of our own and gets its final name only from [`commit`](super::commit()), so a file under
+//! its final name is whole. Nothing that was there before is ever changed: no name is opened for writing that was not made
+//! a moment ago (A6). Names are taken as they are given: making them safe is [`SharedPath`]'s business.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::fs::OpenOptions;
+use shared::SharedPath;
+
+use super::into_folder::{IntoFolder, IntoFolders};
+use super::names;
+
+/// Numbers tried before a name is given up: `a (1).txt`, `a (2).txt`, …
+pub(super) const MOST_NUMBERED: u32 = 10_000;
+
+/// Why a file cannot be saved.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// The disk or the quota is used up.
+    #[error("no space is left for {0:?}; free some or name another folder, and start again")]
+    Full(PathBuf),
+    /// Permissions, or a disk that can only be read.
+    #[error("nothing may be written to {0:?}; change its permissions or name another folder")]
+    Denied(PathBuf),
+    /// Where a folder is needed there is a file or a symbolic link.
+    #[error("{0:?} would have to be a folder, but a file or a link has that name")]
+    Blocked(PathBuf),
+    /// The file system cannot rename without replacing, so the promise never to replace could not be kept.
+    #[error("the disk of {0:?} cannot rename a file without replacing another; name a folder on another disk")]
+    CannotRename(PathBuf),
+    /// Every numbered name is taken, or none fits.
+    #[error("{0:?} and its numbered names are all taken")]
+    Crowded(PathBuf),
+    /// Anything else the system said.
+    #[error("{0:?} cannot be saved: {1}")]
+    Io(PathBuf, io::Error),
+}
+
+impl SaveError {
+    pub(super) fn from_io(path: impl Into<PathBuf>, error: io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        let path = path.into();
+        match error.kind() {
+            Kind::StorageFull | Kind::QuotaExceeded => Self::Full(path),
+            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Self::Denied(path),
+            Kind::NotADirectory => Self::Blocked(path),
+            _ => Self::Io(path, error),
+        }
+    }
+}
+
+/// What to do about a file that somebody offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Planned {
+    /// A file of this name, or the numbered one it would get, is here: leave it out.
+    AlreadyHere,
+    /// It will get this name, unless another program takes it meanwhile.
+    SaveAs(SharedPath),
+}
+
+/// The folder downloads go to. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    folders: Arc<IntoFolders>,
+}
+
+impl Destination {
+    /// Opens the folder, creating it and those above it where they are missing.
+    ///
+    /// # Errors
+    /// A [`SaveError`] that names it.
+    pub fn open(dir: &Path) -> Result<Self, SaveError> {
+        let folders = IntoFolders::open(dir).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => SaveError::Blocked(dir.into()),
+            _ => SaveError::from_io(dir, error),
+        })?;
+        Ok(Self { folders: Arc::new(folders) })
+    }
+
+    /// Whether anything has this very name.
+    #[must_use]
+    pub fn has(&self, name: &SharedPath) -> bool {
+        self.folders.find(name).is_ok_and(|folder| folder.holds(name.file_name()))
+    }
+
+    /// The names directly in the folder that are text, unfinished files excepted.
+    ///
+    /// # Errors
+    /// [`SaveError::Denied`] or what else the system says.
+    pub fn names(&self) -> Result<BTreeSet<String>, SaveError> {
+        let root = self.folders.root();
+        let names = root.names().map_err(|error| SaveError::from_io(&root.path, error))?;
+        Ok(names.filter(|name| !names::is_ours(name)).collect())
+    }
+
+    /// Under what name a file would be saved, so that one saved by an earlier run is recognised.
+    ///
+    /// # Errors
+    /// What the system says when the folder cannot be read.
+    pub fn final_name(&self, path: &SharedPath) -> Result<Planned, SaveError> {
+        let folder = match self.folders.find(path) {
+            Ok(folder) => folder,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Planned::SaveAs(path.clone())),
+            // In the way is something that `begin` will name.
+            Err(error) => return Err(self.wrong(path, error)),
+        };
+        for candidate in candidates(path) {
+            let name = candidate.file_name();
+            if folder.holds(name) {
+                return Ok(Planned::AlreadyHere);
+            }
+            if !folder.has_double_of(name).map_err(|error| SaveError::from_io(&folder.path, error))? {
+                return Ok(Planned::SaveAs(candidate));
+            }
+        }
+        Err(SaveError::Crowded(folder.path.join(path.file_name())))
+    }
+
+    /// Begins a file, creating the folders it lies in.
+    ///
+    /// # Errors
+    /// A [`SaveError`]; nothing is left behind but perhaps empty folders.
+    pub fn begin(&self, path: &SharedPath) -> Result<PartFile, SaveError> {
+        let part = match self.try_begin(path) {
+            // A remembered folder was removed by someone: make it again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.folders.forget();
+                self.try_begin(path)
+            }
+            result => result,
+        };
+        part.map_err(|error| self.wrong(path, error))
+    }
+
+    fn try_begin(&self, path: &SharedPath) -> io::Result<PartFile> {
+        let folder = self.folders.make(path)?;
+        let name = names::part_name(path.file_name(), getrandom::u64().map_err(io::Error::other)?);
+        let mut options = OpenOptions::new();
+        // Relative to a folder that is open, and made by this very call or not at all (A6).
+        options.write(true).create_new(true).follow(FollowSymlinks::No);
+        let file = folder.dir.open_with(&name, &options)?.into_std();
+        Ok(PartFile { part: FinishedPart { folder, name, file, path: path.clone(), is_placed: false } })
+    }
+
+    /// Words an error about `path`, finding what is in the way where something is.
+    fn wrong(&self, path: &SharedPath, error: io::Error) -> SaveError {
+        let root = self.folders.root();
+        for (slash, _) in path.as_str().match_indices('/') {
+            let Some(folder) = path.as_str().get(..slash) else { break };
+            if root.dir.symlink_metadata(folder).is_ok_and(|facts| !facts.is_dir()) {
+                return SaveError::Blocked(root.path.join(folder));
+            }
+        }
+        SaveError::from_io(&root.path, error)
+    }
+}
+
+/// The names a file may get, in the order of preference.
+pub(super) fn candidates(path: &SharedPath) -> impl Iterator<Item = SharedPath> + '_ {
+    let numbered = (1..=MOST_NUMBERED).map_while(|number| names::numbered(path, number));
+    std::iter::once(path.clone()).chain(numbered)
+}
+
+/// A file that is being written. Dropped, it is removed.
+#[derive(Debug)]
+pub struct PartFile {
+    part: FinishedPart,
+}
+
+impl PartFile {
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// A [`SaveError`] that names the folder; the file is of no use then.
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), SaveError> {
+        self.part.file.write_all(bytes).map_err(|error| SaveError::from_io(&self.part.folder.path, error))
+    }
+
+    /// The name it was begun for.
+    #[must_use]
+    pub fn path(&self) -> &SharedPath {
+        &self.part.path
+    }
+
+    /// All bytes are written: it may be [committed](super::commit()).
+    #[must_use]
+    pub fn finish(self) -> FinishedPart {
+        self.part
+    }
+}
+
+/// A file that is whole but neither durable nor under its final name. Dropped, it is removed.
+#[derive(Debug)]
+pub struct FinishedPart {
+    pub(super) folder: Arc<IntoFolder>,
+    /// Its name until it has its final one.
+    pub(super) name: String,
+    pub(super) file: File,
+    /// The name it was begun for.
+    pub(super) path: SharedPath,
+    pub(super) is_placed: bool,
+}
+
+impl Drop for FinishedPart {
+    fn drop(&mut self) {
+        if !self.is_placed {
+            // Removed by someone else, or the disk is gone: there is nobody to tell and nothing to do.
+            let _ = self.folder.dir.remove_file(&self.name);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "save_tests.rs"]
+mod tests;

@@ -1,0 +1,258 @@
+//! Keeps a catalog true to the shared folder: a first look through it, then only what the system says has changed.
+//!
+//! One thread. It never holds the list of files: it publishes [`Change`]s and forgets. Where the system's events cannot be
+//! had it looks through the whole folder every few seconds, and even where they can it does so now and then, because
+//! events do get lost. It opens no file.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use shared::SharedPath;
+
+use super::eyes::Eyes;
+use super::inbox::{Inbox, News};
+use super::share::Root;
+use super::{Change, Found, LeftOut, Seen, Share, beneath};
+
+/// Changes published together.
+const BATCH: usize = 1_024;
+/// How often the root is looked at: no event tells that a folder above it was moved away.
+const ROOT_CHECK: Duration = Duration::from_secs(1);
+/// Between two looks through everything while events cannot be had; in between, ten times what one takes.
+const WITHOUT_EVENTS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
+/// Between two looks through everything while they can; at least fifty times what one takes.
+const WITH_EVENTS: Duration = Duration::from_secs(300);
+
+/// Watches `share` until the answer is dropped, and publishes what it finds to a catalog that is empty at first.
+///
+/// The files already there come in batches too, so the caller waits for nothing.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn watch(share: Arc<Share>, publish: impl Fn(Vec<Change>) + Send + 'static) -> io::Result<Watching> {
+    start(share, publish, Eyes::open)
+}
+
+/// A watch under way; dropping it ends its thread.
+#[derive(Debug)]
+pub struct Watching {
+    inbox: Arc<Inbox>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.inbox.stop();
+        if let Some(thread) = self.thread.take() {
+            // It failed only if `publish` panicked, which was shown then.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn start<P: Fn(Vec<Change>) + Send + 'static>(
+    share: Arc<Share>,
+    publish: P,
+    open_eyes: fn(&Path, &Arc<Inbox>) -> Eyes,
+) -> io::Result<Watching> {
+    let inbox = Arc::new(Inbox::default());
+    let at_watch = Arc::clone(&inbox);
+    let thread = thread::Builder::new().name("folder-watch".into()).spawn(move || {
+        let eyes = open_eyes(share.root(), &at_watch);
+        Watch { share, publish, open_eyes, inbox: at_watch, eyes, changes: Vec::new(), seen: None, told: None }.run();
+    })?;
+    Ok(Watching { inbox, thread: Some(thread) })
+}
+
+struct Watch<P> {
+    share: Arc<Share>,
+    publish: P,
+    open_eyes: fn(&Path, &Arc<Inbox>) -> Eyes,
+    inbox: Arc<Inbox>,
+    eyes: Eyes,
+    /// Found, not yet published.
+    changes: Vec<Change>,
+    /// What the look through everything that is under way has seen.
+    seen: Option<Seen>,
+    /// What was last said to be left out, so that it is not said again.
+    told: Option<LeftOut>,
+}
+
+impl<P: Fn(Vec<Change>)> Watch<P> {
+    fn run(mut self) {
+        // Nothing is known yet that could have vanished.
+        let mut next_look = self.look_through_everything(None);
+        loop {
+            let news = self.inbox.wait(next_look.min(Instant::now() + ROOT_CHECK));
+            match (news, self.share.look_at_root()) {
+                (News::Stop, _) => return,
+                (_, Root::Gone) => {
+                    self.empty_out();
+                    if !self.wait_for_root() {
+                        return;
+                    }
+                    self.eyes = (self.open_eyes)(self.share.root(), &self.inbox);
+                    next_look = self.look_through_everything(Some(Seen::default()));
+                }
+                (_, Root::New) => {
+                    self.eyes = (self.open_eyes)(self.share.root(), &self.inbox);
+                    next_look = self.look_through_everything(Some(Seen::default()));
+                }
+                (News::Everything, Root::Same) => next_look = self.look_through_everything(Some(Seen::default())),
+                (News::Paths(paths), Root::Same) => self.look_at_all(&paths),
+                (News::Nothing, Root::Same) if next_look <= Instant::now() => {
+                    next_look = self.look_through_everything(Some(Seen::default()));
+                }
+                (News::Nothing, Root::Same) => {}
+            }
+            self.flush();
+        }
+    }
+
+    fn empty_out(&mut self) {
+        tracing::warn!("the shared folder {:?} is gone; nothing is shared until it is back", self.share.root());
+        self.changes.push(Change::KeepOnly { folder: None, seen: Seen::default() });
+        self.flush();
+    }
+
+    /// Answers whether the root came back, rather than the watch being stopped.
+    fn wait_for_root(&self) -> bool {
+        loop {
+            if self.inbox.wait(Instant::now() + ROOT_CHECK) == News::Stop {
+                return false;
+            }
+            if self.share.look_at_root() != Root::Gone {
+                tracing::info!("the shared folder {:?} is back", self.share.root());
+                return true;
+            }
+        }
+    }
+
+    /// Looks through the whole share and answers when to do so again.
+    fn look_through_everything(&mut self, seen: Option<Seen>) -> Instant {
+        let start = Instant::now();
+        self.seen = seen;
+        let walked = self.walk(None);
+        if let (Some(left_out), Some(seen)) = (walked, self.seen.take()) {
+            self.changes.push(Change::KeepOnly { folder: None, seen });
+            self.tell(left_out);
+        } else if let Some(left_out) = walked {
+            self.tell(left_out);
+        }
+        self.flush();
+        let took = start.elapsed();
+        let (shortest, longest) = WITHOUT_EVENTS;
+        let pause = if self.eyes.see_everything() {
+            WITH_EVENTS.max(took.saturating_mul(50))
+        } else {
+            took.saturating_mul(10).clamp(shortest, longest)
+        };
+        Instant::now() + pause
+    }
+
+    /// Publishes every file of a folder; answers what was left out, or nothing if it was stopped or had no folder.
+    fn walk(&mut self, folder: Option<&SharedPath>) -> Option<LeftOut> {
+        let share = Arc::clone(&self.share);
+        let mut walk = share.walk(folder).ok()?;
+        let mut seen_here = folder.map(|_| Seen::default());
+        for (count, found) in walk.by_ref().enumerate() {
+            match found {
+                Found::Folder(folder) => self.eyes.cover(folder.as_ref()),
+                Found::File(path, entry) => {
+                    if let Some(seen) = &mut seen_here {
+                        seen.insert(&path);
+                    }
+                    self.upsert(path, entry);
+                }
+            }
+            if count % BATCH == BATCH - 1 {
+                self.flush();
+                if self.inbox.is_stopped() {
+                    return None;
+                }
+                // A file deposited during a long look shall not wait for its end.
+                if folder.is_none() {
+                    let paths = self.inbox.settled_paths();
+                    self.look_at_all(&paths);
+                }
+            }
+        }
+        if let (Some(folder), Some(seen)) = (folder, seen_here) {
+            self.changes.push(Change::KeepOnly { folder: Some(folder.clone()), seen });
+        }
+        Some(walk.left_out())
+    }
+
+    fn look_at_all(&mut self, paths: &BTreeSet<PathBuf>) {
+        let mut walked: Option<PathBuf> = None;
+        for path in paths {
+            // Components order paths so that what is below a folder follows it: one walk does for all.
+            if walked.as_ref().is_some_and(|walked| path.starts_with(walked)) {
+                continue;
+            }
+            let relative = path.strip_prefix(self.share.root()).ok().and_then(Path::to_str);
+            let Some(relative) = relative.and_then(|text| SharedPath::parse(text).ok()) else { continue };
+            if self.share.offers(&relative) && self.look_at(relative) {
+                walked = Some(path.clone());
+            }
+        }
+    }
+
+    /// Publishes what is now at `path`; answers whether that is a folder, which was walked.
+    fn look_at(&mut self, path: SharedPath) -> bool {
+        let facts = self.share.dir().and_then(|root| {
+            let parent = beneath::parent(&root, &path).ok()?;
+            parent.symlink_metadata(path.file_name()).ok()
+        });
+        match facts {
+            Some(facts) if facts.is_file() => {
+                self.changes.push(Change::RemoveFolder(path.clone()));
+                self.upsert(path, beneath::entry(&facts));
+                false
+            }
+            Some(facts) if facts.is_dir() => {
+                self.changes.push(Change::Remove(path.clone()));
+                self.walk(Some(&path));
+                true
+            }
+            // Gone, or nothing that is shared; what it was before nobody knows.
+            _ => {
+                self.changes.extend([Change::Remove(path.clone()), Change::RemoveFolder(path)]);
+                false
+            }
+        }
+    }
+
+    fn upsert(&mut self, path: SharedPath, entry: shared::Entry) {
+        if let Some(seen) = &mut self.seen {
+            seen.insert(&path);
+        }
+        self.changes.push(Change::Upsert(path, entry));
+    }
+
+    fn flush(&mut self) {
+        if !self.changes.is_empty() {
+            (self.publish)(std::mem::take(&mut self.changes));
+        }
+    }
+
+    fn tell(&mut self, left_out: LeftOut) {
+        if self.told.unwrap_or_default() != left_out {
+            let LeftOut { unnamable, unreadable } = left_out;
+            tracing::warn!(
+                "in {:?} {unnamable} names cannot be shared (not UTF-8, too long or too deep) and {unreadable} \
+                 files or folders cannot be read",
+                self.share.root()
+            );
+        }
+        self.told = Some(left_out);
+    }
+}
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

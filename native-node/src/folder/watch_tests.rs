@@ -1,0 +1,183 @@
+//! The watch on a real folder: whatever happens in it is in the catalog within a second.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::sync::{Condvar, Mutex};
+
+use shared::Catalog;
+
+use super::*;
+use crate::folder::{ShareOptions, apply};
+
+/// A catalog kept true by a watch, and what it takes to wait for it without sleeping.
+struct Watched {
+    temp: tempfile::TempDir,
+    state: Arc<(Mutex<Catalog>, Condvar)>,
+    watching: Option<Watching>,
+}
+
+impl Watched {
+    fn with(open_eyes: fn(&Path, &Arc<Inbox>) -> Eyes, prepare: impl FnOnce(&Path)) -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().join("share");
+        fs::create_dir(&root).unwrap();
+        prepare(&root);
+        let share = Arc::new(Share::open(&root, ShareOptions::default()).unwrap());
+        let state = Arc::new((Mutex::new(Catalog::default()), Condvar::new()));
+        let at_watch = Arc::clone(&state);
+        let publish = move |changes| {
+            apply(changes, &mut at_watch.0.lock().unwrap());
+            at_watch.1.notify_all();
+        };
+        Self { temp, state, watching: Some(start(share, publish, open_eyes).unwrap()) }
+    }
+
+    /// A watch whose first look is over.
+    fn settled() -> Self {
+        let watched = Self::with(Eyes::open, |root| fs::write(root.join("first"), "").unwrap());
+        watched.expect(10, &["first"]);
+        fs::remove_file(watched.at("first")).unwrap();
+        watched.expect(10, &[]);
+        watched
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.temp.path().join("share").join(name)
+    }
+
+    fn wait(&self, seconds: u64, is_so: impl Fn(&Catalog) -> bool) {
+        let (catalog, changed) = &*self.state;
+        let wait = Duration::from_secs(seconds);
+        let (catalog, late) =
+            changed.wait_timeout_while(catalog.lock().unwrap(), wait, |catalog| !is_so(catalog)).unwrap();
+        assert!(!late.timed_out(), "after {seconds} s: {:?}", catalog.iter().collect::<Vec<_>>());
+    }
+
+    fn expect(&self, seconds: u64, names: &[&str]) {
+        self.wait(seconds, |catalog| catalog.iter().map(|(path, _)| path.as_str()).eq(names.iter().copied()));
+    }
+}
+
+#[test]
+fn files_created_renamed_grown_and_deleted_are_seen_within_a_second() {
+    let watched = Watched::settled();
+    let mut file = File::create(watched.at("a")).unwrap();
+    watched.expect(1, &["a"]);
+    file.write_all(b"grown").unwrap();
+    watched.wait(1, |catalog| catalog.iter().all(|(_, entry)| entry.size == 5));
+    fs::write(watched.temp.path().join("outside"), "x").unwrap();
+    fs::rename(watched.temp.path().join("outside"), watched.at("b")).unwrap();
+    watched.expect(1, &["a", "b"]);
+    fs::rename(watched.at("a"), watched.at("c")).unwrap();
+    watched.expect(1, &["b", "c"]);
+    fs::remove_file(watched.at("b")).unwrap();
+    fs::rename(watched.at("c"), watched.temp.path().join("away")).unwrap();
+    watched.expect(1, &[]);
+}
+
+#[test]
+fn folders_created_moved_and_deleted_are_seen_within_a_second() {
+    let watched = Watched::settled();
+    fs::create_dir_all(watched.at("d/e")).unwrap();
+    fs::write(watched.at("d/e/a"), "").unwrap();
+    watched.expect(1, &["d/e/a"]);
+    fs::write(watched.at("d/e/b"), "").unwrap();
+    watched.expect(1, &["d/e/a", "d/e/b"]);
+    fs::rename(watched.at("d"), watched.at("f")).unwrap();
+    watched.expect(1, &["f/e/a", "f/e/b"]);
+    // Still watched, and under its new name.
+    fs::write(watched.at("f/e/c"), "").unwrap();
+    watched.expect(1, &["f/e/a", "f/e/b", "f/e/c"]);
+    fs::rename(watched.at("f"), watched.temp.path().join("away")).unwrap();
+    watched.expect(1, &[]);
+    fs::write(watched.temp.path().join("away/e/d"), "").unwrap();
+    fs::rename(watched.temp.path().join("away"), watched.at("back")).unwrap();
+    watched.expect(1, &["back/e/a", "back/e/b", "back/e/c", "back/e/d"]);
+    fs::remove_dir_all(watched.at("back")).unwrap();
+    watched.expect(1, &[]);
+}
+
+#[test]
+fn a_file_in_place_of_a_folder_and_back_leaves_nothing_stale() {
+    let watched = Watched::settled();
+    fs::create_dir(watched.at("x")).unwrap();
+    fs::write(watched.at("x/a"), "").unwrap();
+    watched.expect(1, &["x/a"]);
+    fs::remove_dir_all(watched.at("x")).unwrap();
+    fs::write(watched.at("x"), "").unwrap();
+    watched.expect(1, &["x"]);
+    fs::remove_file(watched.at("x")).unwrap();
+    fs::create_dir(watched.at("x")).unwrap();
+    fs::write(watched.at("x/b"), "").unwrap();
+    watched.expect(1, &["x/b"]);
+}
+
+#[test]
+fn a14_hidden_and_own_files_never_appear() {
+    let watched = Watched::settled();
+    fs::create_dir(watched.at(".git")).unwrap();
+    for name in [".git/a", ".hidden", ".tinyp2p.a.0.part"] {
+        fs::write(watched.at(name), "").unwrap();
+    }
+    fs::write(watched.at("z"), "").unwrap();
+    watched.expect(1, &["z"]);
+}
+
+#[test]
+fn lost_events_lead_to_a_look_through_everything() {
+    // Eyes that see nothing but claim to: only the overflow can tell.
+    let watched = Watched::with(Eyes::asleep, |root| fs::write(root.join("a"), "").unwrap());
+    watched.expect(10, &["a"]);
+    fs::remove_file(watched.at("a")).unwrap();
+    fs::write(watched.at("b"), "").unwrap();
+    watched.watching.as_ref().unwrap().inbox.overflowed();
+    watched.expect(1, &["b"]);
+}
+
+#[test]
+fn without_events_changes_are_still_found() {
+    let watched = Watched::with(Eyes::shut, |root| fs::write(root.join("a"), "").unwrap());
+    watched.expect(10, &["a"]);
+    fs::write(watched.at("b"), "").unwrap();
+    fs::remove_file(watched.at("a")).unwrap();
+    watched.expect(5, &["b"]);
+}
+
+#[test]
+fn a_root_that_goes_empties_the_catalog_and_one_that_comes_fills_it() {
+    let watched = Watched::settled();
+    fs::write(watched.at("a"), "").unwrap();
+    watched.expect(1, &["a"]);
+    fs::rename(watched.at(""), watched.temp.path().join("elsewhere")).unwrap();
+    watched.expect(3, &[]);
+    fs::create_dir(watched.at("")).unwrap();
+    fs::write(watched.at("b"), "").unwrap();
+    watched.expect(3, &["b"]);
+    fs::write(watched.at("c"), "").unwrap();
+    watched.expect(1, &["b", "c"]);
+}
+
+#[test]
+fn many_files_at_once_all_appear() {
+    let watched = Watched::settled();
+    for folder in 0..30 {
+        fs::create_dir_all(watched.at(&format!("{folder}/deep/er"))).unwrap();
+        for file in 0..100 {
+            fs::write(watched.at(&format!("{folder}/deep/er/{file}")), "").unwrap();
+        }
+    }
+    watched.wait(5, |catalog| catalog.len() == 3_000);
+}
+
+#[test]
+fn c11_dropping_the_watch_ends_it_also_in_the_middle_of_a_look() {
+    let mut watched = Watched::with(Eyes::open, |root| {
+        for file in 0..20_000 {
+            File::create(root.join(format!("{file}"))).unwrap();
+        }
+    });
+    watched.wait(10, |catalog| !catalog.is_empty());
+    let begin = Instant::now();
+    drop(watched.watching.take());
+    assert!(begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
+}
