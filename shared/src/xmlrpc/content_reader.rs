@@ -1,7 +1,7 @@
 //! The reply to a content call, of any size, in pieces cut anywhere, with bounded memory and byte for byte.
 //!
-//! A small machine for the one shape that such a reply has; everything else is an error as soon as it shows. Faults are
-//! small: they are kept and read with [`read_reply`].
+//! A small machine for the one shape that such a reply has; everything else is an error as soon as it shows, text before
+//! a typed value too: it was handed out already. Faults are small: they are kept and read with [`read_reply`].
 
 use super::chars::{is_blank, is_space};
 use super::decode64::{Damaged, Decode64};
