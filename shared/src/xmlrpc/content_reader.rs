@@ -1,12 +1,11 @@
 //! The reply to a content call, of any size, in pieces cut anywhere, with bounded memory and byte for byte.
 //!
-//! quick-xml wants whole events, and the one event that matters here is the size of a file; so this is a small machine
-//! of its own for the one shape that such a reply has. Faults are small: they are kept and read with [`read_reply`].
+//! A small machine for the one shape that such a reply has; everything else is an error as soon as it shows, text before
+//! a typed value too: it was handed out already. Faults are small: they are kept and read with [`read_reply`].
 
-use memchr::{memchr, memchr2, memchr3};
-
-use super::chars::{is_blank, is_space, resolve_reference};
+use super::chars::{is_blank, is_space};
 use super::decode64::{Damaged, Decode64};
+use super::markup::{Markup, Token};
 use super::reply::{ReplyError, read_reply};
 use crate::{Fault, limits};
 
@@ -25,9 +24,7 @@ pub enum ContentOutcome {
 #[derive(Debug, Default)]
 pub struct ContentReader {
     place: Place,
-    lex: Lex,
-    /// The markup or reference that has begun and not ended.
-    held: Vec<u8>,
+    markup: Markup,
     /// Everything before the content, or all of a fault; empty once content began.
     head: Vec<u8>,
     /// The text of a boolean, or white space after `<value>`: content only if no typed element follows.
@@ -66,25 +63,6 @@ impl Place {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Lex {
-    #[default]
-    Text,
-    /// After `<`, before it is clear what it opens.
-    Open,
-    Tag {
-        quote: Option<u8>,
-    },
-    /// In a comment, an instruction or CDATA, which ends with `need` times `mark` and `>`.
-    Until {
-        mark: u8,
-        need: u8,
-        seen: u8,
-        is_text: bool,
-    },
-    Reference,
-}
-
 impl ContentReader {
     /// Nothing read yet.
     #[must_use]
@@ -102,15 +80,24 @@ impl ContentReader {
             if self.place == Place::Fault {
                 return self.keep(rest);
             }
+            if matches!(self.place, Place::String | Place::Untyped) {
+                let (_, after) = rest.split_at(self.markup.copy_text(rest, out));
+                rest = after;
+                if rest.is_empty() {
+                    break;
+                }
+            }
             let was_before_content = self.place.is_before_content();
-            let used = match self.lex {
-                Lex::Text => self.text(rest, out)?,
-                Lex::Open => self.open(rest)?,
-                Lex::Tag { quote } => self.tag(rest, quote, out)?,
-                Lex::Until { mark, need, seen, is_text } => self.until(rest, [mark, need, seen], is_text, out)?,
-                Lex::Reference => self.reference(rest, out)?,
-            };
-            let (done, after) = rest.split_at(used.min(rest.len()));
+            let (used, token) = self.markup.next(rest)?;
+            match token {
+                Token::Text(text) => self.characters(text, out)?,
+                Token::Character(character) => {
+                    self.characters(character.encode_utf8(&mut [0; 4]).as_bytes(), out)?;
+                }
+                Token::Tag(tag) => self.element(&tag, out)?,
+                Token::Nothing => {}
+            }
+            let (done, after) = rest.split_at(used);
             if self.place.is_before_content() || self.place == Place::Fault {
                 self.keep(done)?;
             } else if was_before_content {
@@ -126,10 +113,11 @@ impl ContentReader {
     /// # Errors
     /// [`ReplyError::Truncated`] unless its `</methodResponse>` was there, whatever the transport says.
     pub fn finish(self) -> Result<ContentOutcome, ReplyError> {
-        match (self.place, self.lex) {
-            (Place::End, Lex::Text) if self.is_refused => Ok(ContentOutcome::Refused),
-            (Place::End, Lex::Text) => Ok(ContentOutcome::Content),
-            (Place::Fault, _) => match read_reply(&self.head)? {
+        match self.place {
+            Place::End if !self.markup.is_in_text() => Err(ReplyError::Truncated),
+            Place::End if self.is_refused => Ok(ContentOutcome::Refused),
+            Place::End => Ok(ContentOutcome::Content),
+            Place::Fault => match read_reply(&self.head)? {
                 Err(fault) => Ok(ContentOutcome::Fault(fault)),
                 Ok(value) => Err(unexpected(value.kind())),
             },
@@ -143,41 +131,6 @@ impl ContentReader {
         }
         self.head.extend_from_slice(bytes);
         Ok(())
-    }
-
-    /// Keeps part of a markup or reference whose end is still to come.
-    fn hold(&mut self, bytes: &[u8], most: usize) -> Result<(), ReplyError> {
-        if self.held.len() + bytes.len() > most {
-            return Err(malformed("a tag or reference in it does not end"));
-        }
-        self.held.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn text(&mut self, rest: &[u8], out: &mut Vec<u8>) -> Result<usize, ReplyError> {
-        match memchr2(b'<', b'&', rest) {
-            None => self.characters(rest, out).map(|()| rest.len()),
-            Some(at) if at > 0 => {
-                let (text, _) = rest.split_at(at);
-                self.characters(text, out).map(|()| at)
-            }
-            Some(_) if rest.starts_with(b"&") => {
-                // In most replies that have references at all they are many, and whole.
-                let near = rest.get(..limits::XML_REFERENCE_BYTES.min(rest.len())).unwrap_or_default();
-                if let Some(end) = memchr(b';', near) {
-                    self.resolve(near.get(1..end).unwrap_or_default(), out)?;
-                    return Ok(end + 1);
-                }
-                self.held.clear();
-                self.lex = Lex::Reference;
-                Ok(1)
-            }
-            Some(_) => {
-                self.held.clear();
-                self.lex = Lex::Open;
-                Ok(1)
-            }
-        }
     }
 
     /// Text wherever it stands, as bytes.
@@ -200,110 +153,6 @@ impl ContentReader {
             _ => return Err(malformed("text stands where only elements belong")),
         }
         Ok(())
-    }
-
-    fn reference(&mut self, rest: &[u8], out: &mut Vec<u8>) -> Result<usize, ReplyError> {
-        let Some(end) = memchr(b';', rest) else {
-            self.hold(rest, limits::XML_REFERENCE_BYTES)?;
-            return Ok(rest.len());
-        };
-        let (name, _) = rest.split_at(end);
-        self.hold(name, limits::XML_REFERENCE_BYTES)?;
-        let name = std::mem::take(&mut self.held);
-        self.resolve(&name, out)?;
-        self.lex = Lex::Text;
-        Ok(end + 1)
-    }
-
-    fn resolve(&mut self, name: &[u8], out: &mut Vec<u8>) -> Result<(), ReplyError> {
-        let character = std::str::from_utf8(name)
-            .ok()
-            .and_then(resolve_reference)
-            .ok_or_else(|| malformed("a reference in it stands for no character"))?;
-        self.characters(character.encode_utf8(&mut [0; 4]).as_bytes(), out)
-    }
-
-    /// One byte after `<` at a time: there are few.
-    fn open(&mut self, rest: &[u8]) -> Result<usize, ReplyError> {
-        const COMMENT: &[u8] = b"!--";
-        const CDATA: &[u8] = b"![CDATA[";
-        let Some(&byte) = rest.first() else { return Ok(0) };
-        self.held.push(byte);
-        self.lex = match self.held.as_slice() {
-            b"?" => Lex::Until { mark: b'?', need: 1, seen: 0, is_text: false },
-            COMMENT => Lex::Until { mark: b'-', need: 2, seen: 0, is_text: false },
-            CDATA => Lex::Until { mark: b']', need: 2, seen: 0, is_text: true },
-            begun if COMMENT.starts_with(begun) || CDATA.starts_with(begun) => Lex::Open,
-            [b'!', ..] => return Err(malformed("it has a document type")),
-            [b'>', ..] => return Err(malformed("it has a tag without a name")),
-            _ => Lex::Tag { quote: None },
-        };
-        Ok(1)
-    }
-
-    fn until(
-        &mut self,
-        rest: &[u8],
-        [mark, need, seen]: [u8; 3],
-        is_text: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<usize, ReplyError> {
-        let again = |seen| Lex::Until { mark, need, seen, is_text };
-        if seen == 0 {
-            let at = memchr(mark, rest).unwrap_or(rest.len());
-            let (inside, after) = rest.split_at(at);
-            if is_text {
-                self.characters(inside, out)?;
-            }
-            if after.is_empty() {
-                return Ok(at);
-            }
-            self.lex = again(1);
-            return Ok(at + 1);
-        }
-        match rest.first() {
-            Some(b'>') if seen == need => self.lex = Lex::Text,
-            Some(&byte) if byte == mark && seen < need => self.lex = again(seen + 1),
-            Some(&byte) if byte == mark => {
-                if is_text {
-                    self.characters(&[mark], out)?;
-                }
-            }
-            _ => {
-                if is_text {
-                    self.characters([mark; 2].get(..usize::from(seen)).unwrap_or_default(), out)?;
-                }
-                self.lex = again(0);
-                return Ok(0);
-            }
-        }
-        Ok(1)
-    }
-
-    fn tag(&mut self, rest: &[u8], quote: Option<u8>, out: &mut Vec<u8>) -> Result<usize, ReplyError> {
-        let found = match quote {
-            Some(quote) => memchr(quote, rest),
-            None => memchr3(b'>', b'"', b'\'', rest),
-        };
-        let Some(at) = found else {
-            self.hold(rest, limits::REPLY_PREFIX_BYTES)?;
-            return Ok(rest.len());
-        };
-        let (before, after) = rest.split_at(at);
-        self.hold(before, limits::REPLY_PREFIX_BYTES)?;
-        match after.first() {
-            Some(b'>') if quote.is_none() => {
-                self.lex = Lex::Text;
-                let tag = std::mem::take(&mut self.held);
-                self.element(&tag, out)?;
-            }
-            Some(&mark) => {
-                self.hold(&[mark], limits::REPLY_PREFIX_BYTES)?;
-                self.lex = Lex::Tag { quote: if quote.is_none() { Some(mark) } else { None } };
-            }
-            None => {}
-        }
-        Ok(at + 1)
     }
 
     /// A whole tag, without its angle brackets: an empty element is its start and its end.

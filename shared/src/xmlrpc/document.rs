@@ -69,6 +69,9 @@ pub(super) fn read(text: &str, rules: Rules) -> Result<Document, Problem> {
             Event::Decl(_) if !is_first => {
                 return Err(Problem::NotWellFormed("the XML declaration does not come first".into()));
             }
+            Event::Decl(declaration) if strict => {
+                declaration.xml_version().map_err(xml_problem)?;
+            }
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
             Event::DocType(_) => {
                 return Err(Problem::NotConforming("a document type is not allowed in XML-RPC".into()));

@@ -2,16 +2,24 @@
 //!
 //! Types are judged here, meaning is not: whether a URL is one, a token right or a name safe is decided by who takes it.
 
+use std::fmt;
+
 use super::{ReplyError, Value, write_call};
 use crate::{Call, Fault, Token};
 
 /// The parameters of one call of `f`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct FCall {
-    /// The token as presented; empty, which no token is, where it was no text. A secret: never log it.
+    /// The token as presented; empty, which no token is, where it was no text. A secret: `Debug` leaves it out.
     pub token: String,
     /// What is asked, or the fault to answer *if the token is right*: to a wrong token the answer is boolean 0, whatever is asked.
     pub call: Result<Call, Fault>,
+}
+
+impl fmt::Debug for FCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FCall").field("call", &self.call).finish_non_exhaustive()
+    }
 }
 
 /// Understands the parameters of `f`.

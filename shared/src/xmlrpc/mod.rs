@@ -11,6 +11,7 @@ mod decode64;
 mod document;
 mod encoding;
 mod introspection;
+mod markup;
 mod message;
 mod multicall;
 mod reader;

@@ -122,6 +122,8 @@ mod tests {
             format!("{good}{good}"),
             format!("x{good}"),
             format!(" <?xml version='1.0'?>{good}"),
+            format!("<?xml?>{good}"),
+            format!("<?xml version='1.0'?><?xml version='1.0'?>{good}"),
             format!("{good}&#32;"),
             format!("{good}<![CDATA[]]>"),
         ] {
