@@ -2,16 +2,17 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use shared::{Answer, Call, Caller, Catalog, Fault, Form, Host, Moment, Password, PeerUrl, Printable, Roster};
+use shared::{Answer, Call, Caller, Entry, Fault, Host, Moment, Password, PeerUrl, Roster, SharedPath};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::dial::Dialer;
-use crate::folder::{Change, FolderError, Share, ShareOptions};
+use crate::folder::{self, Change, FolderError, Share, ShareOptions};
 use crate::http::{self, CallContext, ServeLimits};
 use crate::members;
 use crate::names::{self, OwnNames};
@@ -71,6 +72,9 @@ pub enum NodeError {
     /// The folder cannot be shared.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The operating system gives no thread to watch the folder with.
+    #[error("the folder cannot be watched: {0}")]
+    Watch(std::io::Error),
     /// The operating system gives no randomness.
     #[error("no randomness: {0}")]
     Randomness(getrandom::Error),
@@ -106,7 +110,9 @@ pub struct Node {
     streams: Arc<Semaphore>,
     /// Somebody named peers that may be new.
     roster_changed: Notify,
-    /// How many scans or inspections are still to come before every file's form is known.
+    /// Whether the first look through the folder has ended.
+    looked: AtomicBool,
+    /// Whether every file that can be inspected has been.
     inspected: watch::Sender<bool>,
 }
 
@@ -160,6 +166,7 @@ pub fn open(config: Config, listener: &TcpListener) -> Result<Arc<Node>, NodeErr
         started: Instant::now(),
         streams: Arc::new(Semaphore::new(STREAMS)),
         roster_changed: Notify::new(),
+        looked: AtomicBool::new(false),
         inspected: watch::Sender::new(false),
     }))
 }
@@ -169,14 +176,28 @@ pub fn open(config: Config, listener: &TcpListener) -> Result<Arc<Node>, NodeErr
 /// # Errors
 /// When the folder cannot be watched at all.
 pub async fn run(node: Arc<Node>, listener: TcpListener, shutdown: CancellationToken) -> Result<(), NodeError> {
-    let catalog = Arc::clone(&node);
-    let _watching = node.share.watch(move |changes| catalog.apply(changes))?;
+    // Its threads end when these are dropped.
+    let _watching = watch_folder(&node).map_err(NodeError::Watch)?;
     let routes = http::routes(Arc::clone(&node), node.www.clone());
     // It serves while it joins: two that join through each other never wait for each other.
     let gossip = tokio::spawn(members::keep(Arc::clone(&node), node.dialer.clone(), shutdown.clone()));
     http::serve(listener, routes, node.limits, shutdown).await;
     gossip.abort();
     Ok(())
+}
+
+/// Keeps the catalog true to the folder, and finds out in the background how each file can be sent.
+fn watch_folder(node: &Arc<Node>) -> std::io::Result<folder::Watching> {
+    let (at_next, at_publish, at_watch) = (Arc::clone(node), Arc::clone(node), Arc::clone(node));
+    let inspecting = folder::inspect_unknown(
+        node.share(),
+        move |after, most| at_next.unknown_after(after, most),
+        move |changes| at_publish.apply(changes),
+    )?;
+    folder::watch(node.share(), move |changes| {
+        at_watch.apply(changes);
+        inspecting.wake();
+    })
 }
 
 impl Node {
@@ -246,6 +267,34 @@ impl Node {
     /// A place among the downloads that are served at once.
     pub(crate) async fn places(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
         Arc::clone(&self.streams).acquire_owned().await
+    }
+
+    /// Makes changes that were found in the folder.
+    fn apply(&self, changes: Vec<Change>) {
+        let is_looked_through = changes.iter().any(|change| matches!(change, Change::KeepOnly { folder: None, .. }));
+        let brings_files = changes.iter().any(|change| matches!(change, Change::Upsert(..)));
+        self.with_host(|host, _| {
+            if brings_files {
+                self.inspected.send_replace(false);
+            }
+            if is_looked_through {
+                self.looked.store(true, Ordering::Relaxed);
+            }
+            if let Some(catalog) = host.catalog_mut(&self.url) {
+                folder::apply(changes, catalog);
+            }
+        });
+    }
+
+    /// What the inspection is to look at next. Nothing more: all that can be inspected has been.
+    fn unknown_after(&self, after: Option<&SharedPath>, most: usize) -> Vec<(SharedPath, Entry)> {
+        self.with_host(|host, _| {
+            let batch = host.catalog(&self.url).unknown_after(after, most);
+            if batch.is_empty() && self.looked.load(Ordering::Relaxed) {
+                self.inspected.send_replace(true);
+            }
+            batch
+        })
     }
 
     /// Waits until the form of every file is known, but not longer than `patience`.

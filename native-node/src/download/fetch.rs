@@ -88,7 +88,7 @@ pub(super) async fn to_part(
             }
         }
         if !more {
-            let finished = blocking(move || part.write(&piece)?.finish()).await?;
+            let finished = blocking(move || part.write(&piece).map(PartFile::finish)).await?;
             return Ok((finished, total));
         }
         part = blocking(move || part.write(&piece).map(Part::Open)).await?;

@@ -97,6 +97,9 @@ pub enum DownloadError {
     /// The peer that was named does not answer as one.
     #[error("{0}: {1}")]
     Pool(PeerUrl, CallError),
+    /// The operating system gives no thread to save with.
+    #[error("cannot start to save: {0}")]
+    Thread(std::io::Error),
     /// Nothing can be saved there.
     #[error(transparent)]
     Save(#[from] SaveError),
@@ -117,7 +120,7 @@ pub async fn run(
     let download = Download {
         dialer,
         observer,
-        commits: CommitQueue::start(Arc::clone(&destination)),
+        commits: CommitQueue::start().map_err(DownloadError::Thread)?,
         destination,
         dry_run: job.dry_run,
         max_file_size: job.max_file_size,
@@ -144,8 +147,11 @@ pub async fn run(
         done = all => { done?; false }
         () = shutdown.cancelled() => true,
     };
-    download.commits.finish().await;
-    let report = download.report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // What is complete is saved, and only then is the word spoken.
+    let Download { commits, report, .. } = download;
+    // Failing means that it panicked, which was shown then.
+    let _ended = tokio::task::spawn_blocking(move || drop(commits)).await;
+    let report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Report { interrupted, ..report })
 }
 
@@ -209,7 +215,7 @@ impl Download<'_> {
                 true
             }
             None => {
-                let is_here = matches!(self.destination.final_name(&file.path), Planned::AlreadyHere);
+                let is_here = matches!(self.destination.final_name(&file.path), Ok(Planned::AlreadyHere));
                 claims.insert(file.path.clone(), if is_here { Claim::Done } else { Claim::Taken(Vec::new()) });
                 if is_here {
                     self.report.lock().unwrap_or_else(PoisonError::into_inner).already_here += 1;
@@ -248,7 +254,7 @@ impl Download<'_> {
     }
 
     async fn get_from(&self, peer: &PeerUrl, file: &Offered) -> Result<(SharedPath, u64), fetch::FetchError> {
-        let Planned::SaveAs(target) = self.destination.final_name(&file.path) else {
+        let Planned::SaveAs(target) = self.destination.final_name(&file.path)? else {
             return Err(fetch::FetchError::Appeared);
         };
         if self.dry_run {
@@ -260,8 +266,8 @@ impl Download<'_> {
         let moved = |bytes| self.observer.moved(&file.path, bytes);
         let content = self.dialer.fetch(peer, &file.name).await?;
         let (part, bytes) = fetch::to_part(content, &self.destination, &target, bounds, moved).await?;
-        let saved_as = self.commits.commit(part).await?;
-        Ok((saved_as, bytes))
+        let saved = self.commits.commit(part).await?;
+        Ok((saved.path, bytes))
     }
 
     fn miss(&self, peer: &PeerUrl, file: Option<String>, reason: &str) {

@@ -151,7 +151,7 @@ async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
             Value::Struct(vec![
                 ("path".into(), Value::String(path.as_str().to_owned())),
                 ("size".into(), Value::Double(entry.size as f64)),
-                ("modified".into(), Value::Double(entry.modified as f64)),
+                ("modified".into(), Value::Double(entry.modified as f64 / 1e9)),
             ])
         });
         Ok(Reply::Value(Value::Array(files.collect())))

@@ -3,6 +3,7 @@
 //! The catalog is the only thing a listing reads; it never looks at a disk, and what it does not hold is not served.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::SharedPath;
 
@@ -11,7 +12,7 @@ use crate::SharedPath;
 pub struct Entry {
     /// Length in bytes.
     pub size: u64,
-    /// Last change, in seconds since 1970-01-01 UTC.
+    /// Last change, in nanoseconds since 1970-01-01 UTC: in whole seconds, a change within the same second would go unseen.
     pub modified: i64,
     /// How its bytes can go through XML-RPC.
     pub form: Form,
@@ -41,6 +42,7 @@ pub enum Form {
 pub struct Catalog {
     entries: BTreeMap<SharedPath, Entry>,
     revision: u64,
+    unknown: usize,
 }
 
 impl Catalog {
@@ -73,6 +75,18 @@ impl Catalog {
         self.entries.iter()
     }
 
+    /// Up to `most` files of unknown form whose paths come after `after`, in their order. Costs nothing once all are known.
+    #[must_use]
+    pub fn unknown_after(&self, after: Option<&SharedPath>, most: usize) -> Vec<(SharedPath, Entry)> {
+        if self.unknown == 0 {
+            return Vec::new();
+        }
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rest = self.entries.range::<SharedPath, _>((start, Bound::Unbounded));
+        let unknown = rest.filter(|(_, entry)| entry.form == Form::Unknown);
+        unknown.take(most).map(|(path, entry)| (path.clone(), *entry)).collect()
+    }
+
     /// Adds a file or renews its facts. A file whose size and time are unchanged keeps the form already found for it.
     pub fn insert(&mut self, path: SharedPath, mut entry: Entry) {
         if let Some(old) = self.entries.get(&path)
@@ -81,16 +95,20 @@ impl Catalog {
         {
             entry.form = old.form;
         }
-        if self.entries.insert(path, entry) != Some(entry) {
+        self.unknown += usize::from(entry.form == Form::Unknown);
+        let old = self.entries.insert(path, entry);
+        self.unknown -= usize::from(old.is_some_and(|old| old.form == Form::Unknown));
+        if old != Some(entry) {
             self.revision += 1;
         }
     }
 
     /// Takes a file out. Answers whether it was there.
     pub fn remove(&mut self, path: &SharedPath) -> bool {
-        let was_there = self.entries.remove(path).is_some();
-        self.revision += u64::from(was_there);
-        was_there
+        let old = self.entries.remove(path);
+        self.unknown -= usize::from(old.is_some_and(|old| old.form == Form::Unknown));
+        self.revision += u64::from(old.is_some());
+        old.is_some()
     }
 
     /// Takes out every file below the folder `folder`; answers how many there were.
@@ -144,6 +162,25 @@ mod tests {
         assert_eq!(catalog.entry(&path("a")).unwrap().form, Form::Binary);
         catalog.insert(path("a"), entry(2));
         assert_eq!(catalog.entry(&path("a")).unwrap().form, Form::Unknown);
+    }
+
+    #[test]
+    fn knows_which_forms_are_unknown() {
+        let mut catalog = Catalog::default();
+        for text in ["a", "b", "c"] {
+            catalog.insert(path(text), entry(1));
+        }
+        catalog.insert(path("b"), Entry { form: Form::Binary, ..entry(1) });
+        let names = |after: Option<&str>, most| -> Vec<String> {
+            let unknown = catalog.unknown_after(after.map(path).as_ref(), most);
+            unknown.into_iter().map(|(path, _)| path.as_str().to_owned()).collect()
+        };
+        assert_eq!(names(None, 9), ["a", "c"]);
+        assert_eq!(names(None, 1), ["a"]);
+        assert_eq!(names(Some("a"), 9), ["c"]);
+        catalog.remove(&path("a"));
+        catalog.insert(path("c"), Entry { form: Form::Binary, ..entry(1) });
+        assert!(catalog.unknown_after(None, 9).is_empty());
     }
 
     #[test]
