@@ -202,7 +202,7 @@ proptest! {
 
     #[test]
     fn globs_match_as_by_hand(text in "[ab?*.]{1,7}(/[ab?*]{1,3})?", name in "[aAbB.]{0,6}(/[ab]{0,3})?") {
-        prop_assume!(!text.contains("**"));
+        let text = text.replace("**", "*?").replace("**", "*?");
         let shown = if text.contains('/') { name.as_str() } else { name.rsplit('/').next().unwrap() };
         let of = |text: &str| text.to_lowercase().chars().collect::<Vec<_>>();
         prop_assert_eq!(glob(&text).matches(&name), glob_by_hand(&of(&text), &of(shown)));
