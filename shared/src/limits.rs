@@ -12,6 +12,8 @@ pub const NAME_BYTES: usize = 255;
 pub const PATH_DEPTH: usize = 64;
 /// Longest search pattern, in bytes.
 pub const PATTERN_BYTES: usize = 1024;
+/// Most words of a search that is made of words.
+pub const PATTERN_WORDS: usize = 32;
 /// Largest compiled pattern, in bytes (crate `regex`, `size_limit`): its default of 10 MiB costs up to half a second.
 pub const PATTERN_COMPILED_BYTES: usize = 1 << 20;
 /// Deepest nesting of groups in a pattern.

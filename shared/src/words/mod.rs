@@ -1,15 +1,19 @@
 //! The words of the protocol, each parsed once at the edge into a type that cannot be wrong.
 
+mod fold;
 mod password;
 mod path;
-//mod pattern;
+#[cfg(feature = "pattern")]
+mod pattern;
 mod printable;
 mod saved_name;
 mod url;
 
+pub use fold::fold;
 pub use password::{Password, Token};
 pub use path::{PathError, SharedPath};
-//pub use pattern::{Pattern, PatternError, PatternKind};
+#[cfg(feature = "pattern")]
+pub use pattern::{Pattern, PatternError, PatternKind};
 pub use printable::{Printable, printable_bytes};
-pub use saved_name::{OWN_PREFIX, fold, safe_name};
+pub use saved_name::{OWN_PREFIX, safe_name};
 pub use url::{PeerUrl, UrlError};

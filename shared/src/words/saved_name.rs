@@ -2,14 +2,13 @@
 //!
 //! These are pure functions of the text, so a name is the same on Linux and on Windows, today and when a download resumes.
 //! Two names can become one (`a?` and `a*` are both `a_`): no function can keep all names apart and also leave safe names alone.
-//! That nothing is lost is the business of whoever saves: never replace a file, compare by [`fold`], and take the next
+//! That nothing is lost is the business of whoever saves: never replace a file, compare by [`fold`](crate::fold), and take the next
 //! [`SharedPath::numbered`] name where one is taken. Nothing here looks at a disk.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use md5::{Digest, Md5};
-use unicode_normalization::UnicodeNormalization;
 
 use super::printable::is_invisible;
 use crate::{PathError, SharedPath, limits};
@@ -100,32 +99,6 @@ pub fn safe_name(name: &str) -> Cow<'_, str> {
         safe = Cow::Owned(shorten(&safe, name));
     }
     safe
-}
-
-/// A key by which names are compared: equal for names that some disk takes for one, and for texts that a person takes for one.
-///
-/// Case is folded and compatibility forms are unified (NFKC): `A.txt` and `a.txt`, `é` in one or two characters, `ﬁ` and `fi`,
-/// `ß` and `ss`. A key is for comparing only: it can hold characters that the name has not, even a `/`.
-#[must_use]
-pub fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
-    }
-    // Upper case before lower unifies what has several lower forms (ß ss, ς σ). Folding can undo normalization and the reverse,
-    // so go on until nothing changes; three rounds are more than any character of Unicode needs (tested).
-    let mut folded = fold_once(text);
-    for _ in 0..3 {
-        let next = fold_once(&folded);
-        if next == folded {
-            break;
-        }
-        folded = next;
-    }
-    folded
-}
-
-fn fold_once(text: &str) -> String {
-    text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
 /// Whether Windows takes the name for a device, whatever follows its first dot.
@@ -289,34 +262,6 @@ mod tests {
         assert_eq!(full.numbered(1), Err(PathError::TooLong));
     }
 
-    #[test]
-    fn a9_names_that_a_disk_takes_for_one_have_one_key() {
-        for (one, other) in [
-            ("A.txt", "a.TXT"),
-            ("\u{e9}", "e\u{301}"),
-            ("É", "e\u{301}"),
-            ("ﬁle", "FILE"),
-            ("straße", "STRASSE"),
-            ("ΟΔΟΣ", "οδος"),
-            ("ΟΔΟΣ", "οδοσ"),
-            ("\u{212a}", "k"),
-            ("ｆｕｌｌ", "full"),
-        ] {
-            assert_eq!(fold(one), fold(other), "{one} {other}");
-        }
-        for (one, other) in [("a", "b"), ("é", "e"), ("a b", "ab"), ("a.txt", "a_txt")] {
-            assert_ne!(fold(one), fold(other));
-        }
-    }
-
-    #[test]
-    fn folding_a_character_twice_changes_nothing() {
-        for character in '\u{80}'..=char::MAX {
-            let folded = fold(character.encode_utf8(&mut [0; 4]));
-            assert_eq!(fold(&folded), folded, "{character:?}");
-        }
-    }
-
     proptest! {
         #[test]
         fn laws_of_a_safe_name(name in "[conCOMlpt19¹.:~_ \\u{202e}é]{0,12}|.{0,300}|(con\\.)?[aé]{100,300}(\\.[a-z. ]{0,40})?") {
@@ -341,12 +286,6 @@ mod tests {
                 prop_assert_eq!(saved.parts().count(), path.parts().count());
                 prop_assert!(saved.parts().all(|part| safe_name(part) == part));
             }
-        }
-
-        #[test]
-        fn a_key_is_its_own_key(text in any::<String>()) {
-            let key = fold(&text);
-            prop_assert_eq!(fold(&key), key);
         }
     }
 }
