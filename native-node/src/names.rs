@@ -138,7 +138,8 @@ mod tests {
     #[test]
     fn d4_a_token_made_for_somebody_else_is_never_taken() {
         // Else a hostile server could pass on to us what callers proved to it.
-        for foreign in ["evil.example:9004", "localhost:9005", "10.9.8.7:9004", "localhost", "127.0.0.1.evil:9004", "@"] {
+        for foreign in ["evil.example:9004", "localhost:9005", "10.9.8.7:9004", "localhost", "127.0.0.1.evil:9004", "@"]
+        {
             assert!(called(foreign, "/RPC2").is_empty(), "{foreign}");
         }
         assert!(names().called(None, "/RPC2").is_empty());

@@ -111,7 +111,8 @@ mod tests {
         assert!(is_classic("secret server 127.0.0.1 9001 http://a:1 http://b:2"));
         assert!(is_classic("secret client http://a:1 txt"));
         assert!(is_classic("serve server 127.0.0.1 9001"));
-        for ours in ["serve .", "get http://a:1 client", "ls http://a:1 x --long", "peers http://a:1", "secret client"] {
+        for ours in ["serve .", "get http://a:1 client", "ls http://a:1 x --long", "peers http://a:1", "secret client"]
+        {
             assert!(!is_classic(ours), "{ours}");
         }
     }

@@ -40,7 +40,8 @@ impl CallError {
         while let Some(source) = reason.source() {
             reason = source;
         }
-        let parse = error.source().and_then(|source| source.downcast_ref::<hyper::Error>()).is_some_and(hyper::Error::is_parse);
+        let parse =
+            error.source().and_then(|source| source.downcast_ref::<hyper::Error>()).is_some_and(hyper::Error::is_parse);
         let text = Printable::short(&reason.to_string(), 200).to_string();
         if parse { Self::NotAPeer(text) } else { Self::Unreachable(text) }
     }

@@ -1,10 +1,9 @@
 //! One file from a peer's answer into a part file, with bounds on its size and on the peer's slowness.
 
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shared::{Printable, SharedPath};
+use shared::SharedPath;
 
 use crate::dial::{CallError, ContentStream};
 use crate::folder::{Destination, FinishedPart, PartFile, SaveError};

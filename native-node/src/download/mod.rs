@@ -141,7 +141,7 @@ pub async fn run(
             }
         }
         while fetching.next().await.is_some() {}
-        Ok(())
+        Ok::<(), DownloadError>(())
     };
     let interrupted = tokio::select! {
         done = all => { done?; false }

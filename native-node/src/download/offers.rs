@@ -84,7 +84,8 @@ pub async fn peers_of(dialer: &Dialer, pool: &PeerUrl) -> Result<Vec<PeerUrl>, D
     let itself = usize::from(node.is_some());
     let others = urls.into_iter().flatten().skip(itself).filter_map(|text| PeerUrl::parse(&text).ok());
     let mut seen = BTreeSet::from([pool.clone()]);
-    let others: Vec<PeerUrl> = others.filter(|url| seen.insert(url.clone())).take(shared::limits::ROSTER_PEERS).collect();
+    let others: Vec<PeerUrl> =
+        others.filter(|url| seen.insert(url.clone())).take(shared::limits::ROSTER_PEERS).collect();
     Ok(std::iter::once(pool.clone()).chain(others).collect())
 }
 
@@ -138,7 +139,9 @@ async fn ask(dialer: &Dialer, peer: &PeerUrl, wanted: &Wanted) -> Result<OffersO
                 }
                 _ => offers.refused.push(Printable::short(&name, 100).to_string()),
             },
-            Name::NotUtf8(bytes) => offers.refused.push(Printable::short(&String::from_utf8_lossy(&bytes), 100).to_string()),
+            Name::NotUtf8(bytes) => {
+                offers.refused.push(Printable::short(&String::from_utf8_lossy(&bytes), 100).to_string())
+            }
             Name::NotText(what) => offers.refused.push(what.to_owned()),
         }
     }

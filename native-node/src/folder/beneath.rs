@@ -33,13 +33,13 @@ fn descend<'a>(root: &Arc<Dir>, parts: impl Iterator<Item = &'a str>) -> io::Res
 
 /// The facts of a regular file as a catalog wants them.
 pub(super) fn entry(metadata: &Metadata) -> Entry {
-    let modified = metadata.modified().map_or(0, |time| seconds(time.into_std()));
+    let modified = metadata.modified().map_or(0, |time| nanoseconds(time.into_std()));
     Entry { size: metadata.len(), modified, form: Form::Unknown }
 }
 
-/// Seconds since 1970, also for the files that say they are older.
-fn seconds(time: SystemTime) -> i64 {
-    let whole = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+/// Nanoseconds since 1970, also for the files that say they are older.
+fn nanoseconds(time: SystemTime) -> i64 {
+    let whole = |duration: std::time::Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => whole(after),
         Err(before) => -whole(before.duration()),

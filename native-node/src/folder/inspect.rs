@@ -6,16 +6,16 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use shared::Form;
+use shared::xmlrpc::Inspector;
 
 use super::OpenedFile;
-use super::inspector::Inspector;
 
 /// Bytes read at once.
 const BUFFER: usize = 256 << 10;
 
-/// How long a file must have been left alone before what was found is remembered for its size and time: times are kept
-/// in whole seconds, and a change within the same second would go unnoticed.
-const REST: Duration = Duration::from_secs(2);
+/// How long a file must have been left alone before what was found is remembered for its size and time: the system's clock
+/// for files ticks every few milliseconds, and a change within the same tick would go unnoticed.
+const REST: Duration = Duration::from_millis(100);
 
 /// The form of an open file. It reads to the first byte that decides, for text to the end.
 ///
@@ -53,8 +53,10 @@ pub(super) fn is_at_rest(opened: &OpenedFile) -> bool {
     // The time of the last change of anything, where there is one: nobody can set it back.
     #[cfg(unix)]
     let changed = {
-        let seconds = u64::try_from(std::os::unix::fs::MetadataExt::ctime(&metadata)).unwrap_or(0);
-        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+        use std::os::unix::fs::MetadataExt;
+        let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
+        let rest = u32::try_from(metadata.ctime_nsec()).unwrap_or(0);
+        SystemTime::UNIX_EPOCH + Duration::new(seconds, rest)
     };
     #[cfg(not(unix))]
     let Ok(changed) = metadata.modified() else { return false };

@@ -17,7 +17,7 @@ use super::{Change, Share};
 /// Files asked for at once; also the most results that are kept back.
 const BATCH: usize = 256;
 /// How often files that are still being written are tried again, and the least time between two rounds.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Starts to inspect: `next(after, most)` answers up to `most` files of [`Form::Unknown`](shared::Form::Unknown) whose paths
 /// come after `after`, in order; `publish` gets a [`Change::Formed`] for each that was found.

@@ -14,7 +14,6 @@ mod eyes;
 mod inbox;
 mod inspect;
 mod inspect_unknown;
-mod inspector;
 mod into_folder;
 mod names;
 mod open;

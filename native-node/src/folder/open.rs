@@ -18,7 +18,7 @@ pub struct OpenedFile {
     pub file: File,
     /// Length in bytes.
     pub size: u64,
-    /// Last change, in seconds since 1970-01-01 UTC.
+    /// Last change, in nanoseconds since 1970-01-01 UTC.
     pub modified: i64,
     /// Device and inode: the same for as long as it is the same file.
     pub identity: (u64, u64),

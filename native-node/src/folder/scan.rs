@@ -187,7 +187,7 @@ mod tests {
             Found::Folder(_) => None,
         });
         let facts = facts.unwrap();
-        assert!(facts.size == 3 && facts.modified > 1_600_000_000, "{facts:?}");
+        assert!(facts.size == 3 && facts.modified > 1_600_000_000_000_000_000, "{facts:?}");
     }
 
     #[test]

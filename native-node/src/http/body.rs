@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use flate2::read::{GzDecoder, ZlibDecoder};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use shared::limits;
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
 use shared::{Answer, Fault, Listing, PatternKind};
@@ -74,6 +74,9 @@ const TABLE: &[MethodInfo] = &[
 /// How long a client of 2004 waits for files just dropped to be looked into, before they are left out of its listing.
 const INSPECTION_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long one search may take.
+const SEARCH_PATIENCE: Duration = Duration::from_secs(10);
+
 impl Methods for Node {
     fn table(&self) -> &'static [MethodInfo] {
         TABLE
@@ -105,13 +108,13 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
         Answer::Files { catalog, pattern } => {
             let of_2004 = context.is_of_2004;
             on_another_thread(move || {
-                let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?;
+                let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?.until(out_of_time());
                 if !of_2004 {
                     return Ok(Reply::Names(listing));
                 }
                 let listing = listing.only_plain();
                 if listing.left_out() > 0 {
-                    node_log_left_out(listing.left_out());
+                    say_left_out(listing.left_out());
                 }
                 Ok(Reply::Names(listing))
             })
@@ -122,11 +125,25 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
 }
 
 /// Says once per process that 2004 clients are not shown everything: it is true of every later listing too.
-fn node_log_left_out(count: usize) {
+fn say_left_out(count: usize) {
     static SAID: std::sync::Once = std::sync::Once::new();
     SAID.call_once(|| {
-        tracing::info!(count, "a client of 2004 asked for a listing; files it could not write (not plain ASCII) are left out");
+        tracing::info!(
+            count,
+            "a client of 2004 asked for a listing; files it could not write (not plain ASCII) are left out"
+        );
     });
+}
+
+/// A clock for one search.
+fn out_of_time() -> impl Fn() -> bool + Send + Sync {
+    let start = Instant::now();
+    move || start.elapsed() > SEARCH_PATIENCE
+}
+
+/// What a search is answered with that took too long.
+pub(super) fn too_costly() -> Fault {
+    Fault::new(Fault::APPLICATION, "that pattern takes too long; without look-around and back-references it would not")
 }
 
 /// A search that also tells sizes and times, for our own command line and for scripts.
@@ -144,7 +161,7 @@ async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
         _ => return Err(Fault::new(Fault::BAD_PARAMETERS, "kind is one of: words, glob, regex")),
     };
     on_another_thread(move || {
-        let listing = Listing::new(catalog, kind, &pattern)?;
+        let listing = Listing::new(catalog, kind, &pattern)?.until(out_of_time());
         // Doubles hold every size up to 8 PiB exactly; XML-RPC's own integers end at 2 GiB.
         #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 bytes and seconds")]
         let files = listing.files().map(|(path, entry)| {
@@ -154,7 +171,8 @@ async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
                 ("modified".into(), Value::Double(entry.modified as f64 / 1e9)),
             ])
         });
-        Ok(Reply::Value(Value::Array(files.collect())))
+        let files = Value::Array(files.collect());
+        if listing.is_late() { Err(too_costly()) } else { Ok(Reply::Value(files)) }
     })
     .await?
 }

@@ -19,7 +19,7 @@ use shared::Fault;
 use shared::xmlrpc::{self, MethodCall, Value};
 
 use super::body;
-use super::methods::{CallContext, Methods, Reply};
+use super::methods::{CallContext, Methods, Reply, too_costly};
 use super::serve::Peer;
 
 /// The routes that take calls: `/RPC2`, where clients post to a URL without a path, and `/`.
@@ -46,7 +46,8 @@ async fn endpoint<M: Methods>(
         host: text(&head.headers, HOST.as_str()).map(str::to_owned),
         path: head.uri.path().to_owned(),
         // 2004 client: what its library calls itself up to Python 2.7.18. It cannot read base64 or write anything but ASCII.
-        is_of_2004: text(&head.headers, USER_AGENT.as_str()).is_some_and(|agent| agent.starts_with("xmlrpclib.py/1.0.1")),
+        is_of_2004: text(&head.headers, USER_AGENT.as_str())
+            .is_some_and(|agent| agent.starts_with("xmlrpclib.py/1.0.1")),
     };
     let charset = text(&head.headers, CONTENT_TYPE.as_str()).and_then(charset);
     let reply = match xmlrpc::read_call(&raw, charset) {
@@ -57,10 +58,11 @@ async fn endpoint<M: Methods>(
         Ok(Reply::Content(content)) => return xml(content.into_body()),
         Ok(Reply::Value(value)) => xmlrpc::write_response(&value),
         Ok(Reply::Names(listing)) => {
-            match on_another_thread(move || xmlrpc::write_names(listing.names())).await {
-                Ok(document) => document,
-                Err(fault) => xmlrpc::write_fault(&fault),
-            }
+            let written = on_another_thread(move || {
+                let document = xmlrpc::write_names(listing.names());
+                if listing.is_late() { Err(too_costly()) } else { Ok(document) }
+            });
+            written.await.and_then(|written| written).unwrap_or_else(|fault| xmlrpc::write_fault(&fault))
         }
         Err(fault) => {
             tracing::debug!(%address, code = fault.code, "answered a fault");
@@ -121,7 +123,9 @@ async fn multicall<M: Methods>(methods: &Arc<M>, params: Vec<Value>, context: &C
 }
 
 /// Runs what may take long (a search through a million names) where it delays nobody.
-pub(super) async fn on_another_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+pub(super) async fn on_another_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
     let stopped = |_| Fault::new(Fault::INTERNAL, "the node is shutting down");
     tokio::task::spawn_blocking(work).await.map_err(stopped)
 }

@@ -1,15 +1,17 @@
 //! Which files of a catalog a search finds: matched lazily, outside of every lock.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::{Catalog, Entry, Fault, Form, Pattern, PatternKind, SharedPath};
 
 /// A search over a snapshot of one catalog.
-#[derive(Debug)]
 pub struct Listing {
     catalog: Arc<Catalog>,
     pattern: Pattern,
     only_plain: bool,
+    /// Says when it takes too long.
+    is_late: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl Listing {
@@ -20,7 +22,7 @@ impl Listing {
     pub fn new(catalog: Arc<Catalog>, kind: PatternKind, pattern: &str) -> Result<Self, Fault> {
         let pattern = Pattern::new(kind, pattern)
             .map_err(|error| Fault::new(Fault::BAD_PARAMETERS, format!("bad pattern: {error}")))?;
-        Ok(Self { catalog, pattern, only_plain: false })
+        Ok(Self { catalog, pattern, only_plain: false, is_late: Box::new(|| false) })
     }
 
     /// Leaves out what the client of 2004 cannot write to its disk: it would die at the first such file, and the rest of
@@ -31,10 +33,27 @@ impl Listing {
         self
     }
 
+    /// Gives up a search that takes too long, for patterns that can: look-around and back-references cost up to milliseconds
+    /// a name. `is_late` says when that is, and from then on always; [`Self::is_late`] then tells that names are missing.
+    #[must_use]
+    pub fn until(mut self, is_late: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        if !self.pattern.is_linear() {
+            self.is_late = Box::new(is_late);
+        }
+        self
+    }
+
+    /// Whether the search was given up, and what it found is not all.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        (self.is_late)()
+    }
+
     /// The names a listing of 2004 shows: directly in the share, no dot files, sendable in XML.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.catalog
             .iter()
+            .take_while(|_| !self.is_late())
             .filter(|(path, entry)| {
                 path.is_top_level()
                     && !path.is_hidden()
@@ -46,13 +65,8 @@ impl Listing {
 
     /// Everything that matches, in folders too, with its facts.
     pub fn files(&self) -> impl Iterator<Item = (&SharedPath, &Entry)> {
-        self.catalog.iter().filter(|(path, _)| is_sendable(path) && self.pattern.matches(path.as_str()))
-    }
-
-    /// How many files there are to look through.
-    #[must_use]
-    pub fn catalog_len(&self) -> usize {
-        self.catalog.len()
+        let in_time = self.catalog.iter().take_while(|_| !self.is_late());
+        in_time.filter(|(path, _)| is_sendable(path) && self.pattern.matches(path.as_str()))
     }
 
     /// How many files [`Self::only_plain`] leaves out of the names.
@@ -60,6 +74,12 @@ impl Listing {
     pub fn left_out(&self) -> usize {
         let shown = |path: &SharedPath| path.is_top_level() && !path.is_hidden();
         self.catalog.iter().filter(|(path, entry)| shown(path) && !is_plain(path, entry)).count()
+    }
+}
+
+impl fmt::Debug for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Listing({} files)", self.catalog.len())
     }
 }
 
@@ -114,6 +134,14 @@ mod tests {
         let listing = listing("^d/|hid");
         let found: Vec<&str> = listing.files().map(|(path, _)| path.as_str()).collect();
         assert_eq!(found, [".hidden", "d/a.txt"]);
+    }
+
+    #[test]
+    fn c10_a_costly_search_is_given_up_and_says_so() {
+        assert!(listing("(?=a)a").until(|| true).is_late());
+        assert_eq!(listing("(?=a)a").until(|| true).names().count(), 0);
+        // One that cannot be costly is never given up.
+        assert_eq!(listing("^a").until(|| true).names().count(), 1);
     }
 
     #[test]
