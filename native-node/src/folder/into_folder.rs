@@ -27,6 +27,7 @@ pub(super) struct IntoFolder {
     pub(super) path: PathBuf,
     /// The file system it is on.
     pub(super) device: u64,
+    inode: u64,
     /// The folder it was created in and whose entry for it may not be durable yet.
     pub(super) parent: Option<Arc<IntoFolder>>,
     /// Created by us, and not yet known to survive a power cut.
@@ -37,8 +38,15 @@ pub(super) struct IntoFolder {
 
 impl IntoFolder {
     fn new(dir: Dir, path: PathBuf, parent: Option<Arc<Self>>, is_new: bool) -> io::Result<Self> {
-        let device = dir.dir_metadata()?.dev();
-        Ok(Self { dir, path, device, parent, is_new: AtomicBool::new(is_new), folded: Mutex::new(None) })
+        let facts = dir.dir_metadata()?;
+        let is_new = AtomicBool::new(is_new);
+        Ok(Self { dir, path, device: facts.dev(), inode: facts.ino(), parent, is_new, folded: Mutex::new(None) })
+    }
+
+    /// Whether it is still what `name` in `parent` leads to, and was not moved, removed or replaced by a link.
+    fn is_still(&self, parent: &Self, name: &str) -> bool {
+        let facts = parent.dir.symlink_metadata(name);
+        facts.is_ok_and(|facts| (facts.dev(), facts.ino()) == (self.device, self.inode))
     }
 
     /// Whether anything, also a dangling link, has this name.
@@ -92,11 +100,13 @@ pub(super) struct IntoFolders {
 impl IntoFolders {
     /// Opens the root, creating it where it is missing.
     pub(super) fn open(root: &Path) -> io::Result<Self> {
-        let is_new = !root.exists();
-        if is_new {
-            std::fs::create_dir_all(root)?;
-        }
+        let missing: Vec<&Path> = root.ancestors().take_while(|folder| !folder.exists()).collect();
+        std::fs::create_dir_all(root)?;
         let dir = Dir::open_ambient_dir(root, ambient_authority())?;
+        for folder in missing.iter().filter_map(|folder| folder.parent()) {
+            // Best effort: most systems let nobody sync a folder they may not list.
+            let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+        }
         let root = Arc::new(IntoFolder::new(dir, root.into(), None, false)?);
         Ok(Self { root, open: Mutex::default() })
     }
@@ -115,11 +125,6 @@ impl IntoFolders {
         self.descend(path, true)
     }
 
-    /// Forgets what is remembered: someone may have moved or removed folders.
-    pub(super) fn forget(&self) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
     fn descend(&self, path: &SharedPath, create: bool) -> io::Result<Arc<IntoFolder>> {
         let mut here = Arc::clone(&self.root);
         for (slash, _) in path.as_str().match_indices('/') {
@@ -129,8 +134,8 @@ impl IntoFolders {
             };
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             here = match open.get(folder) {
-                Some(known) => Arc::clone(known),
-                None => {
+                Some(known) if known.is_still(&here, name) => Arc::clone(known),
+                _ => {
                     let next = Arc::new(enter(&here, name, create)?);
                     if open.len() >= KEPT_OPEN {
                         open.retain(|_, folder| Arc::strong_count(folder) > 1);

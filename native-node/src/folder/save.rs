@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
-use cap_std::fs::OpenOptions;
+use cap_std::fs::{Dir, OpenOptions};
 use shared::SharedPath;
 
 use super::into_folder::{IntoFolder, IntoFolders};
@@ -128,25 +128,13 @@ impl Destination {
     /// # Errors
     /// A [`SaveError`]; nothing is left behind but perhaps empty folders.
     pub fn begin(&self, path: &SharedPath) -> Result<PartFile, SaveError> {
-        let part = match self.try_begin(path) {
-            // A remembered folder was removed by someone: make it again.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.folders.forget();
-                self.try_begin(path)
-            }
-            result => result,
+        let begin = || -> io::Result<FinishedPart> {
+            let folder = self.folders.make(path)?;
+            let name = names::part_name(path.file_name(), getrandom::u64().map_err(io::Error::other)?);
+            let file = create(&folder.dir, &name)?;
+            Ok(FinishedPart { folder, name, file, path: path.clone(), is_placed: false })
         };
-        part.map_err(|error| self.wrong(path, error))
-    }
-
-    fn try_begin(&self, path: &SharedPath) -> io::Result<PartFile> {
-        let folder = self.folders.make(path)?;
-        let name = names::part_name(path.file_name(), getrandom::u64().map_err(io::Error::other)?);
-        let mut options = OpenOptions::new();
-        // Relative to a folder that is open, and made by this very call or not at all (A6).
-        options.write(true).create_new(true).follow(FollowSymlinks::No);
-        let file = folder.dir.open_with(&name, &options)?.into_std();
-        Ok(PartFile { part: FinishedPart { folder, name, file, path: path.clone(), is_placed: false } })
+        begin().map(|part| PartFile { part }).map_err(|error| self.wrong(path, error))
     }
 
     /// Words an error about `path`, finding what is in the way where something is.
@@ -160,6 +148,13 @@ impl Destination {
         }
         SaveError::from_io(&root.path, error)
     }
+}
+
+/// Creates a file that was not there: by this very call or not at all, and never through a link (A6).
+fn create(dir: &Dir, name: &str) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).follow(FollowSymlinks::No);
+    Ok(dir.open_with(name, &options)?.into_std())
 }
 
 /// The names a file may get, in the order of preference.

@@ -49,13 +49,17 @@ fn missing_folders_are_made_and_files_have_the_usual_mode() {
 }
 
 #[test]
-fn a_folder_removed_meanwhile_is_made_again() {
+fn a_folder_removed_or_moved_meanwhile_is_made_again() {
     let temp = tempfile::tempdir().unwrap();
     let destination = Destination::open(temp.path()).unwrap();
     save(&destination, "d/a", b"x");
     fs::remove_dir_all(temp.path().join("d")).unwrap();
     save(&destination, "d/b", b"x");
     assert_eq!(entries(&temp.path().join("d")), ["b"]);
+    fs::rename(temp.path().join("d"), temp.path().join("away")).unwrap();
+    assert!(!destination.has(&path("d/b")));
+    save(&destination, "d/c", b"x");
+    assert_eq!(entries(&temp.path().join("d")), ["c"]);
 }
 
 #[test]
@@ -81,11 +85,12 @@ fn a6_a_part_name_that_exists_is_never_opened() {
     let temp = tempfile::tempdir().unwrap();
     let planted = temp.path().join("planted");
     fs::write(&planted, "before").unwrap();
-    let dir = cap_std::fs::Dir::open_ambient_dir(temp.path(), cap_std::ambient_authority()).unwrap();
-    symlink(&planted, temp.path().join("x.part")).unwrap();
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).follow(FollowSymlinks::No);
-    assert!(dir.open_with("x.part", &options).is_err() && dir.open_with("planted", &options).is_err());
+    let dir = Dir::open_ambient_dir(temp.path(), cap_std::ambient_authority()).unwrap();
+    symlink(&planted, temp.path().join("link.part")).unwrap();
+    symlink(temp.path().join("nowhere"), temp.path().join("dangling.part")).unwrap();
+    for name in ["planted", "link.part", "dangling.part"] {
+        assert_eq!(create(&dir, name).unwrap_err().kind(), io::ErrorKind::AlreadyExists, "{name}");
+    }
     assert_eq!(fs::read(&planted).unwrap(), b"before");
 }
 

@@ -181,3 +181,33 @@ fn c11_dropping_the_watch_ends_it_also_in_the_middle_of_a_look() {
     drop(watched.watching.take());
     assert!(begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
 }
+
+/// `cargo test -p native-node --lib measure_ -- --ignored --nocapture --test-threads 1`
+#[test]
+#[ignore = "a measurement, not a check"]
+fn measure_the_first_look() {
+    const FILES: usize = 200_000;
+    let begin = Mutex::new(Instant::now());
+    let watched = Watched::with(Eyes::open, |root| {
+        for file in 0..FILES {
+            let folder = root.join(format!("{}", file / 200));
+            if file % 200 == 0 {
+                fs::create_dir(&folder).unwrap();
+            }
+            File::create(folder.join(format!("a file with a longer name {file}"))).unwrap();
+        }
+        *begin.lock().unwrap() = Instant::now();
+    });
+    let took = || begin.lock().unwrap().elapsed();
+    println!("returned after {:?}", took());
+    watched.wait(60, |catalog| !catalog.is_empty());
+    println!("first batch after {:?}", took());
+    watched.wait(600, |catalog| catalog.len() == FILES);
+    println!("all {FILES} after {:?}", took());
+    let again = Instant::now();
+    watched.watching.as_ref().unwrap().inbox.overflowed();
+    let late = SharedPath::parse("late").unwrap();
+    fs::write(watched.at("late"), "").unwrap();
+    watched.wait(60, |catalog| catalog.entry(&late).is_some());
+    println!("a file deposited in the middle of a second look after {:?}", again.elapsed());
+}
