@@ -9,13 +9,15 @@
 )]
 
 mod harness;
+mod interop;
 mod page;
 mod tidy;
+mod xmlrpc_vectors;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials = [tidy::trials(), page::trials()];
+    let trials = [tidy::trials(), interop::trials(), page::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -1,6 +1,13 @@
 //! What tests stand on. It starts and stops things and asserts nothing about tinyp2p itself.
 
 pub(crate) mod browser;
+pub(crate) mod node;
+pub(crate) mod original;
+pub(crate) mod process;
+pub(crate) mod tree;
+mod trials;
+
+pub(crate) use trials::{Trials, ok, stdout, test};
 
 use std::path::{Path, PathBuf};
 
