@@ -119,6 +119,7 @@ fn originals_and_moderns_mix_in_any_order() {
             let other = usize::try_from(net.random(u64::try_from(place).unwrap() + 1)).unwrap();
             kinds.swap(place, other);
         }
+        let mut last = Moment(0);
         for original in kinds {
             let serving = net.serving();
             let node = if original { net.add_original() } else { net.add_modern() };
@@ -128,10 +129,10 @@ fn originals_and_moderns_mix_in_any_order() {
             });
             net.start(net.now, node, through.as_slice());
             // Two originals that join at once kill each other: that is theirs. One joins while moderns come and go.
+            last = net.now;
             let pause = if original { seconds(5) } else { Duration::from_millis(net.random(1_000)) };
             net.run_for(pause);
         }
-        let last = net.now;
         assert_eq!(net.up_count(), 40, "no original died of what it was told");
         let took = net.run_until_whole(last + seconds(120), 1.0).unwrap().since(last);
         let originals = net.run_until(last + seconds(300), |net| net.originals_know_all()).unwrap().since(last);

@@ -48,6 +48,8 @@ struct Node {
     life: u32,
     group: usize,
     nowhere: u64,
+    /// When it looks again what is due; any other wake-up is out of date.
+    wake_at: Moment,
 }
 
 /// What went over the network so far.
@@ -76,6 +78,8 @@ pub(crate) struct Network {
     cost: Cost,
     watched: Vec<Step>,
     watching: bool,
+    hostile: Option<usize>,
+    poison: Vec<String>,
 }
 
 impl Network {
@@ -91,6 +95,8 @@ impl Network {
             cost: Cost::default(),
             watched: Vec::new(),
             watching: false,
+            hostile: None,
+            poison: Vec::new(),
         }
     }
 
@@ -121,7 +127,16 @@ impl Network {
 
     fn add(&mut self, url: PeerUrl, kind: Kind) -> usize {
         self.by_url.insert(url.to_string(), self.nodes.len());
-        self.nodes.push(Node { url, kind, up: false, silent: false, life: 0, group: 0, nowhere: 0 });
+        self.nodes.push(Node {
+            url,
+            kind,
+            up: false,
+            silent: false,
+            life: 0,
+            group: 0,
+            nowhere: 0,
+            wake_at: Moment(u64::MAX),
+        });
         self.nodes.len() - 1
     }
 
@@ -140,11 +155,10 @@ impl Network {
         }
     }
 
-    /// Makes an original name all these to everybody.
+    /// Makes an original add a thousand of these to each of its answers.
     pub(crate) fn poison(&mut self, node: usize, urls: &[String]) {
-        if let Kind::Original { known, .. } = &mut self.nodes[node].kind {
-            known.extend_from_slice(urls);
-        }
+        self.hostile = Some(node);
+        self.poison = urls.to_vec();
     }
 
     /// A call from outside, right now.
@@ -153,7 +167,7 @@ impl Network {
         if let Kind::Modern(roster) = &mut self.nodes[node].kind {
             roster.handle_exchange(now, Scope::Lan, urls);
         }
-        self.push(now, Step::Wake { node });
+        self.wake(node);
     }
 
     fn push(&mut self, at: Moment, step: Step) {
@@ -195,7 +209,8 @@ impl Network {
         }
         match step {
             Step::Start { node, through } => self.begin(node, &through),
-            Step::Wake { node } => self.wake(node),
+            Step::Wake { node } if self.nodes[node].wake_at == self.now => self.wake(node),
+            Step::Wake { .. } => {}
             Step::Dial { from, life, to, tell } => self.arrive(from, life, to, &tell),
             Step::Outcome { node, life, of, answer } => {
                 if self.nodes[node].life == life && self.nodes[node].up {
@@ -241,8 +256,10 @@ impl Network {
             let tell = dial.tell.iter().map(PeerUrl::to_string).collect();
             self.dial(node, life, dial.url.as_str(), tell);
         }
-        if next.0 != u64::MAX {
-            self.push(next.max(Moment(now.0 + 1)), Step::Wake { node });
+        let at = next.max(Moment(now.0 + 1));
+        if self.nodes[node].wake_at != at {
+            self.nodes[node].wake_at = at;
+            self.push(at, Step::Wake { node });
         }
     }
 
@@ -267,8 +284,7 @@ impl Network {
     fn arrive(&mut self, from: usize, life: u32, to: usize, tell: &[String]) {
         let of = self.nodes[to].url.to_string();
         let fate = self.random(1_000_000);
-        // Lossless numbers only: this is a share of a million.
-        let lost = (0..1_000_000).contains(&fate) && (f64::from(u32::try_from(fate).unwrap()) / 1e6) < self.loss;
+        let lost = (f64::from(u32::try_from(fate).unwrap()) / 1e6) < self.loss;
         let (call_lost, answer_lost) = (lost && fate % 2 == 0, lost && fate % 2 == 1);
         let apart = self.nodes[from].group != self.nodes[to].group;
         let node = &mut self.nodes[to];
@@ -283,7 +299,7 @@ impl Network {
             return self.push(self.now + wait, Step::Outcome { node: from, life, of, answer: None });
         }
         let now = self.now;
-        let answer = match &mut self.nodes[to].kind {
+        let mut answer: Vec<String> = match &mut self.nodes[to].kind {
             Kind::Modern(roster) => {
                 roster.handle_exchange(now, Scope::Lan, tell).iter().map(PeerUrl::to_string).collect()
             }
@@ -296,6 +312,10 @@ impl Network {
                 known.clone()
             }
         };
+        if self.hostile == Some(to) {
+            let first = usize::try_from(self.random(99_000)).unwrap();
+            answer.splice(0..0, self.poison[first..first + 1_000].iter().cloned());
+        }
         self.count_message(&answer);
         self.wake(to);
         let at = if answer_lost { late } else { now + wait };
