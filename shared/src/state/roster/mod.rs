@@ -16,6 +16,9 @@
 //! 10 s one random live peer is told all we list. A caller that names a Gone, Refused or failing URL where a caller puts its
 //! own has it dialed soon, under the same rate as unknown URLs.
 //!
+//! Against poison: what a list teaches is bounded in number, scope and dials per second; a dial that was answered costs
+//! nothing of that rate; and the candidates of a peer whose names led nowhere wait behind everybody else's.
+//!
 //! Sans I/O: [`Roster::handle_exchange`] and [`Roster::handle_dialed`] feed in, [`Roster::poll_dial`] drains out, and
 //! [`Roster::next_wakeup`] says when to poll again if nothing happens. It resolves no names (see [`Scope`]), enforces no
 //! deadline on a dial, checks no token, and does not know the tabs that a node lists beside it.
