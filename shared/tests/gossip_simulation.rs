@@ -106,8 +106,20 @@ fn views_equal_the_truth_soon_after_churn() {
 fn both_halves_find_each_other_after_a_partition() {
     for seed in SEEDS {
         let mut net = Network::new(seed);
-        let last = join_all(&mut net, 40);
-        net.run_until_whole(last + seconds(60), 1.0).unwrap();
+        // Nobody's seed is in the other half: even nodes join through 0, odd ones through 1, which itself forgets 0.
+        for node in 0..40 {
+            net.add_modern();
+            net.start(
+                Moment(node * 100),
+                usize::try_from(node).unwrap(),
+                if node % 2 == 0 || node == 1 { &[0] } else { &[1] },
+            );
+        }
+        net.run_until_whole(Moment(60_000), 1.0).unwrap();
+        net.kill(1, false);
+        net.start(net.now, 1, &[3]);
+        net.run_for(seconds(30));
+        assert!((net.wholeness() - 1.0).abs() < f64::EPSILON);
         net.partition(|node| node % 2);
         net.run_for(seconds(600));
         assert!(net.halves_are_whole(), "each half sees itself, and nobody else");
