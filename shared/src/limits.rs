@@ -50,6 +50,8 @@ pub const RUMOUR_DIAL_EVERY: Duration = Duration::from_secs(1);
 pub const HINT_DIALS_BURST: u32 = 32;
 /// … and afterwards one in this time.
 pub const HINT_DIAL_EVERY: Duration = Duration::from_millis(250);
+/// How many dials that led nowhere a peer must have caused to be believed less than an unknown caller.
+pub const RUMOUR_DOUBT: u32 = 2;
 
 /// Time between two exchanges with a random live peer, give or take a fifth.
 pub const GOSSIP_INTERVAL: Duration = Duration::from_secs(10);

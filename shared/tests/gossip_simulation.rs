@@ -3,6 +3,8 @@
 //! Every scenario prints what it cost; the same seed always prints the same. It moves no bytes: the size of a call is
 //! reckoned from what the XML of 2004 needs. Tokens, wrong passwords and names that resolve oddly are tested elsewhere.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this is test")]
+
 #[path = "gossip_simulation/network.rs"]
 mod network;
 
@@ -43,17 +45,24 @@ fn a_hundred_and_twenty_nodes_join_through_one_seed() {
 }
 
 #[test]
-fn a_hundred_and_twenty_nodes_join_while_dials_are_lost() {
+fn nodes_join_while_dials_are_lost() {
     for (loss, share, within) in [(0.05, 0.995, 15), (0.2, 0.97, 40)] {
-        for seed in SEEDS {
+        // Without optimisation 120 nodes cost seconds: once is enough.
+        for (seed, count) in SEEDS.into_iter().zip([120, 60, 60]) {
             let mut net = Network::new(seed);
             net.loss = loss;
-            let last = join_all(&mut net, 120);
+            let last = join_all(&mut net, count);
             let took = net.run_until_whole(last + seconds(300), share).unwrap().since(last);
-            println!("join, {loss} lost, seed {seed}: {share} of views {took:?} after the last start, {}", net.cost());
+            println!(
+                "join, {loss} lost, seed {seed}: {count} nodes, {share} of views {took:?} after the last start, {}",
+                net.cost()
+            );
             assert!(took <= seconds(within), "took {took:?}");
+            if count > 60 {
+                continue;
+            }
             let mut least: f64 = 1.0;
-            for _ in 0..30 {
+            for _ in 0..60 {
                 net.run_for(seconds(2));
                 least = least.min(net.wholeness());
             }
@@ -67,11 +76,11 @@ fn a_hundred_and_twenty_nodes_join_while_dials_are_lost() {
 fn views_equal_the_truth_soon_after_churn() {
     for seed in SEEDS {
         let mut net = Network::new(seed);
-        let last = join_all(&mut net, 60);
+        let last = join_all(&mut net, 40);
         net.run_until_whole(last + seconds(60), 1.0).unwrap();
         // Every second or so a node dies (its machine gone, or only its process) or comes back; never node 0 alone.
         for _ in 0..120 {
-            let node = usize::try_from(net.random(60)).unwrap();
+            let node = usize::try_from(net.random(40)).unwrap();
             if net.is_up(node) {
                 let silent = net.random(2) == 0;
                 net.kill(node, silent);
@@ -97,15 +106,27 @@ fn views_equal_the_truth_soon_after_churn() {
 fn both_halves_find_each_other_after_a_partition() {
     for seed in SEEDS {
         let mut net = Network::new(seed);
-        let last = join_all(&mut net, 60);
-        net.run_until_whole(last + seconds(60), 1.0).unwrap();
+        // Nobody's seed is in the other half: even nodes join through 0, odd ones through 1, which itself forgets 0.
+        for node in 0..40 {
+            net.add_modern();
+            net.start(
+                Moment(node * 100),
+                usize::try_from(node).unwrap(),
+                if node % 2 == 0 || node == 1 { &[0] } else { &[1] },
+            );
+        }
+        net.run_until_whole(Moment(60_000), 1.0).unwrap();
+        net.kill(1, false);
+        net.start(net.now, 1, &[3]);
+        net.run_for(seconds(30));
+        assert!((net.wholeness() - 1.0).abs() < f64::EPSILON);
         net.partition(|node| node % 2);
         net.run_for(seconds(600));
         assert!(net.halves_are_whole(), "each half sees itself, and nobody else");
         net.partition(|_| 0);
         let healed = net.now;
         let took = net.run_until_whole(healed + seconds(300), 1.0).unwrap().since(healed);
-        println!("partition of 10 min, seed {seed}: 60 nodes, views whole {took:?} after it healed, {}", net.cost());
+        println!("partition of 10 min, seed {seed}: 40 nodes, views whole {took:?} after it healed, {}", net.cost());
         assert!(took <= seconds(120), "took {took:?}");
     }
 }
@@ -119,6 +140,7 @@ fn originals_and_moderns_mix_in_any_order() {
             let other = usize::try_from(net.random(u64::try_from(place).unwrap() + 1)).unwrap();
             kinds.swap(place, other);
         }
+        let mut last = Moment(0);
         for original in kinds {
             let serving = net.serving();
             let node = if original { net.add_original() } else { net.add_modern() };
@@ -128,10 +150,10 @@ fn originals_and_moderns_mix_in_any_order() {
             });
             net.start(net.now, node, through.as_slice());
             // Two originals that join at once kill each other: that is theirs. One joins while moderns come and go.
+            last = net.now;
             let pause = if original { seconds(5) } else { Duration::from_millis(net.random(1_000)) };
             net.run_for(pause);
         }
-        let last = net.now;
         assert_eq!(net.up_count(), 40, "no original died of what it was told");
         let took = net.run_until_whole(last + seconds(120), 1.0).unwrap().since(last);
         let originals = net.run_until(last + seconds(300), |net| net.originals_know_all()).unwrap().since(last);
@@ -147,7 +169,7 @@ fn originals_and_moderns_mix_in_any_order() {
             net.kill(*node, true);
         }
         net.run_for(seconds(120));
-        for _ in 0..100 {
+        for _ in 0..60 {
             net.run_for(seconds(3));
             assert!(net.lists_no_dead(), "a dead node was listed again");
         }
@@ -202,13 +224,13 @@ fn a_flood_of_poison_is_neither_dialed_nor_kept_nor_listed() {
 
 #[test]
 fn a_quiet_pool_costs_little() {
-    for count in [10, 50, 120] {
-        for seed in SEEDS {
+    for (count, seeds) in [(10, &SEEDS[..]), (50, &SEEDS[..]), (80, &SEEDS[..1])] {
+        for &seed in seeds {
             let mut net = Network::new(seed);
             let last = join_all(&mut net, count);
             net.run_until_whole(last + seconds(60), 1.0).unwrap();
             net.run_for(seconds(60));
-            let (messages, bytes) = net.cost_per_node_second(seconds(120));
+            let (messages, bytes) = net.cost_per_node_second(seconds(60));
             println!(
                 "quiet, seed {seed}: {count} nodes, {messages:.2} messages and {bytes:.0} bytes per node and second"
             );

@@ -4,12 +4,14 @@
 //! 3 s passes). A partition is silent. Of the servers of 2004 it models what matters to others: the join of `tinyp2p.py`, the
 //! list that only grows, and that nobody listens while joining.
 
+mod questions;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 use std::time::Duration;
 
-use shared::{DialOutcome, MemberState, Moment, PeerUrl, Roster, Scope};
+use shared::{DialOutcome, Moment, PeerUrl, Roster, Scope};
 
 /// What a driver waits for an answer.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -48,6 +50,8 @@ struct Node {
     life: u32,
     group: usize,
     nowhere: u64,
+    /// When it looks again what is due; any other wake-up is out of date.
+    wake_at: Moment,
 }
 
 /// What went over the network so far.
@@ -76,6 +80,8 @@ pub(crate) struct Network {
     cost: Cost,
     watched: Vec<Step>,
     watching: bool,
+    hostile: Option<usize>,
+    poison: Vec<String>,
 }
 
 impl Network {
@@ -91,6 +97,8 @@ impl Network {
             cost: Cost::default(),
             watched: Vec::new(),
             watching: false,
+            hostile: None,
+            poison: Vec::new(),
         }
     }
 
@@ -121,7 +129,16 @@ impl Network {
 
     fn add(&mut self, url: PeerUrl, kind: Kind) -> usize {
         self.by_url.insert(url.to_string(), self.nodes.len());
-        self.nodes.push(Node { url, kind, up: false, silent: false, life: 0, group: 0, nowhere: 0 });
+        self.nodes.push(Node {
+            url,
+            kind,
+            up: false,
+            silent: false,
+            life: 0,
+            group: 0,
+            nowhere: 0,
+            wake_at: Moment(u64::MAX),
+        });
         self.nodes.len() - 1
     }
 
@@ -140,11 +157,10 @@ impl Network {
         }
     }
 
-    /// Makes an original name all these to everybody.
+    /// Makes an original add a thousand of these to each of its answers.
     pub(crate) fn poison(&mut self, node: usize, urls: &[String]) {
-        if let Kind::Original { known, .. } = &mut self.nodes[node].kind {
-            known.extend_from_slice(urls);
-        }
+        self.hostile = Some(node);
+        self.poison = urls.to_vec();
     }
 
     /// A call from outside, right now.
@@ -153,7 +169,7 @@ impl Network {
         if let Kind::Modern(roster) = &mut self.nodes[node].kind {
             roster.handle_exchange(now, Scope::Lan, urls);
         }
-        self.push(now, Step::Wake { node });
+        self.wake(node);
     }
 
     fn push(&mut self, at: Moment, step: Step) {
@@ -195,7 +211,8 @@ impl Network {
         }
         match step {
             Step::Start { node, through } => self.begin(node, &through),
-            Step::Wake { node } => self.wake(node),
+            Step::Wake { node } if self.nodes[node].wake_at == self.now => self.wake(node),
+            Step::Wake { .. } => {}
             Step::Dial { from, life, to, tell } => self.arrive(from, life, to, &tell),
             Step::Outcome { node, life, of, answer } => {
                 if self.nodes[node].life == life && self.nodes[node].up {
@@ -241,8 +258,10 @@ impl Network {
             let tell = dial.tell.iter().map(PeerUrl::to_string).collect();
             self.dial(node, life, dial.url.as_str(), tell);
         }
-        if next.0 != u64::MAX {
-            self.push(next.max(Moment(now.0 + 1)), Step::Wake { node });
+        let at = next.max(Moment(now.0 + 1));
+        if self.nodes[node].wake_at != at {
+            self.nodes[node].wake_at = at;
+            self.push(at, Step::Wake { node });
         }
     }
 
@@ -267,9 +286,8 @@ impl Network {
     fn arrive(&mut self, from: usize, life: u32, to: usize, tell: &[String]) {
         let of = self.nodes[to].url.to_string();
         let fate = self.random(1_000_000);
-        // Lossless numbers only: this is a share of a million.
-        let lost = (0..1_000_000).contains(&fate) && (f64::from(u32::try_from(fate).unwrap()) / 1e6) < self.loss;
-        let (call_lost, answer_lost) = (lost && fate % 2 == 0, lost && fate % 2 == 1);
+        let lost = (f64::from(u32::try_from(fate).unwrap()) / 1e6) < self.loss;
+        let (call_lost, answer_lost) = (lost && fate.is_multiple_of(2), lost && !fate.is_multiple_of(2));
         let apart = self.nodes[from].group != self.nodes[to].group;
         let node = &mut self.nodes[to];
         let silent = apart || call_lost || (!node.up && node.silent);
@@ -283,7 +301,7 @@ impl Network {
             return self.push(self.now + wait, Step::Outcome { node: from, life, of, answer: None });
         }
         let now = self.now;
-        let answer = match &mut self.nodes[to].kind {
+        let mut answer: Vec<String> = match &mut self.nodes[to].kind {
             Kind::Modern(roster) => {
                 roster.handle_exchange(now, Scope::Lan, tell).iter().map(PeerUrl::to_string).collect()
             }
@@ -296,6 +314,10 @@ impl Network {
                 known.clone()
             }
         };
+        if self.hostile == Some(to) {
+            let first = usize::try_from(self.random(99_000)).unwrap();
+            answer.splice(0..0, self.poison[first..first + 1_000].iter().cloned());
+        }
         self.count_message(&answer);
         self.wake(to);
         let at = if answer_lost { late } else { now + wait };
@@ -346,120 +368,5 @@ impl Network {
         let Some(next) = joining.and_then(|place| known.get(place)).cloned() else { return };
         let (life, tell) = (*life, known.clone());
         self.dial(node, life, &next, tell);
-    }
-}
-
-/// What the scenarios ask.
-impl Network {
-    pub(crate) fn is_up(&self, node: usize) -> bool {
-        self.nodes[node].up
-    }
-
-    pub(crate) fn is_modern(&self, node: usize) -> bool {
-        matches!(self.nodes[node].kind, Kind::Modern(_))
-    }
-
-    pub(crate) fn up_count(&self) -> usize {
-        self.nodes.iter().filter(|node| node.up).count()
-    }
-
-    /// Those that listen.
-    pub(crate) fn serving(&self) -> Vec<usize> {
-        let listens = |node: &Node| node.up && !matches!(node.kind, Kind::Original { joining: Some(_), .. });
-        (0..self.nodes.len()).filter(|number| listens(&self.nodes[*number])).collect()
-    }
-
-    fn rosters(&self) -> impl Iterator<Item = (&Node, &Roster)> {
-        self.nodes.iter().filter(|node| node.up).filter_map(|node| match &node.kind {
-            Kind::Modern(roster) => Some((node, &**roster)),
-            Kind::Original { .. } => None,
-        })
-    }
-
-    fn listed_in<'a>(&'a self, roster: &'a Roster) -> impl Iterator<Item = Option<&'a Node>> {
-        roster.live().map(|url| self.by_url.get(url.as_str()).map(|number| &self.nodes[*number]))
-    }
-
-    /// The share of (modern node, live node) pairs in which the first lists the second.
-    pub(crate) fn wholeness(&self) -> f64 {
-        let (mut seen, mut pairs) = (0_u32, 0_u32);
-        for (_, roster) in self.rosters() {
-            seen += u32::try_from(self.listed_in(roster).flatten().filter(|node| node.up).count()).unwrap();
-            pairs += u32::try_from(self.up_count()).unwrap();
-        }
-        f64::from(seen) / f64::from(pairs.max(1))
-    }
-
-    pub(crate) fn run_until_whole(&mut self, end: Moment, share: f64) -> Option<Moment> {
-        // Not before everybody was started.
-        let started = |net: &Self| !net.steps.iter().any(|Reverse((_, _, step))| matches!(step, Step::Start { .. }));
-        self.run_until(end, |net| started(net) && net.wholeness() >= share && (share < 1.0 || net.lists_no_dead()))
-    }
-
-    pub(crate) fn lists_no_dead(&self) -> bool {
-        self.rosters().all(|(_, roster)| self.listed_in(roster).all(|node| node.is_some_and(|node| node.up)))
-    }
-
-    pub(crate) fn halves_are_whole(&self) -> bool {
-        self.rosters().all(|(node, roster)| {
-            let half = self.nodes.iter().filter(|other| other.up && other.group == node.group).count();
-            let seen =
-                self.listed_in(roster).filter(|other| other.is_some_and(|other| other.group == node.group)).count();
-            seen == half && roster.live().count() == half
-        })
-    }
-
-    pub(crate) fn originals_know_all(&self) -> bool {
-        self.nodes.iter().filter(|node| node.up).all(|node| match &node.kind {
-            Kind::Original { known, .. } => self
-                .nodes
-                .iter()
-                .filter(|other| other.up)
-                .all(|other| known.iter().any(|url| url == other.url.as_str())),
-            Kind::Modern(_) => true,
-        })
-    }
-
-    pub(crate) fn members_in(&self, state: MemberState) -> usize {
-        self.rosters().flat_map(|(_, roster)| roster.members()).filter(|member| member.state == state).count()
-    }
-
-    pub(crate) fn member_count(&self, node: usize) -> usize {
-        match &self.nodes[node].kind {
-            Kind::Modern(roster) => roster.members().len(),
-            Kind::Original { known, .. } => known.len(),
-        }
-    }
-
-    /// How often a node dialed URLs at which nothing ever was.
-    pub(crate) fn dials_to_nowhere(&self, node: usize) -> u64 {
-        self.nodes[node].nowhere
-    }
-
-    pub(crate) fn cost(&self) -> Cost {
-        Cost { at: self.now, ..self.cost }
-    }
-
-    /// Messages and bytes that each node sends in a second, over that time from now.
-    pub(crate) fn cost_per_node_second(&mut self, time: Duration) -> (f64, f64) {
-        let before = self.cost;
-        self.run_for(time);
-        let share = |count: u64| {
-            f64::from(u32::try_from(count).unwrap())
-                / time.as_secs_f64()
-                / f64::from(u32::try_from(self.up_count()).unwrap())
-        };
-        (share(self.cost.messages - before.messages), share(self.cost.bytes - before.bytes))
-    }
-
-    /// Calls of that kind that each node makes in a second, over that time from now.
-    pub(crate) fn dials_per_node_second(&mut self, time: Duration, mut counts: impl FnMut(&Step) -> bool) -> f64 {
-        self.watching = true;
-        self.run_for(time);
-        self.watching = false;
-        let count = self.watched.drain(..).filter(|step| counts(step)).count();
-        f64::from(u32::try_from(count).unwrap())
-            / time.as_secs_f64()
-            / f64::from(u32::try_from(self.up_count()).unwrap())
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Nothing learned here is believed: it becomes a candidate, which is dialed before it is listed.
 
+use std::cmp::Reverse;
+
 use super::member::{MemberState, Origin, Peer};
 use super::{Roster, Scope};
 use crate::{Moment, PeerUrl, limits};
@@ -18,11 +20,13 @@ pub struct Ignored {
 }
 
 impl Roster {
-    pub(super) fn learn(&mut self, now: Moment, origin: Origin, from: Scope, texts: &[String]) {
-        let (most_new, room) = match origin {
-            Origin::Rumour => (limits::ROSTER_NEW_PER_EXCHANGE, limits::ROSTER_RUMOURS),
-            Origin::Hint | Origin::Seed => (limits::ROSTER_PEERS, limits::ROSTER_HINTS),
+    /// Takes candidates from a list: the answer of `namer`, or without one the argument of a call, whoever made it.
+    pub(super) fn learn(&mut self, now: Moment, namer: Option<&PeerUrl>, from: Scope, texts: &[String]) {
+        let (origin, most_new, room) = match namer {
+            None => (Origin::Rumour, limits::ROSTER_NEW_PER_EXCHANGE, limits::ROSTER_RUMOURS),
+            Some(_) => (Origin::Hint, limits::ROSTER_PEERS, limits::ROSTER_HINTS),
         };
+        let doubt = self.doubt_of(namer);
         let mut held = self.peers.values().filter(|peer| is_unverified(peer, origin)).count();
         let mut new = 0;
         // The last one first. Ours put themselves first; a newcomer of 2004 appends itself to the URLs it was started with
@@ -39,9 +43,9 @@ impl Roster {
                 continue;
             }
             if let Some(peer) = self.peers.get_mut(&url) {
-                if origin == Origin::Hint && peer.origin == Origin::Rumour {
-                    peer.origin = Origin::Hint;
-                    self.asleep_until = Moment::default();
+                if origin == Origin::Hint && peer.state == MemberState::Candidate {
+                    let named_by = peer.named_by.clone();
+                    self.vouch(&url, named_by.as_ref(), namer);
                 } else if origin == Origin::Rumour && place < 3 {
                     self.expect_return(now, &url);
                 }
@@ -51,7 +55,7 @@ impl Roster {
                 self.ignored.out_of_scope += 1;
                 continue;
             }
-            if new == most_new || (held >= room && !self.make_room(origin)) {
+            if new == most_new || (held >= room && !self.make_room(origin, doubt)) {
                 self.ignored.too_many += 1;
                 continue;
             }
@@ -62,7 +66,8 @@ impl Roster {
                 Origin::Hint | Origin::Seed => std::time::Duration::ZERO,
             };
             let salt = self.dice.roll();
-            self.peers.insert(url, Peer::new(now, origin, now + wait, salt));
+            let named_by = namer.cloned();
+            self.peers.insert(url, Peer { named_by, ..Peer::new(now, origin, now + wait, salt) });
             self.asleep_until = Moment::default();
         }
     }
@@ -83,16 +88,36 @@ impl Roster {
         }
     }
 
-    /// Forgets the candidate that failed most, or else waited longest: under a flood the newest are as good as any, and
-    /// after it they are the honest ones.
-    fn make_room(&mut self, origin: Origin) -> bool {
+    /// A peer answered a candidate that we have: it counts as named by the more credible.
+    fn vouch(&mut self, url: &PeerUrl, before: Option<&PeerUrl>, namer: Option<&PeerUrl>) {
+        let better = self.doubt_of(namer) < self.doubt_of(before);
+        let Some(peer) = self.peers.get_mut(url) else { return };
+        if peer.origin == Origin::Rumour || (peer.origin == Origin::Hint && better) {
+            peer.origin = Origin::Hint;
+            peer.named_by = namer.cloned();
+            self.asleep_until = Moment::default();
+        }
+    }
+
+    /// How little the word of a peer counts; an unknown caller's is worth that of a peer that erred a few times.
+    pub(super) fn doubt_of(&self, namer: Option<&PeerUrl>) -> u32 {
+        namer.and_then(|namer| self.peers.get(namer)).map_or(limits::RUMOUR_DOUBT, |peer| peer.misled)
+    }
+
+    /// Forgets the candidate that the least credible named, that failed most, or else waited longest: under a flood the
+    /// newest are as good as any, and after it they are the honest ones. False if all are better than what is to come.
+    fn make_room(&mut self, origin: Origin, doubt: u32) -> bool {
         let worst = self
             .peers
             .iter()
             .filter(|(_, peer)| is_unverified(peer, origin) && peer.dialing.is_none())
-            .max_by_key(|(_, peer)| (peer.failures, std::cmp::Reverse(peer.since), peer.salt))
-            .map(|(url, _)| url.clone());
-        worst.is_some_and(|url| self.peers.remove(&url).is_some())
+            .map(|(url, peer)| {
+                ((self.doubt_of(peer.named_by.as_ref()), peer.failures, Reverse(peer.since), peer.salt), url)
+            })
+            .max();
+        let Some(((of_worst, ..), url)) = worst else { return false };
+        let (url, worse) = (url.clone(), of_worst >= doubt);
+        worse && self.peers.remove(&url).is_some()
     }
 
     /// Forgets those gone or refused longest, where there are too many.

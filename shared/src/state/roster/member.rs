@@ -70,6 +70,10 @@ pub(super) struct Peer {
     pub(super) origin: Origin,
     /// Whose token pays for the next dial.
     pub(super) paid: Option<Origin>,
+    /// Whose answer named it.
+    pub(super) named_by: Option<PeerUrl>,
+    /// How many dials of what *it* named led nowhere, less those that were answered: who lies is heard last.
+    pub(super) misled: u32,
     /// Breaks ties between peers that became due together: without it all newcomers would dial in the same order.
     pub(super) salt: u64,
 }
@@ -77,7 +81,19 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) fn new(now: Moment, origin: Origin, due: Moment, salt: u64) -> Self {
         let state = MemberState::Candidate;
-        Self { state, since: now, last_answer: None, failures: 0, due, dialing: None, origin, paid: None, salt }
+        Self {
+            state,
+            since: now,
+            last_answer: None,
+            failures: 0,
+            due,
+            dialing: None,
+            origin,
+            paid: None,
+            named_by: None,
+            misled: 0,
+            salt,
+        }
     }
 
     pub(super) fn lane(&self) -> Lane {

@@ -16,6 +16,9 @@
 //! 10 s one random live peer is told all we list. A caller that names a Gone, Refused or failing URL where a caller puts its
 //! own has it dialed soon, under the same rate as unknown URLs.
 //!
+//! Against poison: what a list teaches is bounded in number, scope and dials per second; a dial that was answered costs
+//! nothing of that rate; and the candidates of a peer whose names led nowhere wait behind everybody else's.
+//!
 //! Sans I/O: [`Roster::handle_exchange`] and [`Roster::handle_dialed`] feed in, [`Roster::poll_dial`] drains out, and
 //! [`Roster::next_wakeup`] says when to poll again if nothing happens. It resolves no names (see [`Scope`]), enforces no
 //! deadline on a dial, checks no token, and does not know the tabs that a node lists beside it.
@@ -145,7 +148,7 @@ impl Roster {
     pub fn handle_exchange(&mut self, now: Moment, from: Scope, urls: &[String]) -> Vec<PeerUrl> {
         self.unlist_stale(now);
         if !urls.is_empty() {
-            self.learn(now, Origin::Rumour, from, urls);
+            self.learn(now, None, from, urls);
         }
         self.listing(from)
     }
@@ -164,7 +167,7 @@ impl Roster {
                 self.answered(now, url, paid);
                 // A peer can name what is as near to us as it is itself, and no nearer.
                 let from = scope_of(url);
-                self.learn(now, Origin::Hint, from, &urls);
+                self.learn(now, Some(url), from, &urls);
             }
             DialOutcome::Lone => self.answered(now, url, paid),
             DialOutcome::Myself if self.aliases.len() < limits::ROSTER_ALIASES => self.add_own(url.clone()),
@@ -174,7 +177,11 @@ impl Roster {
                 self.bound_tombstones();
             }
             DialOutcome::Unreachable | DialOutcome::Myself => {
+                let named_by = peer.named_by.clone().filter(|_| peer.state == MemberState::Candidate);
                 peer.failed(now, &mut self.dice);
+                if let Some(namer) = named_by.and_then(|namer| self.peers.get_mut(&namer)) {
+                    namer.misled = namer.misled.saturating_add(1);
+                }
                 self.unlist(url);
                 self.bound_tombstones();
             }
@@ -231,6 +238,9 @@ impl Roster {
         }
         peer.answered(now, &mut self.dice);
         self.fresh_until = self.fresh_until.min(peer.stale_at());
+        if let Some(namer) = peer.named_by.take().and_then(|namer| self.peers.get_mut(&namer)) {
+            namer.misled = namer.misled.saturating_sub(1);
+        }
     }
 
     /// What somebody at that distance is told: a listing with a URL it cannot reach would end a client of 2004.

@@ -95,7 +95,7 @@ impl Roster {
                 again = again.min(ready);
                 continue;
             }
-            let rank = rank(peer, lane);
+            let rank = self.rank(peer, lane);
             if due.as_ref().is_none_or(|(best, _)| rank < *best) {
                 due = Some((rank, url));
             }
@@ -135,15 +135,18 @@ impl Roster {
             self.handle_dialed(now, &url, DialOutcome::Unreachable);
         }
     }
-}
 
-/// The lowest is dialed first: what a person waits for, then who may drop from the list, then who may have died; unverified
-/// ones last, those that failed least and came last first (see `make_room`).
-fn rank(peer: &Peer, lane: Lane) -> (Lane, u32, Reverse<Moment>, Moment, u64) {
-    let unordered = Reverse(Moment::default());
-    match lane {
-        Lane::Members => (lane, u32::from(peer.state == MemberState::Alive), unordered, peer.due, peer.salt),
-        Lane::Doubtful => (lane, u32::from(peer.state != MemberState::Suspect), unordered, peer.due, peer.salt),
-        Lane::Candidates => (lane, peer.failures, Reverse(peer.since), Moment::default(), peer.salt),
+    /// The lowest is dialed first: what a person waits for, then who may drop from the list, then who may have died;
+    /// unverified ones last, those that the credible named, that failed least and that came last first (see `make_room`).
+    fn rank(&self, peer: &Peer, lane: Lane) -> (Lane, u32, u32, Reverse<Moment>, Moment, u64) {
+        let (any, whenever) = (Reverse(Moment::default()), Moment::default());
+        match lane {
+            Lane::Members => (lane, 0, u32::from(peer.state == MemberState::Alive), any, peer.due, peer.salt),
+            Lane::Doubtful => (lane, 0, u32::from(peer.state != MemberState::Suspect), any, peer.due, peer.salt),
+            Lane::Candidates => {
+                let doubt = self.doubt_of(peer.named_by.as_ref());
+                (lane, doubt, peer.failures, Reverse(peer.since), whenever, peer.salt)
+            }
+        }
     }
 }
