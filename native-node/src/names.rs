@@ -91,7 +91,7 @@ impl OwnNames {
             if found.is_empty() {
                 found.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
             }
-            found.sort_by_key(|address| (address.is_loopback(), address.is_ipv6(), scope(*address) != Scope::Lan));
+            found.sort_by_key(|address| (address.is_loopback(), address.is_ipv6(), Scope::of_address(*address) != Some(Scope::Lan)));
             found.dedup();
             *known = (Some(Instant::now()), found);
         }
@@ -103,17 +103,6 @@ impl OwnNames {
 #[must_use]
 pub fn url_of(address: SocketAddr) -> Option<PeerUrl> {
     PeerUrl::parse(&format!("http://{address}")).ok()
-}
-
-/// How near an address is.
-#[must_use]
-pub fn scope(address: IpAddr) -> Scope {
-    match address.to_canonical() {
-        address if address.is_loopback() => Scope::Loopback,
-        IpAddr::V4(v4) if v4.is_link_local() => Scope::LinkLocal,
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => Scope::LinkLocal,
-        _ => Scope::Lan,
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use shared::{Answer, Call, Caller, Entry, Fault, Host, Moment, Password, PeerUrl, Roster, SharedPath};
+use shared::{Answer, Call, Caller, Entry, Fault, Host, Moment, Password, PeerUrl, Roster, Scope, SharedPath};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::dial::Dialer;
 use crate::folder::{self, Change, FolderError, Share, ShareOptions};
 use crate::http::{self, CallContext, ServeLimits};
 use crate::members;
-use crate::names::{self, OwnNames};
+use crate::names::OwnNames;
 
 /// Downloads of larger files at once; each holds half a megabyte.
 const STREAMS: usize = 64;
@@ -240,7 +240,7 @@ impl Node {
     ) -> Result<Answer, Fault> {
         let teaches = matches!(&call, Ok(Call::Exchange(urls)) if !urls.is_empty());
         let called = self.names.called(context.host.as_deref(), &context.path);
-        let caller = Caller { scope: names::scope(context.address.ip()), called: &called, token };
+        let caller = Caller { scope: Scope::of_address(context.address.ip()).unwrap_or(Scope::Lan), called: &called, token };
         let answer = self.with_host(|host, now| host.answer(now, &self.url, caller, call));
         if teaches && matches!(answer, Ok(Answer::Peers(_))) {
             self.roster_changed.notify_one();
