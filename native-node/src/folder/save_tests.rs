@@ -74,6 +74,9 @@ fn a6_links_planted_in_the_destination_are_not_followed() {
     let error = destination.begin(&path("d/x")).unwrap_err();
     assert!(matches!(&error, SaveError::Blocked(at) if at.ends_with("d")), "{error}");
     assert!(matches!(destination.final_name(&path("d/x")), Err(SaveError::Blocked(_))));
+    fs::create_dir(temp.path().join("real")).unwrap();
+    symlink("real", temp.path().join("alias")).unwrap();
+    assert!(matches!(destination.begin(&path("alias/x")), Err(SaveError::Blocked(at)) if at.ends_with("alias")));
     assert_eq!(save(&destination, "a", b"after"), path("a (1)"));
     assert_eq!(save(&destination, "dangling", b"after"), path("dangling (1)"));
     assert_eq!(entries(outside.path()), ["victim"]);
