@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
+use shared::SharedPath;
 
 use crate::harness::node::{Node, get, get_as_in_2004, run, tinyp2p};
 use crate::harness::original::{Original, free_port};
@@ -56,6 +57,12 @@ fn expected(files: &[(&str, Vec<u8>)]) -> BTreeMap<String, Vec<u8>> {
     files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.clone())).collect()
 }
 
+/// The same under the names that our client saves them by, which are safe on every system.
+fn as_saved(files: &[(&str, Vec<u8>)]) -> BTreeMap<String, Vec<u8>> {
+    let saved = |name: &str| SharedPath::parse(name).unwrap().to_saved().to_string();
+    files.iter().map(|(name, bytes)| (saved(name), bytes.clone())).collect()
+}
+
 fn original_client_our_server(original: &Original) {
     let files = plain_files();
     let share = tree(&as_tree(&files));
@@ -84,12 +91,12 @@ fn our_client_original_server(original: &Original) {
     let server = original.serve(share.path(), PASSWORD, &[]);
     let into = tempfile::tempdir().unwrap();
     ok(&get(&server.url, PASSWORD, "", into.path()));
-    assert_same(&content(into.path()), &expected(&files));
+    assert_same(&content(into.path()), &as_saved(&files));
 
     let as_in_2004 = tempfile::tempdir().unwrap();
     ok(&get_as_in_2004(&server.url, PASSWORD, "txt$", as_in_2004.path()));
     let texts = files.iter().filter(|(name, _)| name.ends_with("txt")).cloned().collect::<Vec<_>>();
-    assert_same(&content(as_in_2004.path()), &expected(&texts));
+    assert_same(&content(as_in_2004.path()), &as_saved(&texts));
 
     let refused = get(&server.url, "wrong", "", as_in_2004.path());
     assert_eq!(refused.status.code(), Some(1));
@@ -283,7 +290,7 @@ fn ours_to_ours() {
         crate::harness::process::wait_for("the two to know each other", Duration::from_secs(20), || {
             let into = tempfile::tempdir().unwrap();
             ok(&get(url, PASSWORD, "", into.path()));
-            (content(into.path()) == expected(&files)).then_some(())
+            (content(into.path()) == as_saved(&files)).then_some(())
         });
     }
 }

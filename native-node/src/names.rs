@@ -91,7 +91,9 @@ impl OwnNames {
             if found.is_empty() {
                 found.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
             }
-            found.sort_by_key(|address| (address.is_loopback(), address.is_ipv6(), Scope::of_address(*address) != Some(Scope::Lan)));
+            found.sort_by_key(|address| {
+                (address.is_loopback(), address.is_ipv6(), Scope::of_address(*address) != Some(Scope::Lan))
+            });
             found.dedup();
             *known = (Some(Instant::now()), found);
         }

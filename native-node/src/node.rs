@@ -240,7 +240,8 @@ impl Node {
     ) -> Result<Answer, Fault> {
         let teaches = matches!(&call, Ok(Call::Exchange(urls)) if !urls.is_empty());
         let called = self.names.called(context.host.as_deref(), &context.path);
-        let caller = Caller { scope: Scope::of_address(context.address.ip()).unwrap_or(Scope::Lan), called: &called, token };
+        let caller =
+            Caller { scope: Scope::of_address(context.address.ip()).unwrap_or(Scope::Lan), called: &called, token };
         let answer = self.with_host(|host, now| host.answer(now, &self.url, caller, call));
         if teaches && matches!(answer, Ok(Answer::Peers(_))) {
             self.roster_changed.notify_one();
