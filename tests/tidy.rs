@@ -42,7 +42,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("tidy::node_and_page_never_see_each_other", |all| {
             let mut found = mention(all, within("native-node/src/"), &["web_client::"]);
             found.extend(mention(all, within("web-client/src/"), &["native_node"]));
-            found.extend(mention(all, within("web-client/Cargo.toml"), &["native-node"]));
+            found.extend(mention(all, within("native-node/Cargo.toml"), &["web-client = "]));
+            found.extend(mention(all, within("web-client/Cargo.toml"), &["native-node = "]));
             found
         }),
         ("tidy::the_page_never_turns_text_into_code", |all| {
