@@ -9,6 +9,7 @@
 )]
 
 mod harness;
+mod hostile;
 mod interop;
 mod page;
 mod tidy;
@@ -18,6 +19,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials = [tidy::trials(), interop::trials(), page::trials()];
+    let trials = [tidy::trials(), interop::trials(), page::trials(), hostile::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
