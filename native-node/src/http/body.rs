@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use flate2::read::{GzDecoder, ZlibDecoder};
+use flate2::read::GzDecoder;
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use shared::limits;
 
 /// A whole body must have come by then, however it trickles.
@@ -27,19 +27,32 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, (Stat
     if announced.is_some_and(|length| length > limits::CALL_BYTES as u64) {
         return Err(TOO_LARGE);
     }
-    let collected = tokio::time::timeout(DEADLINE, Limited::new(body, limits::CALL_BYTES).collect()).await;
-    let raw = match collected {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(TOO_LARGE),
+    let raw = match tokio::time::timeout(DEADLINE, collect(body)).await {
+        Ok(Ok(Some(raw))) => raw,
+        Ok(Ok(None)) => return Err(TOO_LARGE),
         Ok(Err(_)) => return Err((StatusCode::BAD_REQUEST, "the body was cut short or is not what its headers say\n")),
         Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the body came too slowly\n")),
     };
     match headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes().to_ascii_lowercase()).as_deref() {
-        None | Some(b"identity" | b"") => Ok(raw),
-        Some(b"gzip" | b"x-gzip") => unpack(GzDecoder::new(raw.as_ref())),
-        Some(b"deflate") => unpack(ZlibDecoder::new(raw.as_ref())),
+        None | Some(b"identity" | b"") => Ok(raw.into()),
+        Some(b"gzip" | b"x-gzip") => unpack(GzDecoder::new(raw.as_slice())),
         Some(_) => Err(UNKNOWN),
     }
+}
+
+/// All of a body; none if it is too large. Copied as it comes: kept as pieces, a mebibyte in chunks of one byte would hold
+/// forty of memory.
+async fn collect(mut body: Body) -> Result<Option<Vec<u8>>, axum::Error> {
+    let mut raw = Vec::new();
+    while let Some(frame) = body.frame().await {
+        // What is no data are trailers, which mean nothing here.
+        let Ok(data) = frame?.into_data() else { continue };
+        if raw.len() + data.len() > limits::CALL_BYTES {
+            return Ok(None);
+        }
+        raw.extend_from_slice(&data);
+    }
+    Ok(Some(raw))
 }
 
 /// Unpacks no more than a call may have: a bomb costs what an honest call costs.
