@@ -106,9 +106,9 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
             Ok(Reply::Value(Value::Array(peers.into_iter().map(|url| Value::String(url.to_string())).collect())))
         }
         Answer::Files { catalog, pattern } => {
-            let of_2004 = context.is_of_2004;
+            let (of_2004, is_late) = (context.is_of_2004, out_of_time());
             on_another_thread(move || {
-                let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?.until(out_of_time());
+                let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?.until(is_late);
                 if !of_2004 {
                     return Ok(Reply::Names(listing));
                 }
@@ -135,7 +135,8 @@ fn say_left_out(count: usize) {
     });
 }
 
-/// A clock for one search.
+/// A clock for one search. It runs while the search waits for its turn: however many costly ones queue up, they are over
+/// together.
 fn out_of_time() -> impl Fn() -> bool + Send + Sync {
     let start = Instant::now();
     move || start.elapsed() > SEARCH_PATIENCE
@@ -160,8 +161,9 @@ async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
         Some("regex") => PatternKind::Regex,
         _ => return Err(Fault::new(Fault::BAD_PARAMETERS, "kind is one of: words, glob, regex")),
     };
+    let is_late = out_of_time();
     on_another_thread(move || {
-        let listing = Listing::new(catalog, kind, &pattern)?.until(out_of_time());
+        let listing = Listing::new(catalog, kind, &pattern)?.until(is_late);
         // Doubles hold every size up to 8 PiB exactly; XML-RPC's own integers end at 2 GiB.
         #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 bytes and seconds")]
         let files = listing.files().map(|(path, entry)| {

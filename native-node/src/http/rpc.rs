@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -15,8 +16,9 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, VARY};
-use shared::Fault;
 use shared::xmlrpc::{self, MethodCall, Value};
+use shared::{Fault, limits};
+use tokio::sync::Semaphore;
 
 use super::body;
 use super::methods::{CallContext, Methods, Reply, too_costly};
@@ -29,6 +31,12 @@ pub fn rpc_routes<M: Methods>() -> Router<Arc<M>> {
 
 /// Answers below this size are not worth packing; the original's server draws the same line.
 const GZIP_FROM: usize = 1_400;
+
+/// Threads that think at once. Of those that may block there are 512, and hundreds of costly searches would take them all.
+const THINKING: usize = 8;
+
+/// When the last call of a multicall must have begun: each may take as long as one on its own.
+const MULTICALL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// One call: decode, let the methods answer, encode.
 async fn endpoint<M: Methods>(
@@ -99,35 +107,78 @@ async fn answer_one<M: Methods>(methods: &Arc<M>, call: MethodCall, context: &Ca
     }
 }
 
-/// Calls one after the other; each fails on its own. Bounded in number, and in the content that it holds in memory.
+/// Calls one after the other; each fails on its own. Bounded in number, in time, and in the answers that it holds.
 async fn multicall<M: Methods>(methods: &Arc<M>, params: Vec<Value>, context: &CallContext) -> Result<Value, Fault> {
     let calls = xmlrpc::read_multicall(params)?;
-    let mut left = shared::limits::MULTICALL_CONTENT_BYTES;
+    let mut left = limits::MULTICALL_ANSWER_BYTES;
+    let start = Instant::now();
     let mut answers = Vec::with_capacity(calls.len());
     for call in calls {
-        let reply = match call {
-            Ok(call) => answer_one(methods, call, context).await,
+        let answer = match call {
+            Ok(_) if start.elapsed() > MULTICALL_PATIENCE => Err(too_slow()),
+            Ok(call) => answer_part(methods, call, context).await,
             Err(fault) => Err(fault),
         };
-        answers.push(match reply {
-            Ok(Reply::Value(value)) => Ok(value),
-            Ok(Reply::Names(listing)) => {
-                let names = move || listing.names().map(|name| Value::String(name.to_owned())).collect();
-                on_another_thread(names).await.map(|names| Value::Array(vec![Value::Array(names)]))
-            }
-            Ok(Reply::Content(content)) => content.into_value(&mut left).await,
-            Err(fault) => Err(fault),
-        });
+        answers.push(answer.and_then(|value| {
+            left = left.checked_sub(held(&value)).ok_or_else(too_large)?;
+            Ok(value)
+        }));
     }
     Ok(xmlrpc::multicall_answer(answers))
 }
 
-/// Runs what may take long (a search through a million names) where it delays nobody.
+/// One call of a multicall, its answer held in memory.
+async fn answer_part<M: Methods>(methods: &Arc<M>, call: MethodCall, context: &CallContext) -> Result<Value, Fault> {
+    match answer_one(methods, call, context).await? {
+        Reply::Value(value) => Ok(value),
+        Reply::Names(listing) => {
+            let names = on_another_thread(move || {
+                let names = listing.names().map(|name| Value::String(name.to_owned())).collect();
+                if listing.is_late() { Err(too_costly()) } else { Ok(names) }
+            });
+            Ok(Value::Array(vec![Value::Array(names.await??)]))
+        }
+        Reply::Content(content) => content.into_value().ok_or_else(too_large),
+    }
+}
+
+fn too_large() -> Fault {
+    Fault::new(Fault::APPLICATION, "too large for a multicall; make this call on its own")
+}
+
+fn too_slow() -> Fault {
+    Fault::new(Fault::APPLICATION, "the calls before this one took too long; make it on its own")
+}
+
+/// About how much memory a value holds, in bytes.
+fn held(value: &Value) -> usize {
+    let inside = match value {
+        Value::String(text) | Value::DateTime(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Array(items) => items.iter().map(held).sum(),
+        Value::Struct(members) => {
+            members.iter().map(|(name, value)| size_of_val(name) + name.len() + held(value)).sum()
+        }
+        Value::Int(_) | Value::I8(_) | Value::Bool(_) | Value::Double(_) | Value::Nil => 0,
+    };
+    size_of_val(value) + inside
+}
+
+/// Runs what may take long (a search through a million names) where it delays nobody: no answer that takes no time, and no
+/// download, which needs such a thread too.
 pub(super) async fn on_another_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Fault> {
-    let stopped = |_| Fault::new(Fault::INTERNAL, "the node is shutting down");
-    tokio::task::spawn_blocking(work).await.map_err(stopped)
+    static THINKERS: Semaphore = Semaphore::const_new(THINKING);
+    let stopped = || Fault::new(Fault::INTERNAL, "the node is shutting down");
+    let place = THINKERS.acquire().await.map_err(|_| stopped())?;
+    let thinking = tokio::task::spawn_blocking(move || {
+        let done = work();
+        // Given back here and not where it is waited for: the caller may be gone, and the work goes on.
+        drop(place);
+        done
+    });
+    thinking.await.map_err(|_| stopped())
 }
 
 /// An answer: `text/xml`, its length known.
