@@ -91,7 +91,12 @@ fn lengths() {
         format!("{} / HTTP/1.1\r\n\r\n", "A".repeat(10_000)),
     ] {
         let answer = ask(node, &nonsense);
-        assert!(answer.as_ref().is_none_or(|it| it.status == 400), "{nonsense:?}: {answer:?}");
+        // A method may have any name, and is not allowed then.
+        assert!(
+            answer.as_ref().is_none_or(|it| [400, 405].contains(&it.status)),
+            "{:?}: {answer:?}",
+            &nonsense[..nonsense.len().min(50)]
+        );
     }
     victim.must_be_well("lengths", 8 << 20);
 }
@@ -172,7 +177,7 @@ fn packed_bombs() {
     assert!(packed("X-GZip", &whole).body.contains("system.methodHelp"));
     assert_eq!(packed("gzip", &whole[..whole.len() / 2]).status, 400, "cut short");
     assert_eq!(packed("gzip", innocent().as_bytes()).status, 400, "not packed at all");
-    assert_eq!(packed("gzip", &gzip(&gzip(innocent().as_bytes()))).fault(), -32700, "packed twice");
+    assert_eq!(packed("gzip", &gzip(&gzip(innocent().as_bytes()))).fault(), -32702, "packed twice");
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
     zlib.write_all(innocent().as_bytes()).unwrap();
     let zlib = zlib.finish().unwrap();

@@ -55,7 +55,7 @@ fn slow_sockets() {
     let node = &victim.node;
     let at_once = Duration::ZERO;
     std::thread::scope(|scope| {
-        beside(scope, "a silent socket", HEAD, HEAD, Box::new(|| drop(Wire::to(node).wait_for_end())));
+        beside(scope, "a silent socket", HEAD, HEAD, Box::new(|| _ = Wire::to(node).wait_for_end()));
         beside(
             scope,
             "half a head",
