@@ -68,7 +68,7 @@ impl Trace {
 }
 
 fn traversal() {
-    let outer = tree(&[("secret.txt", b"the secret"), ("share/in.txt", b"inside"), ("share/d/deep.txt", b"deep")]);
+    let outer = tree(&[("secret.txt", b"the secret")]);
     let secret = outer.path().join("secret.txt").display().to_string();
     let share = tree(&[("in.txt", b"inside"), ("d/deep.txt", b"deep")]);
     let victim = Victim::sharing(share, &["--hidden"]);
@@ -109,7 +109,8 @@ fn traversal() {
     ]
     .map(str::to_owned)
     .to_vec();
-    plain.push(secret);
+    let beside = outer.path().file_name().unwrap().to_string_lossy();
+    plain.extend([format!("../{beside}/secret.txt"), format!("d/../../{beside}/secret.txt"), secret]);
     plain.push("../".repeat(1_000) + "etc/passwd");
     plain.push("a".repeat(500_000));
     let encode = |name: &str| name.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();

@@ -26,7 +26,10 @@ pub(super) fn trials() -> Vec<Trial> {
     vec![
         test("hostile::c1_c2_slow_and_silent_sockets_are_closed_in_time", slow_sockets),
         test("hostile::c1_thousands_of_slow_sockets_delay_nobody", thousands),
+        test("hostile::c3_large_bodies_that_never_end_hold_little_memory", large_bodies),
         test("hostile::c21_out_of_descriptors_it_recovers", out_of_descriptors),
+        test("hostile::c21_it_asks_for_all_the_descriptors_there_are", asks_for_descriptors),
+        test("hostile::c21_it_ends_when_asked_to_while_it_is_full", ends_while_full),
         test("hostile::c21_more_callers_than_descriptors_wait_their_turn", more_callers_than_descriptors),
     ]
 }
@@ -227,7 +230,7 @@ fn is_reset(stream: &mut TcpStream) -> bool {
 }
 
 fn more_callers_than_descriptors() {
-    let victim = Victim::with_descriptors(64);
+    let victim = Victim::with_descriptors("64:64");
     let waiting: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(victim.node.address()).unwrap()).collect();
     std::thread::sleep(Duration::from_millis(300));
     drop(waiting);
@@ -242,8 +245,52 @@ fn more_callers_than_descriptors() {
     victim.must_be_well("more callers than descriptors", 8 << 20);
 }
 
+fn asks_for_descriptors() {
+    let victim = Victim::with_descriptors("64:4096");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", victim.node.process.id())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(files.split_whitespace().nth(3), Some("4096"), "{files}");
+    victim.must_be_well("more descriptors", 4 << 20);
+}
+
+fn ends_while_full() {
+    let victim = Victim::with_descriptors("64:64");
+    let silent: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(victim.node.address()).unwrap()).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    let start = Instant::now();
+    let ended = victim.node.process.interrupt(HEAD);
+    eprintln!("asked to end while full: ended after {:?}", start.elapsed());
+    assert!(ended.status.success() && start.elapsed() < Duration::from_secs(5), "{ended:?} {:?}", start.elapsed());
+    drop(silent);
+}
+
+fn large_bodies() {
+    const SENDERS: usize = 400;
+    let victim = Victim::with(&[]);
+    let good = GoodCaller::of(&victim);
+    let node = &victim.node;
+    let head = format!("POST /RPC2 HTTP/1.1\r\nHost: {}\r\nContent-Length: 1048576\r\n\r\n", node.address());
+    let almost = head.into_bytes().into_iter().chain(std::iter::repeat_n(b' ', (1 << 20) - 1)).collect::<Vec<_>>();
+    let senders: Vec<TcpStream> = (0..SENDERS)
+        .map(|_| {
+            let mut stream = TcpStream::connect(node.address()).unwrap();
+            stream.set_write_timeout(Some(Duration::from_millis(50))).unwrap();
+            // The node need not take it all.
+            let _taken = stream.write_all(&almost);
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_secs(1));
+    drop(senders);
+    let urls = (0..5_000).map(|number| format!("http://10.255.255.1:9004/peer/{number}/{}", "x".repeat(50)));
+    let long = super::wire::rpc(node, victim.f(0, &super::wire::strings(urls)));
+    assert!(long.body.contains(&node.url), "{long:?}");
+    good.must_have_been_served("large bodies that never end");
+    victim.must_be_well("large bodies that never end", 96 << 20);
+}
+
 fn out_of_descriptors() {
-    let victim = Victim::with_descriptors(256);
+    let victim = Victim::with_descriptors("256:256");
     // Everything below the limit is taken away while it runs: now accepting itself fails.
     let id = victim.node.process.id();
     let open = std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().count();

@@ -35,12 +35,12 @@ impl Victim {
         Self::of(node, share)
     }
 
-    /// A node that may have only so many open files.
-    pub(super) fn with_descriptors(most: u32) -> Self {
+    /// A node that may have only so many open files: `SOFT:HARD`.
+    pub(super) fn with_descriptors(most: &str) -> Self {
         let share = tree(&[("a.txt", b"a")]);
         let node = tinyp2p(PASSWORD);
         let mut command = std::process::Command::new("prlimit");
-        command.arg(format!("--nofile={most}:{most}")).arg(node.get_program());
+        command.arg(format!("--nofile={most}")).arg(node.get_program());
         command.args(["serve", "--bind", "127.0.0.1", "--port", "0", "--json"]).arg(share.path());
         command.env("TINYP2P_PASSWORD", PASSWORD).env_remove("TINYP2P_LOG");
         Self::of(Node::start(&mut command), share)
