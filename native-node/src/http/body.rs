@@ -10,9 +10,15 @@ use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use http_body_util::BodyExt;
 use shared::limits;
+use tokio::sync::Semaphore;
 
 /// A whole body must have come by then, however it trickles.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Bodies up to this size are always taken, in bytes; ordinary calls are a few hundred.
+const SMALL: usize = 16 << 10;
+/// How many larger ones are held at once: whoever sends one slowly needs no password for it.
+const LARGE_AT_ONCE: usize = 32;
 
 /// The body of a call, unpacked, of at most [`limits::CALL_BYTES`].
 ///
@@ -43,12 +49,17 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, (Stat
 /// All of a body; none if it is too large. Copied as it comes: kept as pieces, a mebibyte in chunks of one byte would hold
 /// forty of memory.
 async fn collect(mut body: Body) -> Result<Option<Vec<u8>>, axum::Error> {
+    static LARGE: Semaphore = Semaphore::const_new(LARGE_AT_ONCE);
     let mut raw = Vec::new();
+    let mut place = None;
     while let Some(frame) = body.frame().await {
         // What is no data are trailers, which mean nothing here.
         let Ok(data) = frame?.into_data() else { continue };
         if raw.len() + data.len() > limits::CALL_BYTES {
             return Ok(None);
+        }
+        if raw.len() + data.len() > SMALL && place.is_none() {
+            place = Some(LARGE.acquire().await.map_err(axum::Error::new)?);
         }
         raw.extend_from_slice(&data);
     }

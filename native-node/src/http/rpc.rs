@@ -58,7 +58,10 @@ async fn endpoint<M: Methods>(
             .is_some_and(|agent| agent.starts_with("xmlrpclib.py/1.0.1")),
     };
     let charset = text(&head.headers, CONTENT_TYPE.as_str()).and_then(charset);
-    let reply = match xmlrpc::read_call(&raw, charset) {
+    let call = xmlrpc::read_call(&raw, charset);
+    // It may be large, and what comes now may take long.
+    drop(raw);
+    let reply = match call {
         Ok(call) => dispatch(&methods, call, &context).await,
         Err(fault) => Err(fault),
     };
