@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::{self, Failure};
 use crate::dial::Dialer;
 use crate::download::{self, Job};
-use crate::node::{self, Config};
+use crate::run::{self, Config};
 
 /// `PASSWORD server HOST PORT [OTHERURL…]` or `PASSWORD client SERVERURL PATTERN`.
 #[derive(Debug)]
@@ -88,11 +88,11 @@ async fn serve(
         .map_err(|error| Failure::Usage(format!("{host} cannot be found: {error}")))?
         .next()
         .ok_or_else(|| Failure::Usage(format!("{host} has no address")))?;
-    let listener = node::bind(address)?;
+    let listener = run::bind(address)?;
     let config = Config { url: Some(own), join, ..Config::new(password, ".") };
-    let node = node::open(config, &listener)?;
-    output::announce(&node, None);
-    node::run(node, listener, shutdown).await?;
+    let prepared = run::prepare(config, listener)?;
+    output::announce(prepared.node(), None);
+    prepared.run(shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }
 

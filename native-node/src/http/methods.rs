@@ -8,8 +8,7 @@ use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
 use shared::{Answer, Fault, Listing, PatternKind};
 
 use super::content::Content;
-use super::rpc::on_another_thread;
-use crate::node::Node;
+use crate::node::{Arrival, Node};
 
 /// What is known of a call besides its parameters.
 #[derive(Debug, Clone)]
@@ -22,6 +21,12 @@ pub struct CallContext {
     pub path: String,
     /// Whether the caller is the client of 2004, which dies of what it cannot read.
     pub is_of_2004: bool,
+}
+
+impl CallContext {
+    fn arrival(&self) -> Arrival<'_> {
+        Arrival { address: self.address.ip(), host: self.host.as_deref(), path: &self.path }
+    }
 }
 
 /// What a method answers.
@@ -97,7 +102,7 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
     if context.is_of_2004 && matches!(call, Ok(shared::Call::List(_))) {
         node.wait_until_inspected(INSPECTION_PATIENCE).await;
     }
-    match node.answer(context, &token, call)? {
+    match node.answer(context.arrival(), &token, call)? {
         Answer::Refused => {
             tracing::info!(address = %context.address, "a call with a wrong token was refused");
             Ok(Reply::Value(Value::Bool(false)))
@@ -141,6 +146,14 @@ fn out_of_time() -> impl Fn() -> bool + Send + Sync {
     move || start.elapsed() > SEARCH_PATIENCE
 }
 
+/// Runs what may take long (a search through a million names) where it delays nobody.
+pub(super) async fn on_another_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    let stopped = |_| Fault::new(Fault::INTERNAL, "the node is shutting down");
+    tokio::task::spawn_blocking(work).await.map_err(stopped)
+}
+
 /// What a search is answered with that took too long.
 pub(super) fn too_costly() -> Fault {
     Fault::new(Fault::APPLICATION, "that pattern takes too long; without look-around and back-references it would not")
@@ -151,7 +164,9 @@ async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
     let bad = || Fault::new(Fault::BAD_PARAMETERS, "tinyp2p.search takes three strings: token, kind, pattern");
     let [token, kind, pattern] = <[Value; 3]>::try_from(params).map_err(|_| bad())?;
     let call = pattern.into_text().map(shared::Call::List).map_err(|_| bad());
-    let Answer::Files { catalog, pattern } = node.answer(context, token.as_str().unwrap_or_default(), call)? else {
+    let Answer::Files { catalog, pattern } =
+        node.answer(context.arrival(), token.as_str().unwrap_or_default(), call)?
+    else {
         return Ok(Reply::Value(Value::Bool(false)));
     };
     let kind = match kind.as_str() {

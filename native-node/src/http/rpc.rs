@@ -19,7 +19,7 @@ use shared::Fault;
 use shared::xmlrpc::{self, MethodCall, Value};
 
 use super::body;
-use super::methods::{CallContext, Methods, Reply, too_costly};
+use super::methods::{CallContext, Methods, Reply, on_another_thread, too_costly};
 use super::serve::Peer;
 
 /// The routes that take calls: `/RPC2`, where clients post to a URL without a path, and `/`.
@@ -120,14 +120,6 @@ async fn multicall<M: Methods>(methods: &Arc<M>, params: Vec<Value>, context: &C
         });
     }
     Ok(xmlrpc::multicall_answer(answers))
-}
-
-/// Runs what may take long (a search through a million names) where it delays nobody.
-pub(super) async fn on_another_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Fault> {
-    let stopped = |_| Fault::new(Fault::INTERNAL, "the node is shutting down");
-    tokio::task::spawn_blocking(work).await.map_err(stopped)
 }
 
 /// An answer: `text/xml`, its length known.
