@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,9 +30,7 @@ pub struct Node {
     /// Somebody named peers that may be new.
     roster_changed: Notify,
     /// Whether the first look through the folder has ended.
-    looked: AtomicBool,
-    /// Whether every file that can be inspected has been.
-    inspected: watch::Sender<bool>,
+    is_looked_through: watch::Sender<bool>,
 }
 
 /// How a call came in.
@@ -60,8 +57,7 @@ impl Node {
             started: Instant::now(),
             streams: Arc::new(Semaphore::new(STREAMS)),
             roster_changed: Notify::new(),
-            looked: AtomicBool::new(false),
-            inspected: watch::Sender::new(false),
+            is_looked_through: watch::Sender::new(false),
         }
     }
 
@@ -131,35 +127,26 @@ impl Node {
     /// Makes changes that were found in the folder.
     pub(crate) fn apply(&self, changes: Vec<Change>) {
         let is_looked_through = changes.iter().any(|change| matches!(change, Change::LookedThrough));
-        let brings_files = changes.iter().any(|change| matches!(change, Change::Upsert(..)));
         self.with_host(|host, _| {
-            if brings_files {
-                self.inspected.send_replace(false);
-            }
-            if is_looked_through {
-                self.looked.store(true, Ordering::Relaxed);
-            }
             if let Some(catalog) = host.catalog_mut(&self.url) {
                 folder::apply(changes, catalog);
             }
         });
+        if is_looked_through {
+            self.is_looked_through.send_replace(true);
+        }
     }
 
-    /// What the inspection is to look at next. Nothing more: all that can be inspected has been.
+    /// What is to be inspected next.
     pub(crate) fn unknown_after(&self, after: Option<&SharedPath>, most: usize) -> Vec<(SharedPath, Entry)> {
-        self.with_host(|host, _| {
-            let batch = host.catalog(&self.url).unknown_after(after, most);
-            if batch.is_empty() && self.looked.load(Ordering::Relaxed) {
-                self.inspected.send_replace(true);
-            }
-            batch
-        })
+        self.with_host(|host, _| host.catalog(&self.url).unknown_after(after, most))
     }
 
-    /// Waits until the form of every file is known, but not longer than `patience`.
-    pub(crate) async fn wait_until_inspected(&self, patience: Duration) {
-        let mut inspected = self.inspected.subscribe();
-        // Too long is no error: what is not known yet is left out.
-        let _in_time = tokio::time::timeout(patience, inspected.wait_for(|done| *done)).await;
+    /// Waits until the first look through the folder is over, but not longer than `patience`: who asks a node that was just
+    /// started shall not take a part for the whole.
+    pub(crate) async fn wait_for_the_first_look(&self, patience: Duration) {
+        let mut looked = self.is_looked_through.subscribe();
+        // Too long is no error: what has been found by now is listed.
+        let _in_time = tokio::time::timeout(patience, looked.wait_for(|is_over| *is_over)).await;
     }
 }

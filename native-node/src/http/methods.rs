@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
-use shared::{Answer, Fault, Listing, PatternKind};
+use shared::{Answer, Fault, Form, Listing, PatternKind};
 
 use super::content::Content;
+use crate::folder::inspect_file;
 use crate::node::{Arrival, Node};
 
 /// What is known of a call besides its parameters.
@@ -76,7 +77,9 @@ const TABLE: &[MethodInfo] = &[
     },
 ];
 
-/// How long a client of 2004 waits for files just dropped to be looked into, before they are left out of its listing.
+/// How long a listing waits for a node that was just started to have seen its folder.
+const FIRST_LOOK_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a listing for a client of 2004 looks into files just dropped, before the rest of them are left out.
 const INSPECTION_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long one search may take.
@@ -99,8 +102,8 @@ impl Methods for Node {
 /// The function of 2004.
 async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
     let FCall { token, call } = read_f(params)?;
-    if context.is_of_2004 && matches!(call, Ok(shared::Call::List(_))) {
-        node.wait_until_inspected(INSPECTION_PATIENCE).await;
+    if matches!(call, Ok(shared::Call::List(_))) {
+        node.wait_for_the_first_look(FIRST_LOOK_PATIENCE).await;
     }
     match node.answer(context.arrival(), &token, call)? {
         Answer::Refused => {
@@ -111,17 +114,21 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
             Ok(Reply::Value(Value::Array(peers.into_iter().map(|url| Value::String(url.to_string())).collect())))
         }
         Answer::Files { catalog, pattern } => {
-            let of_2004 = context.is_of_2004;
+            let (of_2004, share) = (context.is_of_2004, node.share());
             on_another_thread(move || {
                 let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?.until(out_of_time());
                 if !of_2004 {
                     return Ok(Reply::Names(listing));
                 }
-                let listing = listing.only_plain();
-                if listing.left_out() > 0 {
-                    say_left_out(listing.left_out());
-                }
-                Ok(Reply::Names(listing))
+                say_left_out(listing.left_out());
+                let start = Instant::now();
+                Ok(Reply::Names(listing.only_plain(move |path, _| {
+                    if start.elapsed() > INSPECTION_PATIENCE {
+                        return Form::Unknown;
+                    }
+                    let form = share.open_file(path).map(|opened| inspect_file(&opened));
+                    form.ok().and_then(Result::ok).unwrap_or(Form::Unknown)
+                })))
             })
             .await?
         }
@@ -132,6 +139,9 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
 /// Says once per process that 2004 clients are not shown everything: it is true of every later listing too.
 fn say_left_out(count: usize) {
     static SAID: std::sync::Once = std::sync::Once::new();
+    if count == 0 {
+        return;
+    }
     SAID.call_once(|| {
         tracing::info!(
             count,
@@ -164,6 +174,7 @@ async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
     let bad = || Fault::new(Fault::BAD_PARAMETERS, "tinyp2p.search takes three strings: token, kind, pattern");
     let [token, kind, pattern] = <[Value; 3]>::try_from(params).map_err(|_| bad())?;
     let call = pattern.into_text().map(shared::Call::List).map_err(|_| bad());
+    node.wait_for_the_first_look(FIRST_LOOK_PATIENCE).await;
     let Answer::Files { catalog, pattern } =
         node.answer(context.arrival(), token.as_str().unwrap_or_default(), call)?
     else {
