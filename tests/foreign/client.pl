@@ -23,8 +23,7 @@ my $token = hmac($ENV{TINYP2P_PASSWORD}, $url);
 sub untag {
     my ($kind, $value) = %{ $_[0] };
     return RPC::XML::string->new($token) if $kind eq 'token';
-    # The library writes the characters it is given as bytes of the encoding above.
-    if ($kind eq 'string') { utf8::encode($value); return RPC::XML::string->new($value) }
+    return RPC::XML::string->new($value) if $kind eq 'string';
     return RPC::XML::int->new($value) if $kind eq 'int';
     return RPC::XML::double->new($value) if $kind eq 'double';
     return RPC::XML::boolean->new($value ? 1 : 0) if $kind eq 'boolean';

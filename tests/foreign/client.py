@@ -17,7 +17,8 @@ except ImportError:
     str = unicode  # noqa: F821
 
 url, calls = sys.argv[1:]
-token = hmac.new(os.environ["TINYP2P_PASSWORD"].encode(), url.encode(), hashlib.md5).hexdigest()
+password = getattr(os, "environb", os.environ)[b"TINYP2P_PASSWORD"]
+token = hmac.new(password, url.encode(), hashlib.md5).hexdigest()
 
 
 def untag(tagged):
@@ -29,7 +30,9 @@ def untag(tagged):
     if kind == "bytes":
         return rpc.Binary(binascii.unhexlify(value.encode()))
     if kind == "date":
-        return rpc.DateTime(value)
+        date = rpc.DateTime()
+        date.decode(value)
+        return date
     if kind == "array":
         return [untag(item) for item in value]
     if kind == "struct":

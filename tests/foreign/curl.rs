@@ -61,7 +61,10 @@ impl Site {
         let (mut sent, head, answer) = (file(), file(), file());
         sent.write_all(body).unwrap();
         let mut command = Command::new("curl");
-        command.args(["--silent", "--show-error", "--max-time", "20", "--header", "Content-Type: text/xml"]);
+        command.args(["--silent", "--show-error", "--max-time", "20"]);
+        if !more.iter().any(|argument| argument.starts_with("Content-Type:")) {
+            command.args(["--header", "Content-Type: text/xml"]);
+        }
         command.args(more).arg("--data-binary").arg(format!("@{}", sent.path().display()));
         command.arg("--dump-header").arg(head.path()).arg("--output").arg(answer.path());
         ok(&run(command.arg(&self.node.url)));

@@ -21,8 +21,8 @@ pub(crate) struct Language {
     pub(crate) is_of_2004: bool,
     /// Its library has a way of its own to make several calls in one.
     pub(crate) makes_several: bool,
-    /// Tells an empty struct from an empty array.
-    pub(crate) has_empty_structs: bool,
+    /// Tells a struct from an array even if it is empty, or if its names are numbers.
+    pub(crate) knows_structs: bool,
 }
 
 impl Language {
@@ -59,13 +59,13 @@ impl Language {
 
     fn php() -> Result<Self, String> {
         probe("php", &["-r", "exit(function_exists('xmlrpc_encode_request') ? 0 : 1);"])?;
-        Ok(Self { has_empty_structs: false, ..Self::new("php", "client.php") })
+        Ok(Self { knows_structs: false, ..Self::new("php", "client.php") })
     }
 
     fn new(interpreter: impl Into<OsString>, program: &str) -> Self {
         let program: PathBuf = workspace().join("tests/foreign").join(program);
         let command = vec![interpreter.into(), program.into()];
-        Self { command, is_of_2004: false, makes_several: false, has_empty_structs: true }
+        Self { command, is_of_2004: false, makes_several: false, knows_structs: true }
     }
 
     /// Makes all the calls with one client, and compares each outcome with what is expected.

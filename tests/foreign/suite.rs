@@ -19,7 +19,7 @@ pub(crate) fn passes(language: &Language) {
     let mut random = Random(seed | 1);
     let mut calls = fixed(language);
     for _ in 0..ROUNDS {
-        calls.extend(round(&mut random));
+        calls.extend(round(language, &mut random));
     }
     language.make(&server.url, "none", &calls);
 }
@@ -53,7 +53,7 @@ fn fixed(language: &Language) -> Vec<Call> {
         ("every byte", Value::Bytes((0..=255).collect())),
         ("list", Value::Array(vec![1.into(), "two".into(), Value::Array(vec![true.into()]), Value::Array(Vec::new())])),
     ];
-    if language.has_empty_structs {
+    if language.knows_structs {
         extremes.push(("empty", Value::Struct(Vec::new())));
     }
     for (name, extreme) in &extremes {
@@ -64,7 +64,7 @@ fn fixed(language: &Language) -> Vec<Call> {
 }
 
 /// Each of the eight once, with inputs of its own.
-fn round(random: &mut Random) -> Vec<Call> {
+fn round(language: &Language, random: &mut Random) -> Vec<Call> {
     let stooges: Vec<[i32; 3]> = (0..random.below(40)).map(|_| random.stooges()).collect();
     let curly = stooges.iter().map(|[_, _, curly]| curly).sum::<i32>();
     let text = random.text(200);
@@ -79,7 +79,10 @@ fn round(random: &mut Random) -> Vec<Call> {
     ];
     let texts: Vec<String> = (0..100 + random.below(101)).map(|_| random.text(20)).collect();
     let both = format!("{}{}", texts[0], texts[texts.len() - 1]);
-    let (calendar, day) = random.calendar();
+    let (mut calendar, day) = random.calendar();
+    if let (false, Value::Struct(years)) = (language.knows_structs, &mut calendar) {
+        years.push(("a name that is no number".to_owned(), true.into()));
+    }
     let number = random.int() / 1000;
     let times = |factor| Value::Int(number * factor);
     vec![

@@ -41,7 +41,7 @@ fn calls_a_node() {
                  Index  3 String: 'utf8.txt'";
     assert_eq!(result("f", &[&token, "i/1", "s/txt$"]), texts);
     assert!(result("f", &[&token, "i/1", "s/"]).contains(&format!("Array of {} items", files.len())));
-    assert_eq!(result("f", &[&token, "I/1", "s/^ascii"]).lines().count(), 2);
+    assert_eq!(result("f", &[&token, "I/1", "s/^ascii"]).lines().count(), 3);
 
     assert_eq!(result("f", &[&token, "i/2", "s/ascii.txt"]), "String:\n  hello, world\\n");
     assert_eq!(result("f", &[&token, "i/2", "s/empty"]), "String: ''");
