@@ -49,7 +49,8 @@ sub tag {
     die "no such kind: $kind";
 }
 
-my $client = RPC::XML::Client->new($url, compress_requests => 1, compress_thresh => 400);
+my $client = RPC::XML::Client->new($url, compress_thresh => 400);
+$client->compress_requests(1);
 $client->useragent->conn_cache({ total_capacity => 1 });
 open my $in, '<:raw', $file or die $!;
 my $calls = decode_json(do { local $/; <$in> });

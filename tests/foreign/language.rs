@@ -23,6 +23,25 @@ pub(crate) struct Language {
     pub(crate) makes_several: bool,
     /// Tells a struct from an array even if it is empty, or if its names are numbers.
     pub(crate) knows_structs: bool,
+    /// What its library does on the wire.
+    pub(crate) http: Http,
+}
+
+/// How a library uses HTTP, so that a trial can tell that it was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Http {
+    /// Makes all calls over one connection.
+    pub(crate) keeps_connection: bool,
+    /// How it packs long calls.
+    pub(crate) packs: Option<String>,
+    /// How long answers come to it packed.
+    pub(crate) unpacks: Option<String>,
+}
+
+impl Http {
+    fn new(keeps_connection: bool, packs: Option<&str>, unpacks: Option<&str>) -> Self {
+        Self { keeps_connection, packs: packs.map(str::to_owned), unpacks: unpacks.map(str::to_owned) }
+    }
 }
 
 impl Language {
@@ -39,33 +58,35 @@ impl Language {
 
     fn python3() -> Result<Self, String> {
         probe("python3", &["-c", "import xmlrpc.client"])?;
-        Ok(Self { makes_several: true, ..Self::new("python3", "client.py") })
+        let http = Http::new(true, Some("gzip"), Some("gzip"));
+        Ok(Self { makes_several: true, ..Self::new("python3", "client.py", http) })
     }
 
     fn python27() -> Result<Self, String> {
         let python = Original::find()?.interpreter().to_owned();
-        Ok(Self { makes_several: true, is_of_2004: true, ..Self::new(python, "client.py") })
+        let http = Http::new(true, Some("gzip"), Some("gzip"));
+        Ok(Self { makes_several: true, is_of_2004: true, ..Self::new(python, "client.py", http) })
     }
 
     fn perl() -> Result<Self, String> {
         probe("perl", &["-MRPC::XML::Client", "-MJSON::PP", "-e", "1"])?;
-        Ok(Self::new("perl", "client.pl"))
+        Ok(Self::new("perl", "client.pl", Http::new(true, Some("deflate"), None)))
     }
 
     fn ruby() -> Result<Self, String> {
         probe("ruby", &["-r", "xmlrpc/client", "-e", "1"])?;
-        Ok(Self { makes_several: true, ..Self::new("ruby", "client.rb") })
+        Ok(Self { makes_several: true, ..Self::new("ruby", "client.rb", Http::new(true, None, Some("gzip"))) })
     }
 
     fn php() -> Result<Self, String> {
         probe("php", &["-r", "exit(function_exists('xmlrpc_encode_request') ? 0 : 1);"])?;
-        Ok(Self { knows_structs: false, ..Self::new("php", "client.php") })
+        Ok(Self { knows_structs: false, ..Self::new("php", "client.php", Http::new(false, None, None)) })
     }
 
-    fn new(interpreter: impl Into<OsString>, program: &str) -> Self {
+    fn new(interpreter: impl Into<OsString>, program: &str, http: Http) -> Self {
         let program: PathBuf = workspace().join("tests/foreign").join(program);
         let command = vec![interpreter.into(), program.into()];
-        Self { command, is_of_2004: false, makes_several: false, knows_structs: true }
+        Self { command, is_of_2004: false, makes_several: false, knows_structs: true, http }
     }
 
     /// Makes all the calls with one client, and compares each outcome with what is expected.

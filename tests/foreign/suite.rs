@@ -22,6 +22,7 @@ pub(crate) fn passes(language: &Language) {
         calls.extend(round(language, &mut random));
     }
     language.make(&server.url, "none", &calls);
+    assert_eq!(server.seen(), (calls.len(), language.http.clone()));
 }
 
 /// What must be tried whatever chance brings.

@@ -3,18 +3,27 @@
 //! They are no part of the node. Here a server of tests offers them through the node's own codec and HTTP layer, and
 //! clients in other languages call them with values of every type, random ones among them.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
-use native_node::http::{CallContext, Methods, Reply, ServeLimits, rpc_routes, serve};
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+use native_node::http::{CallContext, Methods, Peer, Reply, ServeLimits, rpc_routes, serve};
 use shared::Fault;
 use shared::xmlrpc::{MethodCall, MethodInfo, Value};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use super::language::Http;
+
 /// A running server of the suite; ended when dropped.
 #[derive(Debug)]
 pub(crate) struct Validator {
     pub(crate) url: String,
+    requests: Arc<Mutex<Vec<Seen>>>,
     #[expect(dead_code, reason = "held so that it runs")]
     runtime: Runtime,
 }
@@ -24,10 +33,43 @@ impl Validator {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let routes = rpc_routes::<Suite>().with_state(Arc::new(Suite));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        let watch = from_fn(move |request: Request, next: Next| watch(Arc::clone(&seen), request, next));
+        let routes = rpc_routes::<Suite>().with_state(Arc::new(Suite)).layer(watch);
         runtime.spawn(serve(listener, routes, ServeLimits::default(), CancellationToken::new()));
-        Self { url, runtime }
+        Self { url, requests, runtime }
     }
+
+    /// How many calls came, and what HTTP they came in.
+    pub(crate) fn seen(&self) -> (usize, Http) {
+        let seen = self.requests.lock().unwrap();
+        let keeps_connection = seen.iter().all(|call| call.from == seen[0].from);
+        let packs = seen.iter().find_map(|call| call.packed.clone());
+        let unpacks = seen.iter().find_map(|call| call.answer_packed.clone());
+        (seen.len(), Http { keeps_connection, packs, unpacks })
+    }
+}
+
+async fn watch(seen: Arc<Mutex<Vec<Seen>>>, request: Request, next: Next) -> Response {
+    let encoding = |headers: &HeaderMap| Some(headers.get(CONTENT_ENCODING)?.to_str().ok()?.to_owned());
+    let Peer(from) = *request.extensions().get::<Peer>().unwrap();
+    let packed = encoding(request.headers());
+    let response = next.run(request).await;
+    let answer_packed = encoding(response.headers());
+    seen.lock().unwrap().push(Seen { from, packed, answer_packed });
+    response
+}
+
+/// What HTTP said of one call.
+#[derive(Debug)]
+struct Seen {
+    /// The connection, by the caller's end of it.
+    from: SocketAddr,
+    /// How the call was packed.
+    packed: Option<String>,
+    /// How the answer was packed.
+    answer_packed: Option<String>,
 }
 
 /// The eight methods.

@@ -43,7 +43,10 @@ fn calls_a_node() {
     assert!(result("f", &[&token, "i/1", "s/"]).contains(&format!("Array of {} items", files.len())));
     assert_eq!(result("f", &[&token, "I/1", "s/^ascii"]).lines().count(), 3);
 
-    assert_eq!(result("f", &[&token, "i/2", "s/ascii.txt"]), "String:\n  hello, world\\n");
+    assert_eq!(result("f", &[&token, "i/2", "s/ascii.txt"]), "String: \n  hello, world\\n");
+    // The library takes every line end for LF, also one written &#13;.
+    assert_eq!(result("f", &[&token, "i/2", "s/crlf.txt"]), "String: \n  one\\n\n  two\\n\n  three\\n\n  \\n");
+
     assert_eq!(result("f", &[&token, "i/2", "s/empty"]), "String: ''");
     assert_eq!(result("f", &[&token, "d/2", "s/only space"]), "String: ' '");
     let every_byte = super::tagged::hex(&(0..=255).collect::<Vec<u8>>());
