@@ -10,6 +10,7 @@
 
 mod foreign;
 mod harness;
+mod hostile;
 mod interop;
 mod page;
 mod tidy;
@@ -19,6 +20,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials = [tidy::trials(), interop::trials(), foreign::trials(), page::trials()];
+    let trials = [tidy::trials(), interop::trials(), foreign::trials(), hostile::trials(), page::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

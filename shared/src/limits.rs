@@ -104,8 +104,8 @@ pub const XML_DEPTH: usize = 16;
 pub const CALL_VALUES: usize = 50_000;
 /// Most calls inside one `system.multicall`.
 pub const MULTICALL_CALLS: usize = 256;
-/// Most content that the answers inside one `system.multicall` hold together, in bytes.
-pub const MULTICALL_CONTENT_BYTES: usize = 4 << 20;
+/// Most memory that the answers inside one `system.multicall` hold together, in bytes.
+pub const MULTICALL_ANSWER_BYTES: usize = 4 << 20;
 /// Largest reply held in memory, in bytes: a listing or a fault. Content is streamed and has no such limit.
 pub const REPLY_BYTES: usize = 256 << 20;
 /// Most values in one reply held in memory.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::{self, Failure};
 use crate::dial::Dialer;
 use crate::download::{self, Job};
+use crate::http::ServeLimits;
 use crate::run::{self, Config};
 
 /// `PASSWORD server HOST PORT [OTHERURL…]` or `PASSWORD client SERVERURL PATTERN`.
@@ -89,7 +90,8 @@ async fn serve(
         .next()
         .ok_or_else(|| Failure::Usage(format!("{host} has no address")))?;
     let listener = run::bind(address)?;
-    let config = Config { url: Some(own), join, ..Config::new(password, ".") };
+    let limits = ServeLimits::of_this_process();
+    let config = Config { url: Some(own), join, limits, ..Config::new(password, ".") };
     let prepared = run::prepare(config, listener)?;
     output::announce(prepared.node(), None);
     prepared.run(shutdown).await?;

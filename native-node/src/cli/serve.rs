@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::{self, Failure};
 use super::password::{self, PasswordArguments};
 use super::peer_url;
+use crate::http::ServeLimits;
 use crate::run::{self, Config};
 
 /// The port that others try first.
@@ -79,6 +80,7 @@ impl Serve {
             aliases: self.alias,
             hidden: self.hidden,
             www: self.www,
+            limits: ServeLimits::of_this_process(),
             ..Config::new(password, self.dir)
         };
         let prepared = run::prepare(config, listener)?;

@@ -63,18 +63,14 @@ impl Content {
         }
     }
 
-    /// The content as a value inside a larger answer, while `left` bytes allow.
-    pub(super) async fn into_value(self, left: &mut usize) -> Result<Value, Fault> {
-        let too_large = || Fault::new(Fault::APPLICATION, "too large for a multicall; call f on its own");
+    /// The content as a value inside a larger answer; none where it is too large to be held.
+    pub(super) fn into_value(self) -> Option<Value> {
         match self.source {
-            Source::Whole { file, .. } => {
-                *left = left.checked_sub(file.len()).ok_or_else(too_large)?;
-                Ok(match String::from_utf8(file) {
-                    Ok(text) => Value::String(text),
-                    Err(error) => Value::Bytes(error.into_bytes()),
-                })
-            }
-            Source::Stream(_) => Err(too_large()),
+            Source::Whole { file, .. } => Some(match String::from_utf8(file) {
+                Ok(text) => Value::String(text),
+                Err(error) => Value::Bytes(error.into_bytes()),
+            }),
+            Source::Stream(_) => None,
         }
     }
 }

@@ -9,15 +9,15 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
-use http::{StatusCode, Uri};
+use http::StatusCode;
+use http::header::{HOST, HeaderValue, ORIGIN};
 
 use crate::names::NODE_HEADER;
 use crate::node::Node;
 
 /// Lets a request through, or answers it with a sentence.
 pub(super) async fn check(node: Arc<Node>, request: Request<Body>, next: Next) -> Response {
-    match refusal(&node, request.uri(), request.headers()) {
+    match refusal(&node, &request) {
         Some(refused) => refused.into_response(),
         None => next.run(request).await,
     }
@@ -32,11 +32,12 @@ pub(super) async fn sign(node: Arc<Node>, mut response: Response) -> Response {
 }
 
 /// Why a request is not for us, if so.
-fn refusal(node: &Node, uri: &Uri, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+fn refusal(node: &Node, request: &Request<Body>) -> Option<(StatusCode, &'static str)> {
     const MISDIRECTED: (StatusCode, &str) =
         (StatusCode::MISDIRECTED_REQUEST, "this node does not go by that name; see --alias\n");
     const FOREIGN: (StatusCode, &str) = (StatusCode::FORBIDDEN, "requests from other sites are refused\n");
 
+    let (uri, headers) = (request.uri(), request.headers());
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() || uri.authority().is_some() {
@@ -48,13 +49,15 @@ fn refusal(node: &Node, uri: &Uri, headers: &HeaderMap) -> Option<(StatusCode, &
         Some(Ok(host)) if node.names().may_be_asked_as(host) => Some(host),
         Some(_) => return Some(MISDIRECTED),
     };
-    if let Some(origin) = headers.get(ORIGIN) {
+    for origin in headers.get_all(ORIGIN) {
         let own = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://"));
         if own.is_none() || own != host {
             return Some(FOREIGN);
         }
     }
-    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") && !uri.path().eq("/") {
+    // A link from elsewhere may lead to the page. Calls are posted to the same address.
+    let is_page = request.method().is_safe() && uri.path() == "/";
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") && !is_page {
         return Some(FOREIGN);
     }
     None

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
 use shared::{Answer, Fault, Form, Listing, PatternKind};
+use tokio::sync::Semaphore;
 
 use super::content::Content;
 use crate::folder::inspect_file;
@@ -82,6 +83,8 @@ const FIRST_LOOK_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a listing for a client of 2004 looks into files just dropped, before the rest of them are left out.
 const INSPECTION_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Threads that think at once. Of those that may block there are 512, and hundreds of costly searches would take them all.
+const THINKING: usize = 8;
 /// How long one search may take.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -114,9 +117,9 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
             Ok(Reply::Value(Value::Array(peers.into_iter().map(|url| Value::String(url.to_string())).collect())))
         }
         Answer::Files { catalog, pattern } => {
-            let (of_2004, share) = (context.is_of_2004, node.share());
+            let (of_2004, share, is_late) = (context.is_of_2004, node.share(), out_of_time());
             on_another_thread(move || {
-                let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?.until(out_of_time());
+                let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?.until(is_late);
                 if !of_2004 {
                     return Ok(Reply::Names(listing));
                 }
@@ -150,18 +153,28 @@ fn say_left_out(count: usize) {
     });
 }
 
-/// A clock for one search.
+/// A clock for one search. It runs while the search waits for its turn: however many costly ones queue up, they are over
+/// together.
 fn out_of_time() -> impl Fn() -> bool + Send + Sync {
     let start = Instant::now();
     move || start.elapsed() > SEARCH_PATIENCE
 }
 
-/// Runs what may take long (a search through a million names) where it delays nobody.
+/// Runs what may take long (a search through a million names) where it delays nobody: no answer that takes no time, and no
+/// download, which needs such a thread too.
 pub(super) async fn on_another_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Fault> {
-    let stopped = |_| Fault::new(Fault::INTERNAL, "the node is shutting down");
-    tokio::task::spawn_blocking(work).await.map_err(stopped)
+    static THINKERS: Semaphore = Semaphore::const_new(THINKING);
+    let stopped = || Fault::new(Fault::INTERNAL, "the node is shutting down");
+    let place = THINKERS.acquire().await.map_err(|_| stopped())?;
+    let thinking = tokio::task::spawn_blocking(move || {
+        let done = work();
+        // Given back here and not where it is waited for: the caller may be gone, and the work goes on.
+        drop(place);
+        done
+    });
+    thinking.await.map_err(|_| stopped())
 }
 
 /// What a search is answered with that took too long.
@@ -186,8 +199,9 @@ async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
         Some("regex") => PatternKind::Regex,
         _ => return Err(Fault::new(Fault::BAD_PARAMETERS, "kind is one of: words, glob, regex")),
     };
+    let is_late = out_of_time();
     on_another_thread(move || {
-        let listing = Listing::new(catalog, kind, &pattern)?.until(out_of_time());
+        let listing = Listing::new(catalog, kind, &pattern)?.until(is_late);
         // Doubles hold every size up to 8 PiB exactly; XML-RPC's own integers end at 2 GiB.
         #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 bytes and seconds")]
         let files = listing.files().map(|(path, entry)| {

@@ -80,6 +80,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes once everything is written: nothing waits any more, and the next answer has a window of its own.
+        self.waiting = false;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
@@ -98,6 +100,20 @@ mod tests {
         let (near, _far) = tokio::io::duplex(1 << 10);
         let error = Paced::new(near, Duration::from_secs(10)).write_all(&[7; 1 << 16]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_between_two_answers_is_no_stall() {
+        let (near, mut far) = tokio::io::duplex(1 << 10);
+        let mut paced = Paced::new(near, Duration::from_secs(10));
+        let mut bytes = [0; 2_000];
+        for _ in 0..2 {
+            let (written, read) = tokio::join!(paced.write_all(&[7; 2_000]), far.read_exact(&mut bytes));
+            written.unwrap();
+            read.unwrap();
+            paced.flush().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(20)).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -15,8 +16,8 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, VARY};
-use shared::Fault;
 use shared::xmlrpc::{self, MethodCall, Value};
+use shared::{Fault, limits};
 
 use super::body;
 use super::methods::{CallContext, Methods, Reply, on_another_thread, too_costly};
@@ -29,6 +30,9 @@ pub fn rpc_routes<M: Methods>() -> Router<Arc<M>> {
 
 /// Answers below this size are not worth packing; the original's server draws the same line.
 const GZIP_FROM: usize = 1_400;
+
+/// When the last call of a multicall must have begun: each may take as long as one on its own.
+const MULTICALL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// One call: decode, let the methods answer, encode.
 async fn endpoint<M: Methods>(
@@ -50,7 +54,10 @@ async fn endpoint<M: Methods>(
             .is_some_and(|agent| agent.starts_with("xmlrpclib.py/1.0.1")),
     };
     let charset = text(&head.headers, CONTENT_TYPE.as_str()).and_then(charset);
-    let reply = match xmlrpc::read_call(&raw, charset) {
+    let call = xmlrpc::read_call(&raw, charset);
+    // It may be large, and what comes now may take long.
+    drop(raw);
+    let reply = match call {
         Ok(call) => dispatch(&methods, call, &context).await,
         Err(fault) => Err(fault),
     };
@@ -99,27 +106,61 @@ async fn answer_one<M: Methods>(methods: &Arc<M>, call: MethodCall, context: &Ca
     }
 }
 
-/// Calls one after the other; each fails on its own. Bounded in number, and in the content that it holds in memory.
+/// Calls one after the other; each fails on its own. Bounded in number, in time, and in the answers that it holds.
 async fn multicall<M: Methods>(methods: &Arc<M>, params: Vec<Value>, context: &CallContext) -> Result<Value, Fault> {
     let calls = xmlrpc::read_multicall(params)?;
-    let mut left = shared::limits::MULTICALL_CONTENT_BYTES;
+    let mut left = limits::MULTICALL_ANSWER_BYTES;
+    let start = Instant::now();
     let mut answers = Vec::with_capacity(calls.len());
     for call in calls {
-        let reply = match call {
-            Ok(call) => answer_one(methods, call, context).await,
+        let answer = match call {
+            Ok(_) if start.elapsed() > MULTICALL_PATIENCE => Err(too_slow()),
+            Ok(call) => answer_part(methods, call, context).await,
             Err(fault) => Err(fault),
         };
-        answers.push(match reply {
-            Ok(Reply::Value(value)) => Ok(value),
-            Ok(Reply::Names(listing)) => {
-                let names = move || listing.names().map(|name| Value::String(name.to_owned())).collect();
-                on_another_thread(names).await.map(|names| Value::Array(vec![Value::Array(names)]))
-            }
-            Ok(Reply::Content(content)) => content.into_value(&mut left).await,
-            Err(fault) => Err(fault),
-        });
+        answers.push(answer.and_then(|value| {
+            left = left.checked_sub(held(&value)).ok_or_else(too_large)?;
+            Ok(value)
+        }));
     }
     Ok(xmlrpc::multicall_answer(answers))
+}
+
+/// One call of a multicall, its answer held in memory.
+async fn answer_part<M: Methods>(methods: &Arc<M>, call: MethodCall, context: &CallContext) -> Result<Value, Fault> {
+    match answer_one(methods, call, context).await? {
+        Reply::Value(value) => Ok(value),
+        Reply::Names(listing) => {
+            let names = on_another_thread(move || {
+                let names = listing.names().map(|name| Value::String(name.to_owned())).collect();
+                if listing.is_late() { Err(too_costly()) } else { Ok(names) }
+            });
+            Ok(Value::Array(vec![Value::Array(names.await??)]))
+        }
+        Reply::Content(content) => content.into_value().ok_or_else(too_large),
+    }
+}
+
+fn too_large() -> Fault {
+    Fault::new(Fault::APPLICATION, "too large for a multicall; make this call on its own")
+}
+
+fn too_slow() -> Fault {
+    Fault::new(Fault::APPLICATION, "the calls before this one took too long; make it on its own")
+}
+
+/// About how much memory a value holds, in bytes.
+fn held(value: &Value) -> usize {
+    let inside = match value {
+        Value::String(text) | Value::DateTime(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Array(items) => items.iter().map(held).sum(),
+        Value::Struct(members) => {
+            members.iter().map(|(name, value)| size_of_val(name) + name.len() + held(value)).sum()
+        }
+        Value::Int(_) | Value::I8(_) | Value::Bool(_) | Value::Double(_) | Value::Nil => 0,
+    };
+    size_of_val(value) + inside
 }
 
 /// An answer: `text/xml`, its length known.

@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
@@ -50,6 +50,33 @@ impl Default for ServeLimits {
     }
 }
 
+impl ServeLimits {
+    /// As many connections as this process may have, after it asked for all the open files that the system grants. Half of
+    /// those are for connections; the rest is for files, folders that are watched, and calls of our own.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let limits = Self::default();
+        let connections = open_files().map_or(limits.connections, |most| limits.connections.min(most / 2).max(1));
+        Self { connections, ..limits }
+    }
+}
+
+/// Raises the limit of open files as far as it goes, and says how far that is; none where there is no limit.
+#[cfg(unix)]
+fn open_files() -> Option<usize> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // What a system calls unlimited may still be refused (macOS); then what there is has to do.
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
+    let most = if raised { maximum } else { current };
+    most.map(|most| usize::try_from(most).unwrap_or(usize::MAX))
+}
+
+#[cfg(not(unix))]
+fn open_files() -> Option<usize> {
+    None
+}
+
 /// Most bytes of a request head. The original's are 300; a megabyte of headers must cost nothing.
 const HEAD_BYTES: usize = 16 << 10;
 
@@ -58,12 +85,11 @@ pub async fn serve(listener: TcpListener, routes: Router, limits: ServeLimits, s
     let places = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &places) => accepted,
         };
-        let (stream, address) = match accepted {
+        let (stream, address, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, mostly: those who are connected finish and give theirs back.
@@ -84,6 +110,16 @@ pub async fn serve(listener: TcpListener, routes: Router, limits: ServeLimits, s
     if tokio::time::timeout(limits.grace, connections.wait()).await.is_err() {
         tracing::info!(open = connections.len(), "closing connections that did not finish");
     }
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, address) = listener.accept().await?;
+    Ok((stream, address, place))
 }
 
 /// One connection, from its first byte to its last.
