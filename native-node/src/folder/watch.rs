@@ -137,9 +137,10 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
         let start = Instant::now();
         self.seen = seen;
         let walked = self.walk(None);
+        let seen = self.seen.take();
         if let Some(left_out) = walked {
             // The first look keeps no memory of what it saw: nothing can be gone yet.
-            let keep_only = self.seen.take().map(|seen| Change::KeepOnly { folder: None, seen });
+            let keep_only = seen.map(|seen| Change::KeepOnly { folder: None, seen });
             self.changes.extend(keep_only.into_iter().chain([Change::LookedThrough]));
             self.tell(left_out);
         }
