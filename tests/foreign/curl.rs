@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -22,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.add("foreign::curl_keeps_its_connection", |()| keeps_its_connection());
     trials.add("foreign::curl_is_answered_in_gzip_when_it_asks", |()| answered_in_gzip());
     trials.add("foreign::curl_sends_every_encoding_we_read", |()| every_encoding());
+    trials.add("foreign::curl_as_the_client_of_2004_waits_for_no_listing", |()| waits_for_no_listing());
     trials.into_vec()
 }
 
@@ -142,6 +144,20 @@ fn every_way() {
     for media_type in ["Content-Type: application/x-www-form-urlencoded", "Content-Type:"] {
         assert_eq!(site.post(call.as_bytes(), &["--header", media_type]).answer(), expected);
     }
+}
+
+/// Once the node has looked into all its files, it knows what that client can write.
+fn waits_for_no_listing() {
+    let site = Site::new();
+    let listing = || {
+        let call = site.call("", 1, "txt$");
+        site.post(call.as_bytes(), &["--user-agent", "xmlrpclib.py/1.0.1 (by www.pythonware.com)"]).answer()
+    };
+    let shown = Ok(Value::Array(vec![texts(&["ascii.txt", "big.txt", "crlf.txt"])]));
+    assert_eq!(listing(), shown);
+    let start = Instant::now();
+    assert_eq!(listing(), shown);
+    assert!(start.elapsed() < Duration::from_secs(3), "the second listing took {:?}", start.elapsed());
 }
 
 fn keeps_its_connection() {

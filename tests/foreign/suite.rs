@@ -111,7 +111,7 @@ fn round(language: &Language, random: &mut Random) -> Vec<Call> {
 }
 
 fn echo(value: Value) -> Call {
-    Call::is("validator1.echoStructTest", &[value.clone()], value)
+    Call::is("validator1.echoStructTest", std::slice::from_ref(&value), value.clone())
 }
 
 fn structure(members: &[(&str, Value)]) -> Value {

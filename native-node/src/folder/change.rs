@@ -23,7 +23,7 @@ pub enum Change {
         /// What it saw.
         seen: Seen,
     },
-    /// A look through the whole share has ended: what has not been told by now is not there.
+    /// The whole share has been looked through: all that was there has been told of.
     LookedThrough,
     /// The form of a file was found; it holds while the file has this size and time, and is void otherwise.
     Formed {
