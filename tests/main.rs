@@ -8,6 +8,7 @@
     reason = "a test that meets the unexpected should stop right there"
 )]
 
+mod foreign;
 mod harness;
 mod hostile;
 mod interop;
@@ -19,6 +20,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials = [tidy::trials(), interop::trials(), page::trials(), hostile::trials()];
+    let trials = [tidy::trials(), interop::trials(), foreign::trials(), hostile::trials(), page::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

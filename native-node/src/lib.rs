@@ -9,3 +9,4 @@ mod members;
 pub mod names;
 pub mod node;
 pub mod page;
+pub mod run;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use shared::{Dial, DialOutcome, Printable};
+use shared::{Dial, DialOutcome, MemberState, PeerUrl, Printable};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -26,9 +26,26 @@ pub(crate) async fn keep(node: Arc<Node>, dialer: Dialer, shutdown: Cancellation
             // Somebody named peers that are new to us.
             () = node.roster_changed() => {}
             Some(Ok((outcome, url))) = calls.join_next() => {
-                node.with_host(|host, now| host.roster_mut().handle_dialed(now, &url, outcome));
+                let (before, after) = node.with_host(|host, now| {
+                    let before = host.roster().state_of(&url);
+                    host.roster_mut().handle_dialed(now, &url, outcome);
+                    (before, host.roster().state_of(&url))
+                });
+                if before != after {
+                    say(&url, after);
+                }
             }
         }
+    }
+}
+
+/// Tells the person who comes and goes.
+fn say(peer: &PeerUrl, state: Option<MemberState>) {
+    match state {
+        Some(MemberState::Alive) => tracing::info!(%peer, "is here"),
+        Some(MemberState::Gone) => tracing::info!(%peer, "is gone"),
+        Some(MemberState::Refused) => tracing::warn!(%peer, "refuses our password; it is left out"),
+        Some(MemberState::Candidate | MemberState::Suspect) | None => {}
     }
 }
 
@@ -37,10 +54,7 @@ async fn call(node: &Node, dialer: &Dialer, dial: &Dial) -> DialOutcome {
     match dialer.exchange(&dial.url, &dial.tell).await {
         Ok(exchanged) if exchanged.node.as_deref() == Some(node.id()) => DialOutcome::Myself,
         Ok(exchanged) => exchanged.urls.map_or(DialOutcome::Lone, DialOutcome::Answered),
-        Err(CallError::Refused) => {
-            tracing::warn!(peer = %dial.url, "it refuses our password; it is left out");
-            DialOutcome::Refused
-        }
+        Err(CallError::Refused) => DialOutcome::Refused,
         Err(error) => {
             tracing::debug!(peer = %dial.url, error = %Printable(&error.to_string()), "a call failed");
             DialOutcome::Unreachable

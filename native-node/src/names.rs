@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 
 use shared::{PeerUrl, Scope};
 
+/// The header by which a node says that it is one of ours, and which: a random id per process, so that a node that dials
+/// another name of its own notices. Its presence also tells a modern node from one of 2004.
+pub const NODE_HEADER: &str = "tinyp2p-node";
+
 /// How long a look at the machine's interfaces is good for; they come and go with the network.
 const REFRESH: Duration = Duration::from_secs(15);
 

@@ -49,6 +49,11 @@ impl Original {
         Running::new(client.expect("the original starts")).wait(Duration::from_secs(120))
     }
 
+    /// Its Python 2.7, for other programs.
+    pub(crate) fn interpreter(&self) -> &Path {
+        &self.python
+    }
+
     /// Another Python 2.7 program, run to its end; its output.
     pub(crate) fn python(&self, program: &str) -> String {
         let output = Command::new(&self.python).args(["-c", program]).output().expect("Python 2.7 runs");

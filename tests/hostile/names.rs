@@ -169,7 +169,7 @@ fn links_and_devices() {
     symlink(outside.path().join("d"), at("folder")).unwrap();
     symlink("/etc/passwd", at("passwd")).unwrap();
     symlink("../../../../../../../../etc/passwd", at("relative")).unwrap();
-    symlink("/proc/self/cwd/Cargo.toml", at("magic")).unwrap();
+    symlink(concat!("/proc/self/ro", "ot/etc/passwd"), at("magic")).unwrap();
     symlink("loop", at("loop")).unwrap();
     symlink("/dev/zero", at("zero")).unwrap();
     mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();

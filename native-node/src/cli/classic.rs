@@ -12,7 +12,7 @@ use super::output::{self, Failure};
 use crate::dial::Dialer;
 use crate::download::{self, Job};
 use crate::http::ServeLimits;
-use crate::node::{self, Config};
+use crate::run::{self, Config};
 
 /// `PASSWORD server HOST PORT [OTHERURL…]` or `PASSWORD client SERVERURL PATTERN`.
 #[derive(Debug)]
@@ -89,12 +89,12 @@ async fn serve(
         .map_err(|error| Failure::Usage(format!("{host} cannot be found: {error}")))?
         .next()
         .ok_or_else(|| Failure::Usage(format!("{host} has no address")))?;
-    let listener = node::bind(address)?;
+    let listener = run::bind(address)?;
     let limits = ServeLimits::of_this_process();
     let config = Config { url: Some(own), join, limits, ..Config::new(password, ".") };
-    let node = node::open(config, &listener)?;
-    output::announce(&node, None);
-    node::run(node, listener, shutdown).await?;
+    let prepared = run::prepare(config, listener)?;
+    output::announce(prepared.node(), None);
+    prepared.run(shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }
 

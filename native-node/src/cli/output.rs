@@ -14,7 +14,8 @@ use serde_json::json;
 use shared::{PeerUrl, Printable, SharedPath};
 
 use crate::download::{DownloadError, Missed, Observer, Report};
-use crate::node::{Node, NodeError};
+use crate::node::Node;
+use crate::run::NodeError;
 
 /// Why a command ended badly, in words.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use super::output::{self, Failure};
 use super::password::{self, PasswordArguments};
 use super::peer_url;
 use crate::http::ServeLimits;
-use crate::node::{self, Config};
+use crate::run::{self, Config};
 
 /// The port that others try first.
 const PORT: u16 = 9004;
@@ -83,30 +83,30 @@ impl Serve {
             limits: ServeLimits::of_this_process(),
             ..Config::new(password, self.dir)
         };
-        let node = node::open(config, &listener)?;
+        let prepared = run::prepare(config, listener)?;
         if self.json {
-            output::announce_json(&node);
+            output::announce_json(prepared.node());
             if let Some(made) = made {
                 eprintln!("password: {made}");
             }
         } else {
-            output::announce(&node, made.as_deref());
+            output::announce(prepared.node(), made.as_deref());
         }
-        node::run(node, listener, shutdown).await?;
+        prepared.run(shutdown).await?;
         Ok(ExitCode::SUCCESS)
     }
 
     /// The port that was asked for, or the first free one.
     fn bind(&self) -> Result<tokio::net::TcpListener, Failure> {
         if let Some(port) = self.port {
-            return Ok(node::bind(SocketAddr::new(self.bind, port))?);
+            return Ok(run::bind(SocketAddr::new(self.bind, port))?);
         }
         for port in PORT..PORT + NEXT_PORTS {
-            match node::bind(SocketAddr::new(self.bind, port)) {
+            match run::bind(SocketAddr::new(self.bind, port)) {
                 Err(error) if error.is_taken() => {}
                 bound => return Ok(bound?),
             }
         }
-        Ok(node::bind(SocketAddr::new(self.bind, 0))?)
+        Ok(run::bind(SocketAddr::new(self.bind, 0))?)
     }
 }

@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use shared::xmlrpc::{self, Name, Value};
 use shared::{Call, Fault, Password, PatternKind, PeerUrl};
 
-use crate::http::NODE_HEADER;
+use crate::names::NODE_HEADER;
 
 pub use content::ContentStream;
 pub use reply::{CallError, Found};

@@ -115,7 +115,7 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
 
     fn empty_out(&mut self) {
         tracing::warn!("the shared folder {:?} is gone; nothing is shared until it is back", self.share.root());
-        self.changes.push(Change::KeepOnly { folder: None, seen: Seen::default() });
+        self.changes.extend([Change::KeepOnly { folder: None, seen: Seen::default() }, Change::LookedThrough]);
         self.flush();
     }
 
@@ -137,10 +137,11 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
         let start = Instant::now();
         self.seen = seen;
         let walked = self.walk(None);
-        if let (Some(left_out), Some(seen)) = (walked, self.seen.take()) {
-            self.changes.push(Change::KeepOnly { folder: None, seen });
-            self.tell(left_out);
-        } else if let Some(left_out) = walked {
+        let seen = self.seen.take();
+        if let Some(left_out) = walked {
+            // The first look keeps no memory of what it saw: nothing can be gone yet.
+            let keep_only = seen.map(|seen| Change::KeepOnly { folder: None, seen });
+            self.changes.extend(keep_only.into_iter().chain([Change::LookedThrough]));
             self.tell(left_out);
         }
         self.flush();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use flate2::read::GzDecoder;
+use flate2::read::{GzDecoder, ZlibDecoder};
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use http_body_util::BodyExt;
@@ -26,7 +26,8 @@ const LARGE_AT_ONCE: usize = 32;
 /// A status and a sentence: too large, too slow, cut short, or packed in a way we do not read.
 pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
     const TOO_LARGE: (StatusCode, &str) = (StatusCode::PAYLOAD_TOO_LARGE, "a call may have at most 1 MiB\n");
-    const UNKNOWN: (StatusCode, &str) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the call plain, or as gzip\n");
+    const UNKNOWN: (StatusCode, &str) =
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the call plain, or packed with gzip or deflate\n");
 
     // Said before the first byte of the body, so that nobody sends a gigabyte to learn it.
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -42,6 +43,8 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, (Stat
     match headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes().to_ascii_lowercase()).as_deref() {
         None | Some(b"identity" | b"") => Ok(raw.into()),
         Some(b"gzip" | b"x-gzip") => unpack(GzDecoder::new(raw.as_slice())),
+        // Perl's RPC::XML packs longer calls so; the format of zlib, as RFC 9110 (8.4.1.2) has it.
+        Some(b"deflate") => unpack(ZlibDecoder::new(raw.as_slice())),
         Some(_) => Err(UNKNOWN),
     }
 }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{HOST, HeaderValue, ORIGIN};
 
-use super::NODE_HEADER;
+use crate::names::NODE_HEADER;
 use crate::node::Node;
 
 /// Lets a request through, or answers it with a sentence.

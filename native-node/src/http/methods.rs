@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
-use shared::{Answer, Fault, Listing, PatternKind};
+use shared::{Answer, Fault, Form, Listing, PatternKind};
+use tokio::sync::Semaphore;
 
 use super::content::Content;
-use super::rpc::on_another_thread;
-use crate::node::Node;
+use crate::folder::inspect_file;
+use crate::node::{Arrival, Node};
 
 /// What is known of a call besides its parameters.
 #[derive(Debug, Clone)]
@@ -22,6 +23,12 @@ pub struct CallContext {
     pub path: String,
     /// Whether the caller is the client of 2004, which dies of what it cannot read.
     pub is_of_2004: bool,
+}
+
+impl CallContext {
+    fn arrival(&self) -> Arrival<'_> {
+        Arrival { address: self.address.ip(), host: self.host.as_deref(), path: &self.path }
+    }
 }
 
 /// What a method answers.
@@ -71,9 +78,13 @@ const TABLE: &[MethodInfo] = &[
     },
 ];
 
-/// How long a client of 2004 waits for files just dropped to be looked into, before they are left out of its listing.
+/// How long a listing waits for a node that was just started to have seen its folder.
+const FIRST_LOOK_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a listing for a client of 2004 looks into files just dropped, before the rest of them are left out.
 const INSPECTION_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Threads that think at once. Of those that may block there are 512, and hundreds of costly searches would take them all.
+const THINKING: usize = 8;
 /// How long one search may take.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -94,10 +105,10 @@ impl Methods for Node {
 /// The function of 2004.
 async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
     let FCall { token, call } = read_f(params)?;
-    if context.is_of_2004 && matches!(call, Ok(shared::Call::List(_))) {
-        node.wait_until_inspected(INSPECTION_PATIENCE).await;
+    if matches!(call, Ok(shared::Call::List(_))) {
+        node.wait_for_the_first_look(FIRST_LOOK_PATIENCE).await;
     }
-    match node.answer(context, &token, call)? {
+    match node.answer(context.arrival(), &token, call)? {
         Answer::Refused => {
             tracing::info!(address = %context.address, "a call with a wrong token was refused");
             Ok(Reply::Value(Value::Bool(false)))
@@ -106,17 +117,21 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
             Ok(Reply::Value(Value::Array(peers.into_iter().map(|url| Value::String(url.to_string())).collect())))
         }
         Answer::Files { catalog, pattern } => {
-            let (of_2004, is_late) = (context.is_of_2004, out_of_time());
+            let (of_2004, share, is_late) = (context.is_of_2004, node.share(), out_of_time());
             on_another_thread(move || {
                 let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?.until(is_late);
                 if !of_2004 {
                     return Ok(Reply::Names(listing));
                 }
-                let listing = listing.only_plain();
-                if listing.left_out() > 0 {
-                    say_left_out(listing.left_out());
-                }
-                Ok(Reply::Names(listing))
+                say_left_out(listing.left_out());
+                let start = Instant::now();
+                Ok(Reply::Names(listing.only_plain(move |path, _| {
+                    if start.elapsed() > INSPECTION_PATIENCE {
+                        return Form::Unknown;
+                    }
+                    let form = share.open_file(path).map(|opened| inspect_file(&opened));
+                    form.ok().and_then(Result::ok).unwrap_or(Form::Unknown)
+                })))
             })
             .await?
         }
@@ -127,6 +142,9 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
 /// Says once per process that 2004 clients are not shown everything: it is true of every later listing too.
 fn say_left_out(count: usize) {
     static SAID: std::sync::Once = std::sync::Once::new();
+    if count == 0 {
+        return;
+    }
     SAID.call_once(|| {
         tracing::info!(
             count,
@@ -142,6 +160,23 @@ fn out_of_time() -> impl Fn() -> bool + Send + Sync {
     move || start.elapsed() > SEARCH_PATIENCE
 }
 
+/// Runs what may take long (a search through a million names) where it delays nobody: no answer that takes no time, and no
+/// download, which needs such a thread too.
+pub(super) async fn on_another_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    static THINKERS: Semaphore = Semaphore::const_new(THINKING);
+    let stopped = || Fault::new(Fault::INTERNAL, "the node is shutting down");
+    let place = THINKERS.acquire().await.map_err(|_| stopped())?;
+    let thinking = tokio::task::spawn_blocking(move || {
+        let done = work();
+        // Given back here and not where it is waited for: the caller may be gone, and the work goes on.
+        drop(place);
+        done
+    });
+    thinking.await.map_err(|_| stopped())
+}
+
 /// What a search is answered with that took too long.
 pub(super) fn too_costly() -> Fault {
     Fault::new(Fault::APPLICATION, "that pattern takes too long; without look-around and back-references it would not")
@@ -152,7 +187,10 @@ async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
     let bad = || Fault::new(Fault::BAD_PARAMETERS, "tinyp2p.search takes three strings: token, kind, pattern");
     let [token, kind, pattern] = <[Value; 3]>::try_from(params).map_err(|_| bad())?;
     let call = pattern.into_text().map(shared::Call::List).map_err(|_| bad());
-    let Answer::Files { catalog, pattern } = node.answer(context, token.as_str().unwrap_or_default(), call)? else {
+    node.wait_for_the_first_look(FIRST_LOOK_PATIENCE).await;
+    let Answer::Files { catalog, pattern } =
+        node.answer(context.arrival(), token.as_str().unwrap_or_default(), call)?
+    else {
         return Ok(Reply::Value(Value::Bool(false)));
     };
     let kind = match kind.as_str() {

@@ -23,10 +23,6 @@ pub use methods::{CallContext, Methods, Reply};
 pub use rpc::rpc_routes;
 pub use serve::{Peer, ServeLimits, serve};
 
-/// The header by which a node says that it is one of ours, and which: a random id per process, so that a node that dials
-/// another name of its own notices. Its presence also tells a modern node from one of 2004.
-pub const NODE_HEADER: &str = "tinyp2p-node";
-
 /// Every URL a node answers.
 pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
     let guarded = Arc::clone(&node);

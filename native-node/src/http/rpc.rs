@@ -18,10 +18,9 @@ use flate2::write::GzEncoder;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, VARY};
 use shared::xmlrpc::{self, MethodCall, Value};
 use shared::{Fault, limits};
-use tokio::sync::Semaphore;
 
 use super::body;
-use super::methods::{CallContext, Methods, Reply, too_costly};
+use super::methods::{CallContext, Methods, Reply, on_another_thread, too_costly};
 use super::serve::Peer;
 
 /// The routes that take calls: `/RPC2`, where clients post to a URL without a path, and `/`.
@@ -31,9 +30,6 @@ pub fn rpc_routes<M: Methods>() -> Router<Arc<M>> {
 
 /// Answers below this size are not worth packing; the original's server draws the same line.
 const GZIP_FROM: usize = 1_400;
-
-/// Threads that think at once. Of those that may block there are 512, and hundreds of costly searches would take them all.
-const THINKING: usize = 8;
 
 /// When the last call of a multicall must have begun: each may take as long as one on its own.
 const MULTICALL_PATIENCE: Duration = Duration::from_secs(10);
@@ -165,23 +161,6 @@ fn held(value: &Value) -> usize {
         Value::Int(_) | Value::I8(_) | Value::Bool(_) | Value::Double(_) | Value::Nil => 0,
     };
     size_of_val(value) + inside
-}
-
-/// Runs what may take long (a search through a million names) where it delays nobody: no answer that takes no time, and no
-/// download, which needs such a thread too.
-pub(super) async fn on_another_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Fault> {
-    static THINKERS: Semaphore = Semaphore::const_new(THINKING);
-    let stopped = || Fault::new(Fault::INTERNAL, "the node is shutting down");
-    let place = THINKERS.acquire().await.map_err(|_| stopped())?;
-    let thinking = tokio::task::spawn_blocking(move || {
-        let done = work();
-        // Given back here and not where it is waited for: the caller may be gone, and the work goes on.
-        drop(place);
-        done
-    });
-    thinking.await.map_err(|_| stopped())
 }
 
 /// An answer: `text/xml`, its length known.

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use crate::{Catalog, Entry, Fault, Form, Pattern, PatternKind, SharedPath};
 
+/// Looks into one file whose form is unknown.
+type FindForm = dyn Fn(&SharedPath, &Entry) -> Form + Send + Sync;
+
 /// A search over a snapshot of one catalog.
 pub struct Listing {
     catalog: Arc<Catalog>,
     pattern: Pattern,
-    only_plain: bool,
+    /// For the client of 2004 only: finds the form of what nobody has looked into yet.
+    only_plain: Option<Box<FindForm>>,
     /// Says when it takes too long.
     is_late: Box<dyn Fn() -> bool + Send + Sync>,
 }
@@ -22,14 +26,14 @@ impl Listing {
     pub fn new(catalog: Arc<Catalog>, kind: PatternKind, pattern: &str) -> Result<Self, Fault> {
         let pattern = Pattern::new(kind, pattern)
             .map_err(|error| Fault::new(Fault::BAD_PARAMETERS, format!("bad pattern: {error}")))?;
-        Ok(Self { catalog, pattern, only_plain: false, is_late: Box::new(|| false) })
+        Ok(Self { catalog, pattern, only_plain: None, is_late: Box::new(|| false) })
     }
 
     /// Leaves out what the client of 2004 cannot write to its disk: it would die at the first such file, and the rest of
-    /// its download with it.
+    /// its download with it. `find_form` is asked about files just dropped that match; it may answer that it does not know.
     #[must_use]
-    pub fn only_plain(mut self) -> Self {
-        self.only_plain = true;
+    pub fn only_plain(mut self, find_form: impl Fn(&SharedPath, &Entry) -> Form + Send + Sync + 'static) -> Self {
+        self.only_plain = Some(Box::new(find_form));
         self
     }
 
@@ -54,13 +58,17 @@ impl Listing {
         self.catalog
             .iter()
             .take_while(|_| !self.is_late())
-            .filter(|(path, entry)| {
-                path.is_top_level()
-                    && !path.is_hidden()
-                    && if self.only_plain { is_plain(path, entry) } else { is_sendable(path) }
-            })
+            .filter(|(path, entry)| is_shown(path) && self.pattern.matches(path.as_str()) && self.may_see(path, entry))
             .map(|(path, _)| path.as_str())
-            .filter(|name| self.pattern.matches(name))
+    }
+
+    fn may_see(&self, path: &SharedPath, entry: &Entry) -> bool {
+        match (&self.only_plain, entry.form) {
+            (None, _) => is_sendable(path),
+            (Some(_), _) if !is_ascii(path) => false,
+            (Some(find_form), Form::Unknown) => matches!(find_form(path, entry), Form::Plain { .. }),
+            (Some(_), form) => matches!(form, Form::Plain { .. }),
+        }
     }
 
     /// Everything that matches, in folders too, with its facts.
@@ -69,12 +77,17 @@ impl Listing {
         in_time.filter(|(path, _)| is_sendable(path) && self.pattern.matches(path.as_str()))
     }
 
-    /// How many files [`Self::only_plain`] leaves out of the names.
+    /// How many files there are that [`Self::only_plain`] never shows, as far as is known.
     #[must_use]
     pub fn left_out(&self) -> usize {
-        let shown = |path: &SharedPath| path.is_top_level() && !path.is_hidden();
-        self.catalog.iter().filter(|(path, entry)| shown(path) && !is_plain(path, entry)).count()
+        let is_plain = |form| matches!(form, Form::Plain { .. } | Form::Unknown);
+        self.catalog.iter().filter(|(path, entry)| is_shown(path) && !(is_ascii(path) && is_plain(entry.form))).count()
     }
+}
+
+/// Whether a listing of 2004 shows it: directly in the share, and no dot file.
+fn is_shown(path: &SharedPath) -> bool {
+    path.is_top_level() && !path.is_hidden()
 }
 
 impl fmt::Debug for Listing {
@@ -91,9 +104,9 @@ fn is_sendable(path: &SharedPath) -> bool {
         .any(|c| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
-/// Whether the client of 2004 can write the file: it dies of a name that is not ASCII just as of such content.
-fn is_plain(path: &SharedPath, entry: &Entry) -> bool {
-    path.as_str().bytes().all(|byte| matches!(byte, 0x20..0x7f)) && matches!(entry.form, Form::Plain { .. })
+/// Whether the client of 2004 can write a file of that name: it dies of any other just as of such content.
+fn is_ascii(path: &SharedPath) -> bool {
+    path.as_str().bytes().all(|byte| matches!(byte, 0x20..0x7f))
 }
 
 #[cfg(test)]
@@ -124,9 +137,14 @@ mod tests {
 
     #[test]
     fn the_client_of_2004_is_shown_only_what_it_can_write() {
-        let listing = listing("").only_plain();
-        assert_eq!(listing.names().collect::<Vec<_>>(), ["a.txt"]);
-        assert_eq!(listing.left_out(), 4);
+        let names = |found: Form| {
+            let listing = listing("").only_plain(move |_, _| found);
+            listing.names().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(names(Form::Unknown), ["a.txt"]);
+        assert_eq!(names(Form::Binary), ["a.txt"]);
+        assert_eq!(names(Form::Plain { escaped: 1 }), ["a.txt", "new.txt"]);
+        assert_eq!(listing("").left_out(), 3);
     }
 
     #[test]

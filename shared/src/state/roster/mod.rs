@@ -206,6 +206,12 @@ impl Roster {
         self.peers.iter().map(member).collect()
     }
 
+    /// The state of one other peer; none for who is unknown or forgotten, and for ourselves.
+    #[must_use]
+    pub fn state_of(&self, url: &PeerUrl) -> Option<MemberState> {
+        self.peers.get(url).map(|peer| peer.state)
+    }
+
     /// Whether anybody else is alive.
     #[must_use]
     pub fn joined(&self) -> bool {

@@ -14,8 +14,6 @@ mod write;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
-mod speed;
-#[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;

@@ -1,0 +1,183 @@
+//! From a configuration to a running node: listen, prepare, run. Every test that needs a node inside its own process
+//! starts it here, as the command line does.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use shared::{Host, Moment, Password, PeerUrl, Roster};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_util::sync::CancellationToken;
+
+use crate::dial::Dialer;
+use crate::folder::{self, FolderError, Share, ShareOptions};
+use crate::http::{self, ServeLimits};
+use crate::members;
+use crate::names::OwnNames;
+use crate::node::Node;
+
+/// Connections that wait to be accepted. The original's five made every burst of callers fail.
+const BACKLOG: u32 = 4_096;
+
+/// What a node is to be.
+#[derive(Debug)]
+pub struct Config {
+    /// The one password.
+    pub password: Password,
+    /// The folder to share.
+    pub dir: PathBuf,
+    /// The URL others reach it by; found out where none is given.
+    pub url: Option<PeerUrl>,
+    /// Peers to join.
+    pub join: Vec<PeerUrl>,
+    /// What people see it called; the machine's name where none is given.
+    pub name: Option<String>,
+    /// Further host names it may be called by.
+    pub aliases: Vec<String>,
+    /// Whether names that begin with a dot are shared.
+    pub hidden: bool,
+    /// A folder to serve the page from, instead of the one built in.
+    pub www: Option<PathBuf>,
+    /// Deadlines and bounds of the server.
+    pub limits: ServeLimits,
+}
+
+impl Config {
+    /// A node that shares `dir` and joins nobody.
+    #[must_use]
+    pub fn new(password: Password, dir: impl Into<PathBuf>) -> Self {
+        Self {
+            password,
+            dir: dir.into(),
+            url: None,
+            join: Vec::new(),
+            name: None,
+            aliases: Vec::new(),
+            hidden: false,
+            www: None,
+            limits: ServeLimits::default(),
+        }
+    }
+}
+
+/// Why a node cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
+    Bind(SocketAddr, std::io::Error),
+    /// The listener has no address.
+    #[error("cannot tell on which address the node listens: {0}")]
+    Listener(std::io::Error),
+    /// The folder cannot be shared.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The operating system gives no thread to watch the folder with.
+    #[error("the folder cannot be watched: {0}")]
+    Watch(std::io::Error),
+    /// The operating system gives no randomness.
+    #[error("no randomness: {0}")]
+    Randomness(getrandom::Error),
+    /// The listener's own address is no URL.
+    #[error("this node has no address that could be a URL; give it one with --url")]
+    NoUrl,
+}
+
+impl NodeError {
+    /// Whether another program has the port.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Bind(_, error) if error.kind() == std::io::ErrorKind::AddrInUse)
+    }
+}
+
+/// Listens, with a queue for bursts.
+///
+/// # Errors
+/// [`NodeError::Bind`], see [`NodeError::is_taken`].
+pub fn bind(address: SocketAddr) -> Result<TcpListener, NodeError> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A node that was just ended can be started again at once.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error| NodeError::Bind(address, error))
+}
+
+/// A node that is ready to run, and whom it can already be announced to.
+#[derive(Debug)]
+pub struct Prepared {
+    node: Arc<Node>,
+    listener: TcpListener,
+    dialer: Dialer,
+    www: Option<PathBuf>,
+    limits: ServeLimits,
+}
+
+/// Prepares a node for a listener. It shares nothing and calls nobody until [`Prepared::run`].
+///
+/// # Errors
+/// See [`NodeError`].
+pub fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, NodeError> {
+    let bound = listener.local_addr().map_err(NodeError::Listener)?;
+    let typed = config.url.iter().map(|url| url.host().to_owned());
+    let names = OwnNames::new(bound, config.aliases.into_iter().chain(typed));
+    let url = config.url.or_else(|| names.urls().into_iter().next()).ok_or(NodeError::NoUrl)?;
+    let machine = || gethostname::gethostname().to_string_lossy().into_owned();
+    let share = Share::open(&config.dir, ShareOptions { hidden: config.hidden })?;
+    // Everybody is told the id, and nobody the seed.
+    let (mut id, mut seed) = ([0; 16], [0; 8]);
+    getrandom::fill(&mut id).and_then(|()| getrandom::fill(&mut seed)).map_err(NodeError::Randomness)?;
+    let mut roster = Roster::new(url.clone(), u64::from_le_bytes(seed));
+    for other in names.urls() {
+        roster.add_own(other);
+    }
+    for seed in config.join {
+        roster.add_seed(Moment::default(), seed);
+    }
+    let dialer = Dialer::new(config.password.clone());
+    let host = Host::new(config.password, url.clone(), roster);
+    let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let node = Arc::new(Node::new(id, config.name.unwrap_or_else(machine), url, names, share, host));
+    Ok(Prepared { node, listener, dialer, www: config.www, limits: config.limits })
+}
+
+impl Prepared {
+    /// The node, to be announced.
+    #[must_use]
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Serves, watches the folder and gossips, until `shutdown`.
+    ///
+    /// # Errors
+    /// When the folder cannot be watched at all.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), NodeError> {
+        // Its threads end when this is dropped.
+        let _watching = watch_folder(&self.node).map_err(NodeError::Watch)?;
+        let routes = http::routes(Arc::clone(&self.node), self.www);
+        // It serves while it joins: two that join through each other never wait for each other.
+        let gossip = tokio::spawn(members::keep(self.node, self.dialer, shutdown.clone()));
+        http::serve(self.listener, routes, self.limits, shutdown).await;
+        gossip.abort();
+        Ok(())
+    }
+}
+
+/// Keeps the catalog true to the folder, and finds out in the background how each file can be sent.
+fn watch_folder(node: &Arc<Node>) -> std::io::Result<folder::Watching> {
+    let (at_next, at_publish, at_watch) = (Arc::clone(node), Arc::clone(node), Arc::clone(node));
+    let inspecting = folder::inspect_unknown(
+        node.share(),
+        move |after, most| at_next.unknown_after(after, most),
+        move |changes| at_publish.apply(changes),
+    )?;
+    folder::watch(node.share(), move |changes| {
+        at_watch.apply(changes);
+        inspecting.wake();
+    })
+}
