@@ -8,6 +8,8 @@
     reason = "a test that meets the unexpected should stop right there"
 )]
 
+mod commands;
+mod downloads;
 mod harness;
 mod interop;
 mod page;
@@ -18,6 +20,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials = [tidy::trials(), interop::trials(), page::trials()];
+    let trials = [tidy::trials(), interop::trials(), page::trials(), downloads::trials(), commands::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
