@@ -121,8 +121,8 @@ fn wrong_password() {
 
 fn usage_errors() {
     let url = "http://127.0.0.1:1";
-    ends(tinyp2p("x").args(["get", url, "(unclosed"]), 2, &["bad pattern"]);
-    ends(tinyp2p("x").args(["ls", url, "[z-a]"]), 2, &["bad pattern"]);
+    ends(tinyp2p("x").args(["get", url, "(unclosed"]), 2, &["not a regular expression"]);
+    ends(tinyp2p("x").args(["ls", url, "[z-a]"]), 2, &["not a regular expression"]);
     ends(tinyp2p("x").args(["get", "ftp://a:1"]), 2, &["ftp://a:1", "http://"]);
     ends(tinyp2p("x").args(["get", "127.0.0.1:9004"]), 2, &["127.0.0.1:9004", "http://"]);
     ends(tinyp2p("x").args(["ls", "http://a:1:2"]), 2, &["http://a:1:2"]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 
 use super::{Pool, good_files};
-use crate::harness::evil::{Asked, Evil, answer, drip, head, http, response, send, silence, string, strings};
+use crate::harness::evil::{Asked, Evil, answer, drip, head, http, list, response, send, silence, string, strings};
 use crate::harness::original::free_port;
 use crate::harness::test;
 
@@ -227,7 +227,7 @@ fn lying_listings() {
     let good = pool.good.url.clone();
     let evil = Evil::answering(move |asked, stream| match asked {
         Asked::Exchange => send(stream, &answer(&strings(&[good.as_bytes()]))),
-        Asked::List => send(stream, &answer(mixed)),
+        Asked::List => send(stream, &answer(&list(mixed))),
         Asked::Fetch(_) => send(stream, &answer(&string(b"evil"))),
         Asked::Other(_) => send(stream, &crate::harness::evil::fault("no such method")),
     });

@@ -52,7 +52,7 @@ impl Evil {
         content: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static,
     ) -> Self {
         let knows = answer(&strings(&knows.iter().map(|url| url.as_bytes()).collect::<Vec<_>>()));
-        let names = answer(&strings(names));
+        let names = answer(&list(&strings(names)));
         Self::answering(move |asked, stream| match asked {
             Asked::Exchange => send(stream, &knows),
             Asked::List => send(stream, &names),
@@ -157,6 +157,11 @@ pub(crate) fn strings(texts: &[&[u8]]) -> Vec<u8> {
     }
     list.extend_from_slice(b"</data></array>");
     list
+}
+
+/// A list of one value: a listing is such a list of a list.
+pub(crate) fn list(value: &[u8]) -> Vec<u8> {
+    [b"<array><data><value>".as_slice(), value, b"</value></data></array>"].concat()
 }
 
 fn escape(bytes: &[u8]) -> Vec<u8> {

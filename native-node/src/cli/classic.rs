@@ -63,7 +63,7 @@ impl Classic {
                 };
                 let observer = output::observer(false);
                 let report = download::run(&Dialer::new(self.password), job, observer.as_ref(), shutdown).await?;
-                Ok(output::conclude(&report))
+                Ok(output::conclude(&report, false))
             }
         }
     }

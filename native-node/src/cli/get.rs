@@ -52,6 +52,6 @@ impl Get {
         };
         let observer = output::observer(self.json);
         let report = download::run(&dialer, job, observer.as_ref(), shutdown).await?;
-        Ok(output::conclude(&report))
+        Ok(output::conclude(&report, self.json))
     }
 }

@@ -45,6 +45,9 @@ impl Ls {
                         eprintln!("{peer} offers a name that is not accepted: {refused}");
                         code = ExitCode::FAILURE;
                     }
+                    if files.more_refused > 0 {
+                        eprintln!("{peer} offers {} more such names", files.more_refused);
+                    }
                     for file in files.files {
                         rows.entry(file.path.clone()).or_default().push((peer.clone(), file));
                     }
