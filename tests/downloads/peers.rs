@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 
-use super::{Pool, good_files};
+use super::Pool;
 use crate::harness::evil::{Asked, Evil, answer, drip, head, http, list, response, send, silence, string, strings};
 use crate::harness::original::free_port;
 use crate::harness::test;
@@ -255,15 +255,24 @@ fn million_names() {
     assert!(got.errors().lines().count() < 100, "a million lines help nobody: {}", got.errors().lines().count());
 }
 
+/// The second holder tells what it has only after the first began, so that the first is the one that is asked.
 fn another_holder() {
     let pool = Pool::new();
-    let evil = Evil::listing(&[&pool.good.url], &[b"good.txt", b"good.bin"], |_, stream| {
-        // Long enough that the good node has told what it has.
-        std::thread::sleep(Duration::from_secs(2));
+    let names = answer(&list(&strings(&[b"shared.txt"])));
+    let holder = Evil::answering(move |asked, stream| match asked {
+        Asked::List => {
+            std::thread::sleep(Duration::from_secs(1));
+            send(stream, &names);
+        }
+        Asked::Fetch(_) => send(stream, &answer(&string(b"whole"))),
+        _ => send(stream, &crate::harness::evil::fault("no such method")),
+    });
+    let evil = Evil::listing(&[&pool.good.url, &holder.url], &[b"shared.txt"], |_, stream| {
+        std::thread::sleep(Duration::from_secs(3));
         send(stream, &http("500 Oops", "", b""));
     });
-    pool.get(&evil, &[]).costs_only(&evil, &[]);
-    assert_eq!(good_files().len(), 3);
+    let got = pool.get(&evil, &[]);
+    got.costs_only(&evil, &[("shared.txt", b"whole")]);
 }
 
 fn pool_must_answer() {

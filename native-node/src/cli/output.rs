@@ -21,6 +21,8 @@ pub(super) enum Failure {
     Usage(String),
     /// It could not do what it was asked.
     Failed(String),
+    /// The person ended it.
+    Interrupted,
 }
 
 impl Failure {
@@ -28,6 +30,7 @@ impl Failure {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Failed(_) => ExitCode::FAILURE,
+            Self::Interrupted => ExitCode::from(super::INTERRUPTED),
         }
     }
 }
@@ -36,6 +39,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(text) | Self::Failed(text) => f.write_str(text),
+            Self::Interrupted => f.write_str("interrupted"),
         }
     }
 }
@@ -60,7 +64,8 @@ pub(super) fn announce(node: &Node, made: Option<&str>) {
     println!("{} shares {}", Printable(node.name()), node.folder().display());
     if let Some(made) = made {
         println!();
-        println!("  password   {made}     (made just now; tell it to your people)");
+        println!("  password   {made}");
+        println!("             (made just now; tell it to your people)");
     }
     println!();
     println!("  address    {}", node.url());
