@@ -195,7 +195,7 @@ fn ls() {
 fn mixed_pool(original: &Original) {
     let (old, new, into) = (tree(&[("old.txt", b"old")]), tree(&[("new.txt", b"new")]), tempfile::tempdir().unwrap());
     let node = Node::serve(new.path(), PASSWORD, &[]);
-    let server = original.serve(old.path(), PASSWORD, &[&node.url]);
+    let mut server = original.serve(old.path(), PASSWORD, &[&node.url]);
     let peers = wait_for("both to know each other", Duration::from_secs(20), || {
         let output = run(tinyp2p(PASSWORD).args(["peers", &node.url]));
         (stdout(&output).lines().count() == 2).then_some(stdout(&output))
@@ -211,6 +211,7 @@ fn mixed_pool(original: &Original) {
     assert!(stdout(&long).lines().any(|line| line.contains("old.txt") && line.contains('?')), "{}", stdout(&long));
     ok(&get(&node.url, PASSWORD, "", into.path()));
     assert_eq!(content(into.path()).into_keys().collect::<Vec<_>>(), ["new.txt", "old.txt"]);
+    assert!(server.is_running(), "the original survived all of it");
 }
 
 fn ports() {

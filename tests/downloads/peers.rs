@@ -7,8 +7,10 @@ use libtest_mimic::Trial;
 
 use super::Pool;
 use crate::harness::evil::{Asked, Evil, answer, drip, head, http, list, response, send, silence, string, strings};
+use crate::harness::node::Node;
 use crate::harness::original::free_port;
 use crate::harness::test;
+use crate::harness::tree::tree;
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
@@ -28,6 +30,7 @@ pub(super) fn trials() -> Vec<Trial> {
         test("c16_lying_listings_cost_only_their_peer", lying_listings),
         test("c16_a_million_names_cost_only_their_peer", million_names),
         test("another_holder_takes_over", another_holder),
+        test("a_node_that_froze_costs_only_its_files", frozen),
         test("the_pool_itself_must_answer", pool_must_answer),
     ]
 }
@@ -49,6 +52,15 @@ fn silent_listing() {
         _ => silence(stream),
     });
     pool.get(&evil, &[]).costs_only(&evil, &[]);
+}
+
+/// The system still accepts connections for a process that is stopped.
+fn frozen() {
+    let (pool, share) = (Pool::new(), tree(&[("never.txt", b"frozen")]));
+    let frozen = Node::serve(share.path(), super::PASSWORD, &[]);
+    frozen.process.freeze();
+    let evil = Evil::listing(&[&frozen.url, &pool.good.url], &[], |_, _| {});
+    pool.get(&evil, &[]).costs_only(&Evil { url: frozen.url.clone() }, &[]);
 }
 
 fn silent_before_content() {

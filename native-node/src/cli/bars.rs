@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shared::{PeerUrl, Printable, SharedPath};
 
 use super::output::{missed_line, planned_line, saved_line, say};
@@ -142,11 +142,10 @@ impl Observer for Bars {
 
 impl Drop for Bars {
     fn drop(&mut self) {
-        for file in self.state().files.values() {
-            if let Some(bar) = &file.bar {
-                bar.finish_and_clear();
-            }
-        }
-        self.total.finish_and_clear();
+        self.total.disable_steady_tick();
+        // A line that is left is ugly and no more.
+        let _cleared = self.all.clear();
+        // Files that were interrupted still have bars, which would draw themselves once more as they end.
+        self.all.set_draw_target(ProgressDrawTarget::hidden());
     }
 }

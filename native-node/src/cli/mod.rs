@@ -24,8 +24,8 @@ use output::Failure;
 #[derive(Debug, Parser)]
 #[command(name = "tinyp2p", version, max_term_width = 100, after_help = AFTER_HELP)]
 struct Arguments {
-    /// Say more on standard error about what happens (twice: everything).
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// Say more about what happens (twice: everything).
+    #[arg(short, long, global = true, display_order = 100, action = clap::ArgAction::Count)]
     verbose: u8,
     #[command(subcommand)]
     command: Command,
@@ -58,7 +58,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct PatternArguments {
     /// What to look for: a regular expression as in Python, found anywhere in the name. Empty: everything.
-    #[arg(default_value = "")]
+    #[arg(default_value = "", hide_default_value = true)]
     pattern: String,
     /// PATTERN is a file pattern like '*.pdf'.
     #[arg(short, long, conflicts_with = "words")]

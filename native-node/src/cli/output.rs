@@ -117,7 +117,7 @@ fn summary(report: &Report) -> String {
     }
     let parts = parts.join(", ");
     match (report.interrupted, report.dry_run) {
-        (true, _) => format!("interrupted: {parts}; what was not complete left no trace"),
+        (true, _) => format!("interrupted: {parts}; what was not complete is removed"),
         (false, true) => format!("{parts}; this was a dry run, nothing was saved"),
         (false, false) => parts,
     }
