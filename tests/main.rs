@@ -8,6 +8,8 @@
     reason = "a test that meets the unexpected should stop right there"
 )]
 
+mod commands;
+mod downloads;
 mod foreign;
 mod harness;
 mod hostile;
@@ -20,6 +22,14 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials = [tidy::trials(), interop::trials(), foreign::trials(), hostile::trials(), page::trials()];
+    let trials = [
+        tidy::trials(),
+        interop::trials(),
+        commands::trials(),
+        downloads::trials(),
+        foreign::trials(),
+        hostile::trials(),
+        page::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

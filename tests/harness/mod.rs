@@ -1,6 +1,7 @@
 //! What tests stand on. It starts and stops things and asserts nothing about tinyp2p itself.
 
 pub(crate) mod browser;
+pub(crate) mod evil;
 pub(crate) mod node;
 pub(crate) mod original;
 pub(crate) mod process;

@@ -54,13 +54,6 @@ impl Original {
         &self.python
     }
 
-    /// Another Python 2.7 program, run to its end; its output.
-    pub(crate) fn python(&self, program: &str) -> String {
-        let output = Command::new(&self.python).args(["-c", program]).output().expect("Python 2.7 runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
     fn command(&self, dir: &Path, password: &str) -> Command {
         let mut command = Command::new(&self.python);
         command.arg(&self.script).arg(password).current_dir(dir);

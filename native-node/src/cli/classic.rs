@@ -62,9 +62,12 @@ impl Classic {
                     dry_run: false,
                     max_file_size: download::MAX_UNANNOUNCED,
                 };
-                let observer = output::observer(false);
-                let report = download::run(&Dialer::new(self.password), job, observer.as_ref(), shutdown).await?;
-                Ok(output::conclude(&report))
+                // Its bars are gone before the last word is said.
+                let report = {
+                    let observer = output::observer(false);
+                    download::run(&Dialer::new(self.password), job, observer.as_ref(), shutdown).await?
+                };
+                Ok(output::conclude(&report, false))
             }
         }
     }

@@ -50,8 +50,11 @@ impl Get {
             dry_run: self.dry_run,
             max_file_size: self.max_file_size,
         };
-        let observer = output::observer(self.json);
-        let report = download::run(&dialer, job, observer.as_ref(), shutdown).await?;
-        Ok(output::conclude(&report))
+        // Its bars are gone before the last word is said.
+        let report = {
+            let observer = output::observer(self.json);
+            download::run(&dialer, job, observer.as_ref(), shutdown).await?
+        };
+        Ok(output::conclude(&report, self.json))
     }
 }

@@ -45,6 +45,9 @@ impl Ls {
                         eprintln!("{peer} offers a name that is not accepted: {refused}");
                         code = ExitCode::FAILURE;
                     }
+                    if files.more_refused > 0 {
+                        eprintln!("{peer} offers {} more such names", files.more_refused);
+                    }
                     for file in files.files {
                         rows.entry(file.path.clone()).or_default().push((peer.clone(), file));
                     }
@@ -64,6 +67,7 @@ impl Ls {
 
     fn print(&self, rows: &BTreeMap<SharedPath, Vec<(PeerUrl, Offered)>>) -> io::Result<()> {
         let mut out = io::BufWriter::new(io::stdout().lock());
+        let widest = rows.values().flatten().map(|(peer, _)| peer.as_str().len()).max().unwrap_or_default();
         for (path, holders) in rows {
             if self.json {
                 for (peer, file) in holders {
@@ -76,7 +80,7 @@ impl Ls {
                 for (peer, file) in holders {
                     let size = file.size.map_or_else(|| "?".to_owned(), output::bytes);
                     let date = file.modified.map_or_else(|| "?".to_owned(), output::date);
-                    writeln!(out, "{size:>10}  {date:>16}  {}  {peer}", Printable(path.as_str()))?;
+                    writeln!(out, "{size:>10}  {date:>16}  {:widest$}  {}", peer.as_str(), Printable(path.as_str()))?;
                 }
             } else {
                 writeln!(out, "{}", Printable(path.as_str()))?;

@@ -1,5 +1,6 @@
 //! The command line: what was typed becomes what it means, once, here.
 
+mod bars;
 mod classic;
 mod get;
 mod ls;
@@ -11,6 +12,7 @@ mod serve;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use shared::{PatternKind, PeerUrl};
@@ -22,12 +24,18 @@ use output::Failure;
 #[derive(Debug, Parser)]
 #[command(name = "tinyp2p", version, max_term_width = 100, after_help = AFTER_HELP)]
 struct Arguments {
-    /// Say more on standard error about what happens (twice: everything).
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// Say more about what happens (twice: everything).
+    #[arg(short, long, global = true, display_order = 100, action = clap::ArgAction::Count)]
     verbose: u8,
     #[command(subcommand)]
     command: Command,
 }
+
+/// As a shell reports a command that was ended by Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+/// How long the end may wait for what cannot be called off.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const AFTER_HELP: &str = "\
 The password is asked for, or taken from TINYP2P_PASSWORD or --password-file.
@@ -50,7 +58,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct PatternArguments {
     /// What to look for: a regular expression as in Python, found anywhere in the name. Empty: everything.
-    #[arg(default_value = "")]
+    #[arg(default_value = "", hide_default_value = true)]
     pattern: String,
     /// PATTERN is a file pattern like '*.pdf'.
     #[arg(short, long, conflicts_with = "words")]
@@ -83,8 +91,8 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         match command {
             Command::Serve(serve) => serve.run(shutdown).await,
             Command::Get(get) => get.run(shutdown).await,
-            Command::Ls(ls) => ls.run().await,
-            Command::Peers(peers) => peers.run().await,
+            Command::Ls(ls) => unless(shutdown, ls.run()).await,
+            Command::Peers(peers) => unless(shutdown, peers.run()).await,
         }
     })
 }
@@ -92,6 +100,17 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
 /// Reads a peer's URL for clap; its errors are sentences.
 fn peer_url(text: &str) -> Result<PeerUrl, shared::UrlError> {
     PeerUrl::parse(text)
+}
+
+/// What only asks has nothing to tidy up when the person has seen enough.
+async fn unless(
+    shutdown: CancellationToken,
+    command: impl Future<Output = Result<ExitCode, Failure>>,
+) -> Result<ExitCode, Failure> {
+    tokio::select! {
+        ended = command => ended,
+        () = shutdown.cancelled() => Ok(ExitCode::from(INTERRUPTED)),
+    }
 }
 
 /// Runs a command until it ends, or until the person ends it. A second Ctrl-C does not wait for anything.
@@ -109,7 +128,10 @@ where
     };
     let shutdown = CancellationToken::new();
     runtime.spawn(watch_signals(shutdown.clone()));
-    match runtime.block_on(command(shutdown)) {
+    let ended = runtime.block_on(command(shutdown));
+    // Unfinished files are removed by then; a name that nobody resolves may take longer.
+    runtime.shutdown_timeout(PATIENCE);
+    match ended {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("tinyp2p: {failure}");
@@ -122,7 +144,7 @@ async fn watch_signals(shutdown: CancellationToken) {
     interrupted().await;
     shutdown.cancel();
     interrupted().await;
-    std::process::exit(130);
+    std::process::exit(INTERRUPTED.into());
 }
 
 #[cfg(unix)]

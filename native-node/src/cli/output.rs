@@ -2,17 +2,15 @@
 //!
 //! Results go to standard output, everything about them to standard error. What came from a peer is escaped here, once.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
 use shared::{PeerUrl, Printable, SharedPath};
 
+use super::bars::Bars;
 use crate::download::{DownloadError, Missed, Observer, Report};
 use crate::node::Node;
 use crate::run::NodeError;
@@ -24,6 +22,8 @@ pub(super) enum Failure {
     Usage(String),
     /// It could not do what it was asked.
     Failed(String),
+    /// The person ended it.
+    Interrupted,
 }
 
 impl Failure {
@@ -31,6 +31,7 @@ impl Failure {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Failed(_) => ExitCode::FAILURE,
+            Self::Interrupted => ExitCode::from(super::INTERRUPTED),
         }
     }
 }
@@ -39,6 +40,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(text) | Self::Failed(text) => f.write_str(text),
+            Self::Interrupted => f.write_str("interrupted"),
         }
     }
 }
@@ -63,7 +65,8 @@ pub(super) fn announce(node: &Node, made: Option<&str>) {
     println!("{} shares {}", Printable(node.name()), node.folder().display());
     if let Some(made) = made {
         println!();
-        println!("  password   {made}     (made just now; tell it to your people)");
+        println!("  password   {made}");
+        println!("             (made just now; tell it to your people)");
     }
     println!();
     println!("  address    {}", node.url());
@@ -82,12 +85,52 @@ pub(super) fn announce_json(node: &Node) {
 }
 
 /// The last word on a download, and its exit code.
-pub(super) fn conclude(report: &Report) -> ExitCode {
-    if report.interrupted {
-        eprintln!("interrupted; what was complete is saved, the rest left no trace");
-        return ExitCode::from(130);
+pub(super) fn conclude(report: &Report, json: bool) -> ExitCode {
+    if json {
+        say(ascii(&json!({
+            "event": "done", "files": report.saved, "bytes": report.bytes, "already_here": report.already_here,
+            "missed": missed_files(report), "interrupted": report.interrupted,
+        })));
+    } else {
+        eprintln!("{}", summary(report));
     }
-    if report.missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match (report.interrupted, report.missed.is_empty()) {
+        (true, _) => ExitCode::from(super::INTERRUPTED),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
+    }
+}
+
+/// How it went, in one line: `12 files, 1.30 GiB, 3 already here, 1 missed`.
+fn summary(report: &Report) -> String {
+    let missed = missed_files(report);
+    let mut parts = Vec::new();
+    match report.saved {
+        0 if report.already_here == 0 && missed == 0 && !report.interrupted => return "nothing matches".to_owned(),
+        0 => parts.push("nothing new".to_owned()),
+        saved => parts.push(offer(saved, (report.bytes > 0).then_some(report.bytes))),
+    }
+    if report.already_here > 0 {
+        parts.push(format!("{} already here", HumanCount(report.already_here as u64)));
+    }
+    if missed > 0 {
+        parts.push(format!("{} missed", HumanCount(missed as u64)));
+    }
+    let parts = parts.join(", ");
+    match (report.interrupted, report.dry_run) {
+        (true, _) => format!("interrupted: {parts}; what was not complete is removed"),
+        (false, true) => format!("{parts}; this was a dry run, nothing was saved"),
+        (false, false) => parts,
+    }
+}
+
+fn missed_files(report: &Report) -> usize {
+    report.missed.iter().map(|missed| missed.count).sum()
+}
+
+/// Prints a line of results. Whoever reads us through `head` has seen enough, which is no error.
+pub(super) fn say(line: impl fmt::Display) {
+    let _unread = writeln!(io::stdout(), "{line}");
 }
 
 /// JSON with everything beyond ASCII escaped, so that no name can play with the terminal that shows it.
@@ -134,22 +177,28 @@ pub(super) fn observer(json: bool) -> Box<dyn Observer> {
 struct Json;
 
 impl Observer for Json {
-    fn offered(&self, peer: &PeerUrl, files: usize, bytes: u64) {
-        println!("{}", ascii(&json!({ "event": "offered", "peer": peer.as_str(), "files": files, "bytes": bytes })));
+    fn offered(&self, peer: &PeerUrl, files: usize, bytes: Option<u64>) {
+        say(ascii(&json!({ "event": "offered", "peer": peer.as_str(), "files": files, "bytes": bytes })));
     }
     fn begun(&self, _: &SharedPath, _: &PeerUrl, _: Option<u64>) {}
     fn moved(&self, _: &SharedPath, _: u64) {}
+    fn given_up(&self, _: &SharedPath) {}
+    fn planned(&self, saved_as: &SharedPath, peer: &PeerUrl, size: Option<u64>) {
+        let line = json!({ "event": "planned", "save_as": saved_as.as_str(), "peer": peer.as_str(), "bytes": size });
+        say(ascii(&line));
+    }
     fn saved(&self, path: &SharedPath, saved_as: &SharedPath, peer: &PeerUrl, bytes: u64) {
         let line = json!({
             "event": "saved", "path": path.as_str(), "saved_as": saved_as.as_str(), "peer": peer.as_str(), "bytes": bytes,
         });
-        println!("{}", ascii(&line));
+        say(ascii(&line));
     }
     fn missed(&self, missed: &Missed) {
         let line = json!({
             "event": "missed", "peer": missed.peer.as_str(), "file": missed.file, "reason": missed.reason,
+            "count": missed.count,
         });
-        println!("{}", ascii(&line));
+        say(ascii(&line));
     }
 }
 
@@ -157,115 +206,48 @@ impl Observer for Json {
 struct Lines;
 
 impl Observer for Lines {
-    fn offered(&self, peer: &PeerUrl, files: usize, bytes: u64) {
+    fn offered(&self, peer: &PeerUrl, files: usize, bytes: Option<u64>) {
         if files > 0 {
             eprintln!("{peer}: {}", offer(files, bytes));
         }
     }
     fn begun(&self, _: &SharedPath, _: &PeerUrl, _: Option<u64>) {}
     fn moved(&self, _: &SharedPath, _: u64) {}
+    fn given_up(&self, _: &SharedPath) {}
+    fn planned(&self, saved_as: &SharedPath, _: &PeerUrl, size: Option<u64>) {
+        say(planned_line(saved_as, size));
+    }
     fn saved(&self, path: &SharedPath, saved_as: &SharedPath, _: &PeerUrl, bytes: u64) {
-        println!("{}", saved_line(path, saved_as, bytes));
+        say(saved_line(path, saved_as, bytes));
     }
     fn missed(&self, missed: &Missed) {
         eprintln!("{}", missed_line(missed));
     }
 }
 
-fn offer(files: usize, bytes: u64) -> String {
-    let files = HumanCount(files as u64);
-    if bytes > 0 { format!("{files} files, {}", HumanBytes(bytes)) } else { format!("{files} files") }
+fn offer(files: usize, bytes: Option<u64>) -> String {
+    let bytes = bytes.map(|bytes| format!(", {}", HumanBytes(bytes))).unwrap_or_default();
+    format!("{} {}{bytes}", HumanCount(files as u64), if files == 1 { "file" } else { "files" })
 }
 
-fn saved_line(path: &SharedPath, saved_as: &SharedPath, bytes: u64) -> String {
+pub(super) fn planned_line(saved_as: &SharedPath, size: Option<u64>) -> String {
+    let size = size.map_or_else(|| "?".to_owned(), bytes);
+    format!("{}  {size}", Printable(saved_as.as_str()))
+}
+
+pub(super) fn saved_line(path: &SharedPath, saved_as: &SharedPath, bytes: u64) -> String {
     let renamed = if path == saved_as { "" } else { "  (another name was taken)" };
     format!("{}  {}{renamed}", Printable(saved_as.as_str()), HumanBytes(bytes))
 }
 
-fn missed_line(missed: &Missed) -> String {
+pub(super) fn missed_line(missed: &Missed) -> String {
     let reason = Printable(&missed.reason);
+    let count = if missed.count > 1 { format!("{} files, ", HumanCount(missed.count as u64)) } else { String::new() };
     match &missed.file {
         Some(file) => format!("missed: {file} from {}: {reason}", missed.peer),
-        None => format!("missed: {}: {reason}", missed.peer),
+        None => format!("missed: {count}{}: {reason}", missed.peer),
     }
 }
-
-/// A bar for the whole, and one for each file that takes long enough to watch.
-struct Bars {
-    all: MultiProgress,
-    total: ProgressBar,
-    files: Mutex<BTreeMap<SharedPath, ProgressBar>>,
-}
-
-/// Smaller files are done before anybody has read their bar, in bytes.
-const WORTH_A_BAR: u64 = 8 << 20;
-
-impl Bars {
-    fn new() -> Self {
-        let all = MultiProgress::new();
-        let total = all.add(ProgressBar::new(0));
-        total.set_style(style("{msg:24!} {bar:24.green/dim} {bytes:>11} {bytes_per_sec:>13} {eta:>5}"));
-        total.set_message("0 files");
-        total.enable_steady_tick(Duration::from_millis(200));
-        Self { all, total, files: Mutex::default() }
-    }
-
-    fn end(&self, path: &SharedPath) {
-        if let Some(bar) = self.files.lock().unwrap_or_else(PoisonError::into_inner).remove(path) {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
-}
-
-impl Observer for Bars {
-    fn offered(&self, _: &PeerUrl, files: usize, bytes: u64) {
-        let known = self.total.length().unwrap_or_default();
-        self.total.set_length(known + bytes);
-        if files > 0 {
-            self.total.set_message(format!("{} files", HumanCount(files as u64)));
-        }
-    }
-
-    fn begun(&self, path: &SharedPath, _: &PeerUrl, size: Option<u64>) {
-        if size.is_some_and(|size| size < WORTH_A_BAR) {
-            return;
-        }
-        let bar = self.all.add(ProgressBar::new(size.unwrap_or_default()));
-        bar.set_style(style("{msg:24!} {bar:24.cyan/dim} {bytes:>11} {bytes_per_sec:>13} {eta:>5}"));
-        bar.set_message(Printable::short(path.as_str(), 24).to_string());
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone(), bar);
-    }
-
-    fn moved(&self, path: &SharedPath, bytes: u64) {
-        self.total.inc(bytes);
-        if let Some(bar) = self.files.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
-            bar.inc(bytes);
-        }
-    }
-
-    fn saved(&self, path: &SharedPath, saved_as: &SharedPath, _: &PeerUrl, bytes: u64) {
-        self.end(path);
-        self.all.suspend(|| println!("{}", saved_line(path, saved_as, bytes)));
-    }
-
-    fn missed(&self, missed: &Missed) {
-        if let Some(path) = missed.file.as_deref().and_then(|file| SharedPath::parse(file).ok()) {
-            self.end(&path);
-        }
-        self.all.suspend(|| eprintln!("{}", missed_line(missed)));
-    }
-}
-
-impl Drop for Bars {
-    fn drop(&mut self) {
-        self.total.finish_and_clear();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

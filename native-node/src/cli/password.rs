@@ -42,7 +42,10 @@ impl PasswordArguments {
             return Err(Failure::Usage(format!("no password: set {VARIABLE}, or give --password-file FILE")));
         }
         let typed = rpassword::prompt_password("Password: ");
-        usable(typed.map_err(|error| Failure::Usage(format!("the password cannot be asked for: {error}")))?)
+        usable(typed.map_err(|error| match error.kind() {
+            std::io::ErrorKind::Interrupted => Failure::Interrupted,
+            _ => Failure::Usage(format!("the password cannot be asked for: {error}")),
+        })?)
     }
 }
 

@@ -46,11 +46,13 @@ impl Peers {
                 code = ExitCode::FAILURE;
             }
             if self.json {
-                println!("{}", output::ascii(&as_json(&peer, &answer, milliseconds)));
+                output::say(output::ascii(&as_json(&peer, &answer, milliseconds)));
             } else {
                 match &answer {
-                    Ok(exchanged) => println!("{peer}  {}, answers in {milliseconds} ms", kind(exchanged)),
-                    Err(error) => println!("{peer}  {error}"),
+                    Ok(exchanged) => {
+                        output::say(format_args!("{peer}  {}, answers in {milliseconds} ms", kind(exchanged)))
+                    }
+                    Err(error) => output::say(format_args!("{peer}  {error}")),
                 }
             }
         }

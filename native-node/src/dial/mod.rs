@@ -2,6 +2,7 @@
 //!
 //! No redirect is ever followed and no proxy is asked: a token goes to the URL it was made for and nowhere else.
 
+mod arriving;
 mod content;
 mod reply;
 

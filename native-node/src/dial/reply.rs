@@ -3,12 +3,11 @@
 use std::error::Error as _;
 
 use http::Response;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use shared::xmlrpc::{self, ReplyError, Value};
 use shared::{Fault, Printable, SharedPath, limits};
 
-use super::PROGRESS;
+use super::arriving::Arriving;
 
 /// Why a call to a peer came to nothing, in words for the person who made it.
 #[derive(Debug, thiserror::Error)]
@@ -19,9 +18,12 @@ pub enum CallError {
     /// A deadline passed.
     #[error("it does not answer")]
     Silent,
-    /// Its answer stopped coming, or ended too early.
+    /// Its answer ended too early.
     #[error("its answer broke off: {0}")]
     Broken(String),
+    /// Its answer comes so slowly that it might as well not.
+    #[error("it sends almost nothing: no byte for 10 s, or less than 16 KiB in 30 s")]
+    Slow,
     /// The token was wrong.
     #[error("it refuses the password (or knows itself by another URL; see its --alias)")]
     Refused,
@@ -70,9 +72,9 @@ pub struct Found {
 
 /// Reads a reply of bounded size, each piece of which must come in time.
 pub(super) async fn value(response: Response<Incoming>) -> Result<Value, CallError> {
-    let mut body = response.into_body();
+    let mut body = Arriving::new(response.into_body());
     let mut document = Vec::new();
-    while let Some(chunk) = next_chunk(&mut body).await? {
+    while let Some(chunk) = body.next().await? {
         if document.len() + chunk.len() > limits::REPLY_BYTES {
             return Err(CallError::NotAPeer("its answer is too long".into()));
         }
@@ -83,22 +85,6 @@ pub(super) async fn value(response: Response<Incoming>) -> Result<Value, CallErr
     match read.map_err(|_| CallError::Broken("shutting down".into()))?? {
         Ok(value) => Ok(value),
         Err(fault) => Err(CallError::Fault(fault)),
-    }
-}
-
-/// The next bytes of a body; none at its end.
-pub(super) async fn next_chunk(body: &mut Incoming) -> Result<Option<bytes::Bytes>, CallError> {
-    loop {
-        let frame = tokio::time::timeout(PROGRESS, body.frame()).await;
-        match frame.map_err(|_| CallError::Broken("nothing more came".into()))? {
-            None => return Ok(None),
-            Some(Err(error)) => return Err(CallError::Broken(Printable::short(&error.to_string(), 200).to_string())),
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
-                }
-            }
-        }
     }
 }
 

@@ -1,7 +1,6 @@
-//! One file from a peer's answer into a part file, with bounds on its size and on the peer's slowness.
+//! One file from a peer's answer into a part file, with a bound on its size; slowness is the dialer's business.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use shared::SharedPath;
 
@@ -10,10 +9,6 @@ use crate::folder::{Destination, FinishedPart, PartFile, SaveError};
 
 /// How much is gathered before it goes to the disk, in bytes: two of these are all that a file on its way holds.
 const PIECE: usize = 512 << 10;
-/// A peer that sends less than [`SLOWEST`] in this time is given up: it would hold its place for ever.
-const WINDOW: Duration = Duration::from_secs(30);
-/// Bytes per [`WINDOW`].
-const SLOWEST: u64 = 16 << 10;
 
 /// Why a file did not arrive.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +19,6 @@ pub(super) enum FetchError {
     Save(#[from] SaveError),
     #[error("it sends more than the {0} bytes it may; see --max-file-size")]
     Endless(u64),
-    #[error("it sends almost nothing: less than 16 KiB in 30 s")]
-    Slow,
     #[error("a file of that name appeared here meanwhile")]
     Appeared,
     #[error("interrupted")]
@@ -47,7 +40,8 @@ impl Bounds {
         let listed = self.announced.map(|size| size.saturating_mul(2).saturating_add(1 << 20));
         match (content.at_most(), listed) {
             (Some(answer), Some(listed)) => answer.min(listed),
-            (Some(answer), None) => answer,
+            // What HTTP announces was not there to be seen before the file was chosen.
+            (Some(answer), None) => answer.min(self.otherwise),
             (None, Some(listed)) => listed,
             (None, None) => self.otherwise,
         }
@@ -65,7 +59,6 @@ pub(super) async fn to_part(
 ) -> Result<(FinishedPart, u64), FetchError> {
     let most = bounds.most(&content);
     let mut total = 0_u64;
-    let mut window = (Instant::now(), 0_u64);
     let mut part = Part::NotYet(Arc::clone(destination), target.clone());
     loop {
         let mut piece = Vec::new();
@@ -78,12 +71,6 @@ pub(super) async fn to_part(
             moved(came);
             if total > most {
                 return Err(FetchError::Endless(most));
-            }
-            if window.0.elapsed() > WINDOW {
-                if more && total - window.1 < SLOWEST {
-                    return Err(FetchError::Slow);
-                }
-                window = (Instant::now(), total);
             }
         }
         if !more {

@@ -5,6 +5,7 @@
 
 mod fetch;
 mod offers;
+mod patience;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dial::{CallError, Dialer};
 use crate::folder::{CommitQueue, Destination, Planned, SaveError};
+
+use patience::Patience;
 
 pub use offers::{Offered, Offers, OffersOf, Wanted, offers, peers_of};
 
@@ -57,6 +60,8 @@ pub struct Missed {
     pub file: Option<String>,
     /// Why, in words.
     pub reason: String,
+    /// How many files it stands for, at least one.
+    pub count: usize,
 }
 
 /// How it went.
@@ -70,18 +75,24 @@ pub struct Report {
     pub already_here: usize,
     /// What did not work out.
     pub missed: Vec<Missed>,
+    /// Whether nothing was to be saved, only said.
+    pub dry_run: bool,
     /// Whether the person ended it early.
     pub interrupted: bool,
 }
 
 /// Is told how it goes, from many tasks at once.
 pub trait Observer: Send + Sync {
-    /// A peer offers this many files that are not here yet.
-    fn offered(&self, peer: &PeerUrl, files: usize, bytes: u64);
+    /// A peer offers this many files that are not here yet; how large they are, a peer of 2004 does not say.
+    fn offered(&self, peer: &PeerUrl, files: usize, bytes: Option<u64>);
     /// A file is on its way; `size` is in bytes, where it is known.
     fn begun(&self, path: &SharedPath, peer: &PeerUrl, size: Option<u64>);
     /// More of it came.
     fn moved(&self, path: &SharedPath, bytes: u64);
+    /// What came of it so far is thrown away.
+    fn given_up(&self, path: &SharedPath);
+    /// It would be saved under this name, were this no dry run.
+    fn planned(&self, saved_as: &SharedPath, peer: &PeerUrl, size: Option<u64>);
     /// It is on the disk, under this name.
     fn saved(&self, path: &SharedPath, saved_as: &SharedPath, peer: &PeerUrl, bytes: u64);
     /// It, or a peer, did not work out.
@@ -92,7 +103,7 @@ pub trait Observer: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
     /// The pattern is none.
-    #[error("bad pattern: {0}")]
+    #[error("{0}")]
     Pattern(String),
     /// The peer that was named does not answer as one.
     #[error("{0}: {1}")]
@@ -116,7 +127,10 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<Report, DownloadError> {
     let wanted = Wanted::new(job.kind, &job.pattern, job.folders).map_err(DownloadError::Pattern)?;
-    let destination = Arc::new(Destination::open(&job.to)?);
+    let destination = match job.dry_run && !job.to.exists() {
+        true => None,
+        false => Some(Arc::new(Destination::open(&job.to)?)),
+    };
     let download = Download {
         dialer,
         observer,
@@ -125,6 +139,7 @@ pub async fn run(
         dry_run: job.dry_run,
         max_file_size: job.max_file_size,
         places: Semaphore::new(FILES),
+        patience: Patience::default(),
         claims: Mutex::default(),
         report: Mutex::default(),
     };
@@ -141,6 +156,9 @@ pub async fn run(
             }
         }
         while fetching.next().await.is_some() {}
+        for (peer, files) in download.patience.given_up() {
+            download.miss(&peer, None, files, "it failed too often; the rest of its files was not asked for");
+        }
         Ok::<(), DownloadError>(())
     };
     let interrupted = tokio::select! {
@@ -152,7 +170,7 @@ pub async fn run(
     // Failing means that it panicked, which was shown then.
     let _ended = tokio::task::spawn_blocking(move || drop(commits)).await;
     let report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Report { interrupted, ..report })
+    Ok(Report { interrupted, dry_run: job.dry_run, ..report })
 }
 
 /// Who is at a file, so that it is fetched once, and from another holder where the first one fails.
@@ -168,11 +186,13 @@ enum Claim {
 struct Download<'a> {
     dialer: &'a Dialer,
     observer: &'a dyn Observer,
-    destination: Arc<Destination>,
+    /// None where a dry run would have to make it.
+    destination: Option<Arc<Destination>>,
     commits: CommitQueue,
     dry_run: bool,
     max_file_size: u64,
     places: Semaphore,
+    patience: Patience,
     claims: Mutex<BTreeMap<SharedPath, Claim>>,
     report: Mutex<Report>,
 }
@@ -182,10 +202,13 @@ impl Download<'_> {
     async fn take(&self, peer: PeerUrl, offered: Result<OffersOf, CallError>) {
         let offered = match offered {
             Ok(offered) => offered,
-            Err(error) => return self.miss(&peer, None, &error.to_string()),
+            Err(error) => return self.miss(&peer, None, 1, &error.to_string()),
         };
         for name in offered.refused {
-            self.miss(&peer, Some(name), "refused: the name is no name of a file");
+            self.miss(&peer, Some(name), 1, "refused: the name is no name of a file");
+        }
+        if offered.more_refused > 0 {
+            self.miss(&peer, None, offered.more_refused, "more names like these are refused");
         }
         let mut files = Vec::new();
         for file in offered.files {
@@ -193,7 +216,7 @@ impl Download<'_> {
                 files.push(file);
             }
         }
-        let bytes = files.iter().filter_map(|file| file.size).sum();
+        let bytes = files.iter().map(|file| file.size).sum();
         self.observer.offered(&peer, files.len(), bytes);
         // 2004 server: single-threaded, with an accept queue of five; a second call would only wait, or be reset.
         let at_once = if offered.is_of_2004 { 1 } else { FILES_PER_NODE };
@@ -215,7 +238,7 @@ impl Download<'_> {
                 true
             }
             None => {
-                let is_here = matches!(self.destination.final_name(&file.path), Ok(Planned::AlreadyHere));
+                let is_here = matches!(self.plan(&file.path), Ok(Planned::AlreadyHere));
                 claims.insert(file.path.clone(), if is_here { Claim::Done } else { Claim::Taken(Vec::new()) });
                 if is_here {
                     self.report.lock().unwrap_or_else(PoisonError::into_inner).already_here += 1;
@@ -230,17 +253,29 @@ impl Download<'_> {
         let path = file.path.clone();
         let mut next = Some((peer, file));
         while let Some((peer, file)) = next {
-            match self.get_from(&peer, &file).await {
-                Ok((saved_as, bytes)) => {
-                    self.observer.saved(&path, &saved_as, &peer, bytes);
-                    let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
-                    report.saved += 1;
-                    report.bytes += bytes;
-                    drop(report);
-                    self.claims.lock().unwrap_or_else(PoisonError::into_inner).insert(path, Claim::Done);
-                    return;
+            let may_be_asked = self.patience.has(&peer);
+            if may_be_asked {
+                match self.get_from(&peer, &file).await {
+                    Ok((saved_as, bytes)) => {
+                        self.patience.succeeded(&peer);
+                        if self.dry_run {
+                            self.observer.planned(&saved_as, &peer, file.size);
+                        } else {
+                            self.observer.saved(&path, &saved_as, &peer, bytes);
+                        }
+                        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+                        report.saved += 1;
+                        report.bytes += bytes;
+                        drop(report);
+                        self.claims.lock().unwrap_or_else(PoisonError::into_inner).insert(path, Claim::Done);
+                        return;
+                    }
+                    Err(reason) => {
+                        self.patience.failed(&peer, &reason);
+                        self.observer.given_up(&path);
+                        self.miss(&peer, Some(Printable(path.as_str()).to_string()), 1, &reason.to_string());
+                    }
                 }
-                Err(reason) => self.miss(&peer, Some(Printable(path.as_str()).to_string()), &reason.to_string()),
             }
             let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
             next = match claims.get_mut(&path) {
@@ -249,29 +284,36 @@ impl Download<'_> {
             };
             if next.is_none() {
                 claims.insert(path.clone(), Claim::Free);
+                if !may_be_asked {
+                    self.patience.skipped(&peer);
+                }
             }
         }
     }
 
     async fn get_from(&self, peer: &PeerUrl, file: &Offered) -> Result<(SharedPath, u64), fetch::FetchError> {
-        let Planned::SaveAs(target) = self.destination.final_name(&file.path)? else {
+        let Planned::SaveAs(target) = self.plan(&file.path)? else {
             return Err(fetch::FetchError::Appeared);
         };
-        if self.dry_run {
+        let (Some(destination), false) = (&self.destination, self.dry_run) else {
             return Ok((target, file.size.unwrap_or_default()));
-        }
+        };
         let _place = self.places.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
         self.observer.begun(&file.path, peer, file.size);
         let bounds = fetch::Bounds { announced: file.size, otherwise: self.max_file_size };
         let moved = |bytes| self.observer.moved(&file.path, bytes);
         let content = self.dialer.fetch(peer, &file.name).await?;
-        let (part, bytes) = fetch::to_part(content, &self.destination, &target, bounds, moved).await?;
+        let (part, bytes) = fetch::to_part(content, destination, &target, bounds, moved).await?;
         let saved = self.commits.commit(part).await?;
         Ok((saved.path, bytes))
     }
 
-    fn miss(&self, peer: &PeerUrl, file: Option<String>, reason: &str) {
-        let missed = Missed { peer: peer.clone(), file, reason: reason.to_owned() };
+    fn plan(&self, path: &SharedPath) -> Result<Planned, SaveError> {
+        self.destination.as_ref().map_or_else(|| Ok(Planned::SaveAs(path.clone())), |folder| folder.final_name(path))
+    }
+
+    fn miss(&self, peer: &PeerUrl, file: Option<String>, count: usize, reason: &str) {
+        let missed = Missed { peer: peer.clone(), file, reason: reason.to_owned(), count };
         self.observer.missed(&missed);
         self.report.lock().unwrap_or_else(PoisonError::into_inner).missed.push(missed);
     }

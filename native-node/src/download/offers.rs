@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use shared::xmlrpc::Name;
-use shared::{Pattern, PatternKind, PeerUrl, Printable, SharedPath};
+use shared::{Pattern, PatternKind, PeerUrl, Printable, SharedPath, printable_bytes};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{DownloadError, JoinSet};
@@ -12,6 +12,8 @@ use crate::dial::{CallError, Dialer, Exchanged};
 
 /// Peers asked for their listing at once.
 const LISTINGS: usize = 16;
+/// Refused names of one peer that are shown.
+const REFUSED_SHOWN: usize = 20;
 
 /// What is looked for, checked once and understood by every kind of peer.
 #[derive(Debug, Clone)]
@@ -56,6 +58,18 @@ pub struct OffersOf {
     pub files: Vec<Offered>,
     /// Names that are not accepted, as shown.
     pub refused: Vec<String>,
+    /// How many more there are: nobody reads a million.
+    pub more_refused: usize,
+}
+
+impl OffersOf {
+    fn refuse(&mut self, name: &str) {
+        if self.refused.len() < REFUSED_SHOWN {
+            self.refused.push(Printable::short(name, 100).to_string());
+        } else {
+            self.more_refused += 1;
+        }
+    }
 }
 
 /// The answers of the peers, as they come.
@@ -137,12 +151,10 @@ async fn ask(dialer: &Dialer, peer: &PeerUrl, wanted: &Wanted) -> Result<OffersO
                         offers.files.push(Offered { path: path.to_saved(), name, size: None, modified: None });
                     }
                 }
-                _ => offers.refused.push(Printable::short(&name, 100).to_string()),
+                _ => offers.refuse(&name),
             },
-            Name::NotUtf8(bytes) => {
-                offers.refused.push(Printable::short(&String::from_utf8_lossy(&bytes), 100).to_string())
-            }
-            Name::NotText(what) => offers.refused.push(what.to_owned()),
+            Name::NotUtf8(bytes) => offers.refuse(&printable_bytes(&bytes)),
+            Name::NotText(what) => offers.refuse(what),
         }
     }
     Ok(offers)

@@ -1,0 +1,148 @@
+//! Downloads that end early: by the person, by a crash, by a full disk.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+
+use super::{PASSWORD, Pool, assert_clean, entries, good_files, start};
+use crate::harness::evil::{Evil, answer, drip, send, string};
+use crate::harness::node::{Node, tinyp2p};
+use crate::harness::process::{Running, wait_for};
+use crate::harness::tree::{binary, content, tree};
+use crate::harness::{Trials, test};
+
+pub(super) fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        test("ctrl_c_keeps_what_is_complete_and_nothing_else", ctrl_c),
+        test("ctrl_c_while_nothing_comes_ends_at_once", ctrl_c_while_silent),
+        test("a_crash_leaves_no_partial_file_under_a_final_name", crash),
+        test("a_folder_that_cannot_be_written_is_named", read_only),
+    ];
+    let disk = can_mount();
+    let mut mounted = Trials::needing("root, for a small disk to fill", &disk);
+    mounted.add("a_full_disk_is_named_and_keeps_what_is_complete", |()| full_disk());
+    trials.extend(mounted.into_vec());
+    trials
+}
+
+/// An evil peer with one file that begins well and never ends.
+fn never_ending(pool: &Pool) -> Evil {
+    Evil::listing(&[&pool.good.url], &[b"never.bin"], |_, stream| {
+        let whole = answer(&string(&[b'x'; 4 << 20]));
+        send(stream, &whole[..2 << 20]);
+        drip(stream, b"x", Duration::from_millis(5));
+    })
+}
+
+/// Waits until the good files are there and the never ending one has begun to be written.
+fn wait_for_both(pool: &Pool, getting: &mut Running) {
+    wait_for("the good files and a part", Duration::from_secs(30), || {
+        assert!(getting.is_running(), "it ended: {}", getting.error_text());
+        let names = entries(&pool.to());
+        let complete = good_files().keys().all(|name| names.contains(name));
+        (complete && names.iter().any(|name| name.ends_with(".part"))).then_some(())
+    });
+}
+
+fn ctrl_c() {
+    let pool = Pool::new();
+    let evil = never_ending(&pool);
+    let mut getting = pool.start(&evil, &[]);
+    wait_for_both(&pool, &mut getting);
+    let output = getting.interrupt(Duration::from_secs(5));
+    let got = pool.got(output, Duration::ZERO);
+    assert_eq!(got.output.status.code(), Some(130), "{}", got.errors());
+    assert_eq!(got.files, good_files());
+    assert!(got.errors().contains("interrupted") && got.errors().contains("3 files"), "{}", got.errors());
+}
+
+fn ctrl_c_while_silent() {
+    let pool = Pool::new();
+    for evil in [
+        Evil::answering(|_, stream| crate::harness::evil::silence(stream)),
+        Evil::listing(&[], &[b"x"], |_, stream| crate::harness::evil::silence(stream)),
+    ] {
+        let getting = pool.start(&evil, &[]);
+        std::thread::sleep(Duration::from_millis(700));
+        let output = getting.interrupt(Duration::from_secs(3));
+        assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(entries(&pool.to()).is_empty());
+    }
+    // Listing, too, ends when it is told to.
+    let silent = Evil::answering(|_, stream| crate::harness::evil::silence(stream));
+    for command in ["ls", "peers"] {
+        let listing = start(tinyp2p(PASSWORD).args([command, &silent.url]));
+        std::thread::sleep(Duration::from_millis(700));
+        assert_eq!(listing.interrupt(Duration::from_secs(3)).status.code(), Some(130), "{command}");
+    }
+}
+
+fn crash() {
+    let pool = Pool::new();
+    let evil = never_ending(&pool);
+    let mut getting = pool.start(&evil, &[]);
+    wait_for_both(&pool, &mut getting);
+    drop(getting.kill());
+    let mut left = content(&pool.to());
+    let parts: Vec<_> = left.keys().filter(|name| name.ends_with(".part")).cloned().collect();
+    assert_eq!(parts.len(), 1, "{parts:?}");
+    assert!(parts[0].starts_with(".tinyp2p.never.bin."), "{parts:?}");
+    left.remove(&parts[0]);
+    assert_eq!(left, good_files());
+    // The next run finds its way.
+    let output = crate::harness::node::get(&pool.good.url, PASSWORD, "", &pool.to());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+fn read_only() {
+    let pool = Pool::new();
+    for to in ["/proc/tinyp2p", "/dev/null/x"] {
+        let output = crate::harness::node::get(&pool.good.url, PASSWORD, "", Path::new(to));
+        assert_clean(&output);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(errors.contains(to.trim_end_matches("/x")), "{errors}");
+    }
+}
+
+/// A disk in memory that holds 4 MiB, unmounted when dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Result<Self, String> {
+        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(dir.path()).output();
+        match mounted {
+            Ok(output) if output.status.success() => Ok(Self(dir)),
+            Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _unmounted = Command::new("umount").arg(self.0.path()).output();
+    }
+}
+
+fn can_mount() -> Result<(), String> {
+    SmallDisk::mount().map(drop)
+}
+
+fn full_disk() {
+    let disk = SmallDisk::mount().unwrap();
+    let small = binary(100_000);
+    let share = tree(&[("a.bin", &small), ("b.bin", &small), ("huge.bin", &binary(6 << 20))]);
+    let node = Node::serve(share.path(), PASSWORD, &[]);
+    let output = crate::harness::node::get(&node.url, PASSWORD, "", disk.0.path());
+    assert_clean(&output);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    let folder = disk.0.path().to_string_lossy().into_owned();
+    assert!(errors.contains("no space is left") && errors.contains(&folder), "{errors}");
+    assert_eq!(entries(disk.0.path()), ["a.bin", "b.bin"], "{errors}");
+    assert_eq!(std::fs::read(disk.0.path().join("a.bin")).unwrap(), small);
+}
