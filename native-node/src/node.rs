@@ -11,8 +11,10 @@ use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 use crate::folder::{self, Change, Share};
 use crate::names::OwnNames;
 
-/// Downloads of larger files at once; each holds half a megabyte.
-const STREAMS: usize = 64;
+/// Downloads of larger files at once: so many that slow readers, who hold a place for long, leave some for others.
+const STREAMS: usize = 512;
+/// How many of these read ahead generously; the others make do with little, so that all together hold some 60 MiB.
+const GENEROUS_STREAMS: usize = 64;
 
 /// A node, listening or about to.
 #[derive(Debug)]
@@ -117,6 +119,11 @@ impl Node {
     /// The folder's files.
     pub(crate) fn share(&self) -> Arc<Share> {
         Arc::clone(&self.share)
+    }
+
+    /// Whether so few downloads are under way that one more can read ahead generously.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.streams.available_permits() > STREAMS - GENEROUS_STREAMS
     }
 
     /// A place among the downloads that are served at once.

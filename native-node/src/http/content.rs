@@ -25,6 +25,8 @@ use crate::node::Node;
 const WHOLE: u64 = 64 << 10;
 /// What a stream reads at a time, in bytes: two of these are all that it holds.
 const CHUNK: usize = 256 << 10;
+/// The same while many streams are under way.
+const SMALL_CHUNK: usize = 32 << 10;
 /// How long a download waits for one of the node's places for streams.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -49,9 +51,11 @@ impl Content {
     /// A fault for a file that is gone, cannot be read, or that no place could be found for in time.
     pub(super) async fn open(node: &Arc<Node>, path: SharedPath, entry: Entry) -> Result<Self, Fault> {
         // Small files take no place: they hold no more than their own answer.
+        let chunk = if node.is_calm() { CHUNK } else { SMALL_CHUNK };
         let place = if entry.size > WHOLE { Some(take_place(node).await?) } else { None };
         let share = node.share();
-        let opened = tokio::task::spawn_blocking(move || open(&share.open_file(&path).map_err(refusal)?, entry, place));
+        let opened =
+            tokio::task::spawn_blocking(move || open(&share.open_file(&path).map_err(refusal)?, entry, chunk, place));
         opened.await.map_err(|_| Fault::new(Fault::INTERNAL, "the node is shutting down"))?
     }
 
@@ -87,7 +91,12 @@ fn refusal(error: OpenError) -> Fault {
 }
 
 /// Everything that has to touch the disk before the first byte of the answer.
-fn open(opened: &OpenedFile, entry: Entry, place: Option<OwnedSemaphorePermit>) -> Result<Content, Fault> {
+fn open(
+    opened: &OpenedFile,
+    entry: Entry,
+    chunk: usize,
+    place: Option<OwnedSemaphorePermit>,
+) -> Result<Content, Fault> {
     let unreadable = |error: io::Error| refusal(OpenError::Io(error));
     let mut file = opened.file.try_clone().map_err(unreadable)?;
     if opened.size <= WHOLE {
@@ -114,7 +123,7 @@ fn open(opened: &OpenedFile, entry: Entry, place: Option<OwnedSemaphorePermit>) 
     io::Seek::rewind(&mut file).map_err(unreadable)?;
     let writer = ContentWriter::new(form, opened.size);
     let prefix = writer.prefix().to_vec();
-    let reader = Reader { file, writer: Some(writer), prefix, buffer: vec![0; CHUNK], place };
+    let reader = Reader { file, writer: Some(writer), prefix, buffer: vec![0; chunk], place };
     Ok(Content { length: reply_length(form, opened.size), source: Source::Stream(reader) })
 }
 
