@@ -13,6 +13,8 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::harness::browser::{self, Browser, Scheme};
+use crate::harness::node::Node;
+use crate::harness::tree::tree;
 
 const NAME: &str = "attic";
 const PEER_URL: &str = "http://192.168.1.7:9004";
@@ -20,18 +22,24 @@ const PEER_URL: &str = "http://192.168.1.7:9004";
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         browser::trial("page::says_which_node_this_is", async |browser| {
-            let base = serve(page_with_node()).await?;
-            says_which_node_this_is(browser, &base, NAME, PEER_URL).await
+            let (node, _share) = real_node();
+            says_which_node_this_is(browser, &node.url, NAME, &node.url).await
         }),
         browser::trial("page::works_from_an_insecure_origin", async |browser| {
-            let base = serve(page_with_node()).await?.replace("127.0.0.1", "attic.test");
-            browser.go(&base).await?;
+            let (node, _share) = real_node();
+            browser.go(&node.url.replace("127.0.0.1", "attic.test")).await?;
             browser.until("window.isSecureContext === false").await?;
             browser.until_text("#node-name", NAME).await
         }),
         browser::trial("page::says_in_words_when_the_node_is_lost_and_tries_again", lost_and_found),
         browser::trial("page::says_in_words_when_its_program_cannot_start", cannot_start),
     ]
+}
+
+/// A node that shares nothing yet, under a name of its own.
+fn real_node() -> (Node, tempfile::TempDir) {
+    let share = tree(&[]);
+    (Node::serve(share.path(), "correct horse", &["--name", NAME, "--alias", "attic.test"]), share)
 }
 
 /// What must be true of the page of any node at `base`.

@@ -272,7 +272,7 @@ impl Node {
 
     /// Makes changes that were found in the folder.
     fn apply(&self, changes: Vec<Change>) {
-        let is_looked_through = changes.iter().any(|change| matches!(change, Change::KeepOnly { folder: None, .. }));
+        let is_looked_through = changes.iter().any(|change| matches!(change, Change::LookedThrough));
         let brings_files = changes.iter().any(|change| matches!(change, Change::Upsert(..)));
         self.with_host(|host, _| {
             if brings_files {

@@ -23,6 +23,8 @@ pub enum Change {
         /// What it saw.
         seen: Seen,
     },
+    /// A look through the whole share has ended: what has not been told by now is not there.
+    LookedThrough,
     /// The form of a file was found; it holds while the file has this size and time, and is void otherwise.
     Formed {
         /// Which file.
@@ -74,6 +76,7 @@ pub fn apply(changes: Vec<Change>, catalog: &mut Catalog) {
                     catalog.remove(&path);
                 }
             }
+            Change::LookedThrough => {}
             Change::Formed { path, entry } => {
                 let same = |held: &Entry| (held.size, held.modified) == (entry.size, entry.modified);
                 // Only where it was unknown: what is known was found for these very facts.

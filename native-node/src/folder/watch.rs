@@ -137,10 +137,10 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
         let start = Instant::now();
         self.seen = seen;
         let walked = self.walk(None);
-        if let (Some(left_out), Some(seen)) = (walked, self.seen.take()) {
-            self.changes.push(Change::KeepOnly { folder: None, seen });
-            self.tell(left_out);
-        } else if let Some(left_out) = walked {
+        if let Some(left_out) = walked {
+            let seen = self.seen.take();
+            self.changes.extend(seen.map(|seen| Change::KeepOnly { folder: None, seen }));
+            self.changes.push(Change::LookedThrough);
             self.tell(left_out);
         }
         self.flush();

@@ -9,6 +9,17 @@ use shared::Catalog;
 use super::*;
 use crate::folder::{ShareOptions, apply};
 
+/// Symptom: every listing for a client of 2004 took five seconds, because nobody heard that the first look was over.
+#[test]
+fn the_end_of_the_first_look_is_told_even_of_an_empty_share() {
+    let temp = tempfile::tempdir().unwrap();
+    let share = Arc::new(Share::open(temp.path(), ShareOptions::default()).unwrap());
+    let (tell, told) = std::sync::mpsc::channel();
+    let _watching = watch(share, move |changes| tell.send(changes).unwrap()).unwrap();
+    let first = told.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert!(matches!(first.as_slice(), [Change::LookedThrough]), "{first:?}");
+}
+
 /// A catalog kept true by a watch, and what it takes to wait for it without sleeping.
 struct Watched {
     temp: tempfile::TempDir,
