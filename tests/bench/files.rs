@@ -93,12 +93,25 @@ pub(crate) fn one_text(size: usize) -> TempDir {
     tree::tree(&[("text.txt", &text(size))])
 }
 
-/// Lines with now and then a character that XML must escape, and without CR, which two originals lose between them.
+/// Lines of words in no order, so that it packs as text does (to a third), with now and then a character that XML must
+/// escape, and without CR, which two originals lose between them.
 fn text(size: usize) -> Vec<u8> {
-    let lines = b"The quick brown fox jumps over the lazy dog, again and again, until everybody has read it.\n\
-        If x < y && y < z, then x < z: so it says in the book.\n\n\
-        Somebody wrote \"a text like any other\" and saved it as a file. It was shared with the group that evening.\n";
-    lines.iter().copied().cycle().take(size).collect()
+    const WORDS: &str = "a again and answer any at book children city dog each evening everybody father file fox from \
+        garden group has house if in is it jumps lazy letter little morning mother mountain night number of or other paper \
+        people question read river road saved says shared so somebody that the then this to tree until was water window \
+        with wrote x<y y&z";
+    let words: Vec<&str> = WORDS.split(' ').collect();
+    let random = tree::binary(size / 4 + 16);
+    let mut text = Vec::with_capacity(size + 16);
+    for (position, byte) in random.into_iter().cycle().enumerate() {
+        if text.len() >= size {
+            break;
+        }
+        text.extend_from_slice(words[usize::from(byte) % words.len()].as_bytes());
+        text.push(if position % 12 == 11 { b'\n' } else { b' ' });
+    }
+    text.truncate(size);
+    text
 }
 
 /// Our own client, called as in 2004.
