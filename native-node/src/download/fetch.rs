@@ -1,4 +1,4 @@
-//! One file from a peer's answer into a part file, with bounds on its size and on the peer's slowness.
+//! One file from a peer's answer into a part file, or into memory where it is small, with bounds on its size and on the peer's slowness.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use shared::SharedPath;
 
 use crate::dial::{CallError, ContentStream};
-use crate::folder::{Destination, FinishedPart, PartFile, SaveError};
+use crate::folder::{Arrived, Destination, PartFile, SaveError};
 
 /// How much is gathered before it goes to the disk, in bytes: two of these are all that a file on its way holds.
 const PIECE: usize = 512 << 10;
+/// Files up to this size wait in memory for the group they are saved with, in bytes.
+const SMALL: usize = 32 << 10;
 /// A peer that sends less than [`SLOWEST`] in this time is given up: it would hold its place for ever.
 const WINDOW: Duration = Duration::from_secs(30);
 /// Bytes per [`WINDOW`].
@@ -54,15 +56,15 @@ impl Bounds {
     }
 }
 
-/// Streams the content into a part file of `target`. Answers the part and its length in bytes. Whatever goes wrong, and
+/// Streams the content into a part file of `target`. Answers what arrived and its length in bytes. Whatever goes wrong, and
 /// when the caller gives up waiting, the part is gone.
-pub(super) async fn to_part(
+pub(super) async fn arrive(
     mut content: ContentStream,
     destination: &Arc<Destination>,
     target: &SharedPath,
     bounds: Bounds,
     moved: impl Fn(u64),
-) -> Result<(FinishedPart, u64), FetchError> {
+) -> Result<(Arrived, u64), FetchError> {
     let most = bounds.most(&content);
     let mut total = 0_u64;
     let mut window = (Instant::now(), 0_u64);
@@ -86,11 +88,16 @@ pub(super) async fn to_part(
                 window = (Instant::now(), total);
             }
         }
-        if !more {
-            let finished = blocking(move || part.write(&piece).map(PartFile::finish)).await?;
-            return Ok((finished, total));
-        }
-        part = blocking(move || part.write(&piece).map(Part::Open)).await?;
+        part = match part {
+            Part::NotYet(destination, path) if !more && piece.len() <= SMALL => {
+                return Ok((Arrived::Small { destination, path, bytes: piece }, total));
+            }
+            part if !more => {
+                let finished = blocking(move || part.write(&piece).map(PartFile::finish)).await?;
+                return Ok((Arrived::Part(finished), total));
+            }
+            part => blocking(move || part.write(&piece).map(Part::Open)).await?,
+        };
     }
 }
 

@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use shared::{PatternKind, PeerUrl, Printable, SharedPath};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::dial::{CallError, Dialer};
-use crate::folder::{CommitQueue, Destination, Planned, SaveError};
+use crate::folder::{Arrived, CommitQueue, Destination, Planned, SaveError};
 
 pub use offers::{Offered, Offers, OffersOf, Wanted, offers, peers_of};
 
@@ -28,6 +28,9 @@ pub const MAX_UNANNOUNCED: u64 = 16 << 30;
 const FILES: usize = 32;
 /// Files on their way at once from one modern node.
 const FILES_PER_NODE: usize = 16;
+/// Files begun and not yet durable, over all peers: what waits for the disk must not keep the next from coming, or the
+/// groups that share one wait stay small. Each may be open, and some systems allow 256 open files.
+const UNSAVED: usize = 192;
 
 /// What to download.
 #[derive(Debug, Clone)]
@@ -125,6 +128,7 @@ pub async fn run(
         dry_run: job.dry_run,
         max_file_size: job.max_file_size,
         places: Semaphore::new(FILES),
+        unsaved: Semaphore::new(UNSAVED),
         claims: Mutex::default(),
         report: Mutex::default(),
     };
@@ -165,6 +169,21 @@ enum Claim {
     Done,
 }
 
+/// A file that came whole, and from whom.
+struct Fetched<'a> {
+    peer: PeerUrl,
+    path: SharedPath,
+    content: FetchedContent<'a>,
+    bytes: u64,
+}
+
+enum FetchedContent<'a> {
+    /// It only would have come, and be saved as this.
+    Planned(SharedPath),
+    /// It is here, and counts as unsaved until it is durable.
+    Arrived(Arrived, SemaphorePermit<'a>),
+}
+
 struct Download<'a> {
     dialer: &'a Dialer,
     observer: &'a dyn Observer,
@@ -173,6 +192,7 @@ struct Download<'a> {
     dry_run: bool,
     max_file_size: u64,
     places: Semaphore,
+    unsaved: Semaphore,
     claims: Mutex<BTreeMap<SharedPath, Claim>>,
     report: Mutex<Report>,
 }
@@ -198,7 +218,8 @@ impl Download<'_> {
         // 2004 server: single-threaded, with an accept queue of five; a second call would only wait, or be reset.
         let at_once = if offered.is_of_2004 { 1 } else { FILES_PER_NODE };
         let fetching = futures_util::stream::iter(files).map(|file| self.get(peer.clone(), file));
-        fetching.buffer_unordered(at_once).for_each(async |()| {}).await;
+        let fetched = fetching.buffer_unordered(at_once).filter_map(async |fetched| fetched);
+        fetched.map(|fetched| self.save(fetched)).buffer_unordered(UNSAVED).for_each(async |()| {}).await;
     }
 
     /// Whether this file is for this peer's turn: not here yet, and nobody else at it.
@@ -226,12 +247,46 @@ impl Download<'_> {
     }
 
     /// One file: from this peer, else from the others that turned out to have it.
-    async fn get(&self, peer: PeerUrl, file: Offered) {
-        let path = file.path.clone();
+    async fn get(&self, peer: PeerUrl, file: Offered) -> Option<Fetched<'_>> {
         let mut next = Some((peer, file));
         while let Some((peer, file)) = next {
             match self.get_from(&peer, &file).await {
-                Ok((saved_as, bytes)) => {
+                Ok((content, bytes)) => return Some(Fetched { peer, path: file.path, content, bytes }),
+                Err(reason) => next = self.missed(&peer, &file.path, &reason.to_string()),
+            }
+        }
+        None
+    }
+
+    async fn get_from(&self, peer: &PeerUrl, file: &Offered) -> Result<(FetchedContent<'_>, u64), fetch::FetchError> {
+        let Planned::SaveAs(target) = self.destination.final_name(&file.path)? else {
+            return Err(fetch::FetchError::Appeared);
+        };
+        if self.dry_run {
+            return Ok((FetchedContent::Planned(target), file.size.unwrap_or_default()));
+        }
+        let unsaved = self.unsaved.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
+        let _place = self.places.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
+        self.observer.begun(&file.path, peer, file.size);
+        let bounds = fetch::Bounds { announced: file.size, otherwise: self.max_file_size };
+        let moved = |bytes| self.observer.moved(&file.path, bytes);
+        let content = self.dialer.fetch(peer, &file.name).await?;
+        let (arrived, bytes) = fetch::arrive(content, &self.destination, &target, bounds, moved).await?;
+        Ok((FetchedContent::Arrived(arrived, unsaved), bytes))
+    }
+
+    /// Makes durable what came; where that fails, another peer's copy may still fit.
+    async fn save(&self, fetched: Fetched<'_>) {
+        let mut next = Some(fetched);
+        while let Some(Fetched { peer, path, content, bytes }) = next {
+            let saved = match content {
+                FetchedContent::Planned(target) => Ok(target),
+                FetchedContent::Arrived(arrived, _unsaved) => {
+                    self.commits.commit(arrived).await.map(|saved| saved.path)
+                }
+            };
+            let reason = match saved {
+                Ok(saved_as) => {
                     self.observer.saved(&path, &saved_as, &peer, bytes);
                     let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
                     report.saved += 1;
@@ -240,34 +295,27 @@ impl Download<'_> {
                     self.claims.lock().unwrap_or_else(PoisonError::into_inner).insert(path, Claim::Done);
                     return;
                 }
-                Err(reason) => self.miss(&peer, Some(Printable(path.as_str()).to_string()), &reason.to_string()),
-            }
-            let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-            next = match claims.get_mut(&path) {
-                Some(Claim::Taken(others)) => others.pop(),
-                _ => None,
+                Err(reason) => reason.to_string(),
             };
-            if next.is_none() {
-                claims.insert(path.clone(), Claim::Free);
-            }
+            next = match self.missed(&peer, &path, &reason) {
+                Some((peer, file)) => self.get(peer, file).await,
+                None => None,
+            };
         }
     }
 
-    async fn get_from(&self, peer: &PeerUrl, file: &Offered) -> Result<(SharedPath, u64), fetch::FetchError> {
-        let Planned::SaveAs(target) = self.destination.final_name(&file.path)? else {
-            return Err(fetch::FetchError::Appeared);
+    /// Says that a peer's copy was none; answers who else has one.
+    fn missed(&self, peer: &PeerUrl, path: &SharedPath, reason: &str) -> Option<(PeerUrl, Offered)> {
+        self.miss(peer, Some(Printable(path.as_str()).to_string()), reason);
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = match claims.get_mut(path) {
+            Some(Claim::Taken(others)) => others.pop(),
+            _ => None,
         };
-        if self.dry_run {
-            return Ok((target, file.size.unwrap_or_default()));
+        if next.is_none() {
+            claims.insert(path.clone(), Claim::Free);
         }
-        let _place = self.places.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
-        self.observer.begun(&file.path, peer, file.size);
-        let bounds = fetch::Bounds { announced: file.size, otherwise: self.max_file_size };
-        let moved = |bytes| self.observer.moved(&file.path, bytes);
-        let content = self.dialer.fetch(peer, &file.name).await?;
-        let (part, bytes) = fetch::to_part(content, &self.destination, &target, bounds, moved).await?;
-        let saved = self.commits.commit(part).await?;
-        Ok((saved.path, bytes))
+        next
     }
 
     fn miss(&self, peer: &PeerUrl, file: Option<String>, reason: &str) {
