@@ -57,6 +57,7 @@ impl Original {
     }
 
     /// The interpreter, for programs other than the original.
+    #[allow(dead_code, reason = "the benchmark asks")]
     pub(crate) fn interpreter(&self) -> &Path {
         &self.python
     }
@@ -90,6 +91,7 @@ impl OriginalServer {
     }
 
     /// Most memory it has used so far, in bytes.
+    #[allow(dead_code, reason = "the benchmark asks")]
     pub(crate) fn peak_memory(&self) -> u64 {
         super::node::peak_memory(self.server.id())
     }

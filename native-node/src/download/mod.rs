@@ -265,8 +265,8 @@ impl Download<'_> {
         if self.dry_run {
             return Ok((FetchedContent::Planned(target), file.size.unwrap_or_default()));
         }
-        let unsaved = self.unsaved.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
         let _place = self.places.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
+        let unsaved = self.unsaved.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
         self.observer.begun(&file.path, peer, file.size);
         let bounds = fetch::Bounds { announced: file.size, otherwise: self.max_file_size };
         let moved = |bytes| self.observer.moved(&file.path, bytes);
