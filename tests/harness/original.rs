@@ -45,8 +45,15 @@ impl Original {
 
     /// Runs it as a client in `dir`, to its end.
     pub(crate) fn get(&self, dir: &Path, password: &str, url: &str, pattern: &str) -> Output {
-        let client = self.command(dir, password).args(["client", url, pattern]).spawn();
+        let client = self.client(dir, password, url, pattern).spawn();
         Running::new(client.expect("the original starts")).wait(Duration::from_secs(120))
+    }
+
+    /// The command that is its client in `dir`.
+    pub(crate) fn client(&self, dir: &Path, password: &str, url: &str, pattern: &str) -> Command {
+        let mut command = self.command(dir, password);
+        command.args(["client", url, pattern]);
+        command
     }
 
     /// Its Python 2.7, for other programs.
@@ -73,6 +80,12 @@ impl OriginalServer {
     /// Whether it is still there: an original dies of what it does not understand.
     pub(crate) fn is_running(&mut self) -> bool {
         self.server.is_running()
+    }
+
+    /// Most memory it has used so far, in bytes.
+    #[allow(dead_code, reason = "the benchmark asks")]
+    pub(crate) fn peak_memory(&self) -> u64 {
+        super::node::peak_memory(self.server.id())
     }
 }
 

@@ -1,14 +1,17 @@
-//! One file from a peer's answer into a part file, with a bound on its size; slowness is the dialer's business.
+//! One file from a peer's answer into a part file, or into memory where it is small, with a bound on its size; slowness is
+//! the dialer's business.
 
 use std::sync::Arc;
 
 use shared::SharedPath;
 
 use crate::dial::{CallError, ContentStream};
-use crate::folder::{Destination, FinishedPart, PartFile, SaveError};
+use crate::folder::{Arrived, Destination, PartFile, SaveError};
 
 /// How much is gathered before it goes to the disk, in bytes: two of these are all that a file on its way holds.
 const PIECE: usize = 512 << 10;
+/// Files up to this size wait in memory for the group they are saved with, in bytes.
+const SMALL: usize = 32 << 10;
 
 /// Why a file did not arrive.
 #[derive(Debug, thiserror::Error)]
@@ -48,15 +51,15 @@ impl Bounds {
     }
 }
 
-/// Streams the content into a part file of `target`. Answers the part and its length in bytes. Whatever goes wrong, and
+/// Streams the content into a part file of `target`. Answers what arrived and its length in bytes. Whatever goes wrong, and
 /// when the caller gives up waiting, the part is gone.
-pub(super) async fn to_part(
+pub(super) async fn arrive(
     mut content: ContentStream,
     destination: &Arc<Destination>,
     target: &SharedPath,
     bounds: Bounds,
     moved: impl Fn(u64),
-) -> Result<(FinishedPart, u64), FetchError> {
+) -> Result<(Arrived, u64), FetchError> {
     let most = bounds.most(&content);
     let mut total = 0_u64;
     let mut part = Part::NotYet(Arc::clone(destination), target.clone());
@@ -73,11 +76,16 @@ pub(super) async fn to_part(
                 return Err(FetchError::Endless(most));
             }
         }
-        if !more {
-            let finished = blocking(move || part.write(&piece).map(PartFile::finish)).await?;
-            return Ok((finished, total));
-        }
-        part = blocking(move || part.write(&piece).map(Part::Open)).await?;
+        part = match part {
+            Part::NotYet(destination, path) if !more && piece.len() <= SMALL => {
+                return Ok((Arrived::Small { destination, path, bytes: piece }, total));
+            }
+            part if !more => {
+                let finished = blocking(move || part.write(&piece).map(PartFile::finish)).await?;
+                return Ok((Arrived::Part(finished), total));
+            }
+            part => blocking(move || part.write(&piece).map(Part::Open)).await?,
+        };
     }
 }
 

@@ -13,12 +13,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use shared::{PatternKind, PeerUrl, Printable, SharedPath};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::dial::{CallError, Dialer};
-use crate::folder::{CommitQueue, Destination, Planned, SaveError};
+use crate::folder::{Arrived, CommitQueue, Destination, Planned, SaveError};
 
 use patience::Patience;
 
@@ -31,6 +31,9 @@ pub const MAX_UNANNOUNCED: u64 = 16 << 30;
 const FILES: usize = 32;
 /// Files on their way at once from one modern node.
 const FILES_PER_NODE: usize = 16;
+/// Files begun and not yet durable, over all peers: what waits for the disk must not keep the next from coming, or the
+/// groups that share one wait stay small. Each may be open, and some systems allow 256 open files.
+const UNSAVED: usize = 192;
 
 /// What to download.
 #[derive(Debug, Clone)]
@@ -140,6 +143,7 @@ pub async fn run(
         max_file_size: job.max_file_size,
         places: Semaphore::new(FILES),
         patience: Patience::default(),
+        unsaved: Semaphore::new(UNSAVED),
         claims: Mutex::default(),
         report: Mutex::default(),
     };
@@ -183,6 +187,15 @@ enum Claim {
     Done,
 }
 
+/// A file that came whole, and from whom.
+struct Fetched<'a> {
+    peer: PeerUrl,
+    path: SharedPath,
+    /// With its place among the unsaved, which it keeps until it is durable.
+    arrived: (Arrived, SemaphorePermit<'a>),
+    bytes: u64,
+}
+
 struct Download<'a> {
     dialer: &'a Dialer,
     observer: &'a dyn Observer,
@@ -193,6 +206,7 @@ struct Download<'a> {
     max_file_size: u64,
     places: Semaphore,
     patience: Patience,
+    unsaved: Semaphore,
     claims: Mutex<BTreeMap<SharedPath, Claim>>,
     report: Mutex<Report>,
 }
@@ -218,10 +232,14 @@ impl Download<'_> {
         }
         let bytes = files.iter().map(|file| file.size).sum();
         self.observer.offered(&peer, files.len(), bytes);
+        if self.dry_run {
+            return files.iter().for_each(|file| self.tell_plan(&peer, file));
+        }
         // 2004 server: single-threaded, with an accept queue of five; a second call would only wait, or be reset.
         let at_once = if offered.is_of_2004 { 1 } else { FILES_PER_NODE };
         let fetching = futures_util::stream::iter(files).map(|file| self.get(peer.clone(), file));
-        fetching.buffer_unordered(at_once).for_each(async |()| {}).await;
+        let fetched = fetching.buffer_unordered(at_once).filter_map(async |fetched| fetched);
+        fetched.map(|fetched| self.save(fetched)).buffer_unordered(UNSAVED).for_each(async |()| {}).await;
     }
 
     /// Whether this file is for this peer's turn: not here yet, and nobody else at it.
@@ -249,63 +267,107 @@ impl Download<'_> {
     }
 
     /// One file: from this peer, else from the others that turned out to have it.
-    async fn get(&self, peer: PeerUrl, file: Offered) {
-        let path = file.path.clone();
+    async fn get(&self, peer: PeerUrl, file: Offered) -> Option<Fetched<'_>> {
         let mut next = Some((peer, file));
         while let Some((peer, file)) = next {
-            let may_be_asked = self.patience.has(&peer);
-            if may_be_asked {
-                match self.get_from(&peer, &file).await {
-                    Ok((saved_as, bytes)) => {
-                        self.patience.succeeded(&peer);
-                        if self.dry_run {
-                            self.observer.planned(&saved_as, &peer, file.size);
-                        } else {
-                            self.observer.saved(&path, &saved_as, &peer, bytes);
-                        }
-                        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
-                        report.saved += 1;
-                        report.bytes += bytes;
-                        drop(report);
-                        self.claims.lock().unwrap_or_else(PoisonError::into_inner).insert(path, Claim::Done);
-                        return;
-                    }
-                    Err(reason) => {
-                        self.patience.failed(&peer, &reason);
-                        self.observer.given_up(&path);
-                        self.miss(&peer, Some(Printable(path.as_str()).to_string()), 1, &reason.to_string());
-                    }
-                }
-            }
-            let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-            next = match claims.get_mut(&path) {
-                Some(Claim::Taken(others)) => others.pop(),
-                _ => None,
-            };
-            if next.is_none() {
-                claims.insert(path.clone(), Claim::Free);
-                if !may_be_asked {
+            if !self.patience.has(&peer) {
+                next = self.next_holder(&file.path);
+                if next.is_none() {
                     self.patience.skipped(&peer);
+                }
+                continue;
+            }
+            match self.get_from(&peer, &file).await {
+                Ok((arrived, bytes)) => {
+                    self.patience.succeeded(&peer);
+                    return Some(Fetched { peer, path: file.path, arrived, bytes });
+                }
+                Err(reason) => {
+                    self.patience.failed(&peer, &reason);
+                    next = self.missed(&peer, &file.path, &reason.to_string());
                 }
             }
         }
+        None
     }
 
-    async fn get_from(&self, peer: &PeerUrl, file: &Offered) -> Result<(SharedPath, u64), fetch::FetchError> {
-        let Planned::SaveAs(target) = self.plan(&file.path)? else {
+    async fn get_from(
+        &self,
+        peer: &PeerUrl,
+        file: &Offered,
+    ) -> Result<((Arrived, SemaphorePermit<'_>), u64), fetch::FetchError> {
+        let (Some(destination), Planned::SaveAs(target)) = (&self.destination, self.plan(&file.path)?) else {
             return Err(fetch::FetchError::Appeared);
         };
-        let (Some(destination), false) = (&self.destination, self.dry_run) else {
-            return Ok((target, file.size.unwrap_or_default()));
-        };
         let _place = self.places.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
+        let unsaved = self.unsaved.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
         self.observer.begun(&file.path, peer, file.size);
         let bounds = fetch::Bounds { announced: file.size, otherwise: self.max_file_size };
         let moved = |bytes| self.observer.moved(&file.path, bytes);
         let content = self.dialer.fetch(peer, &file.name).await?;
-        let (part, bytes) = fetch::to_part(content, destination, &target, bounds, moved).await?;
-        let saved = self.commits.commit(part).await?;
-        Ok((saved.path, bytes))
+        let (arrived, bytes) = fetch::arrive(content, destination, &target, bounds, moved).await?;
+        Ok(((arrived, unsaved), bytes))
+    }
+
+    /// Makes durable what came; where that fails, another peer's copy may still fit.
+    async fn save(&self, fetched: Fetched<'_>) {
+        let mut next = Some(fetched);
+        while let Some(Fetched { peer, path, arrived: (arrived, unsaved), bytes }) = next {
+            let saved = self.commits.commit(arrived).await;
+            // Given back before another holder is asked, which takes a place of its own.
+            drop(unsaved);
+            let reason = match saved {
+                Ok(saved) => {
+                    self.observer.saved(&path, &saved.path, &peer, bytes);
+                    self.count(bytes);
+                    self.claims.lock().unwrap_or_else(PoisonError::into_inner).insert(path, Claim::Done);
+                    return;
+                }
+                Err(reason) => reason.to_string(),
+            };
+            next = match self.missed(&peer, &path, &reason) {
+                Some((peer, file)) => self.get(peer, file).await,
+                None => None,
+            };
+        }
+    }
+
+    /// What a dry run does with a file.
+    fn tell_plan(&self, peer: &PeerUrl, file: &Offered) {
+        match self.plan(&file.path) {
+            Ok(Planned::SaveAs(target)) => {
+                self.observer.planned(&target, peer, file.size);
+                self.count(file.size.unwrap_or_default());
+            }
+            Ok(Planned::AlreadyHere) => {}
+            Err(reason) => self.miss(peer, Some(Printable(file.path.as_str()).to_string()), 1, &reason.to_string()),
+        }
+    }
+
+    fn count(&self, bytes: u64) {
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        report.saved += 1;
+        report.bytes += bytes;
+    }
+
+    /// Says that a peer's copy was none; answers who else has one.
+    fn missed(&self, peer: &PeerUrl, path: &SharedPath, reason: &str) -> Option<(PeerUrl, Offered)> {
+        self.observer.given_up(path);
+        self.miss(peer, Some(Printable(path.as_str()).to_string()), 1, reason);
+        self.next_holder(path)
+    }
+
+    /// Who else has a file; nobody: it is free for a holder that is still to come.
+    fn next_holder(&self, path: &SharedPath) -> Option<(PeerUrl, Offered)> {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = match claims.get_mut(path) {
+            Some(Claim::Taken(others)) => others.pop(),
+            _ => None,
+        };
+        if next.is_none() {
+            claims.insert(path.clone(), Claim::Free);
+        }
+        next
     }
 
     fn plan(&self, path: &SharedPath) -> Result<Planned, SaveError> {

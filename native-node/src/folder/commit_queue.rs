@@ -1,7 +1,8 @@
 //! Collects finished files from many downloads, so that one wait for the disk serves all of them.
 //!
 //! While one group is made durable the next gathers by itself, so there is no timer: a single file waits for nobody, and a
-//! thousand come in few groups.
+//! thousand come in few groups. Small files come as bytes and are written here too, by a thread of their own: that spares
+//! each a wake-up, and goes on while a group waits for the disk.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,9 +11,11 @@ use std::{io, mem};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{FinishedPart, SaveError, Saved, commit};
+use shared::SharedPath;
 
-/// Most files in one group, and most that wait for the next; each has a file open.
+use super::{Destination, FinishedPart, PartFile, SaveError, Saved, commit};
+
+/// Most files in one group, and most that wait for the next; each has a file open or is small.
 const GROUP: usize = 128;
 
 /// Where downloads hand in what they finished. Cheap to clone; when the last clone goes, all that was handed in is
@@ -22,23 +25,62 @@ pub struct CommitQueue {
     inner: Arc<Inner>,
 }
 
-type HandedIn = (FinishedPart, oneshot::Sender<Result<Saved, SaveError>>);
+type HandedIn<T> = (T, oneshot::Sender<Result<Saved, SaveError>>);
+
+/// A file that came whole.
+#[derive(Debug)]
+pub enum Arrived {
+    /// It is written already.
+    Part(FinishedPart),
+    /// It is so small that it was kept in memory.
+    Small {
+        /// Where it is to go.
+        destination: Arc<Destination>,
+        /// Under which name.
+        path: SharedPath,
+        /// All of it.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Arrived {
+    /// The file on the disk, neither durable nor named yet.
+    fn written(self) -> Result<FinishedPart, SaveError> {
+        match self {
+            Self::Part(part) => Ok(part),
+            Self::Small { destination, path, bytes } => {
+                let mut part = destination.begin(&path)?;
+                part.write_all(&bytes)?;
+                Ok(PartFile::finish(part))
+            }
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        match self {
+            Self::Part(part) => part.folder.path.clone(),
+            Self::Small { destination, .. } => destination.path().to_owned(),
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Inner {
-    parts: Option<mpsc::Sender<HandedIn>>,
-    thread: Option<JoinHandle<()>>,
+    parts: Option<mpsc::Sender<HandedIn<Arrived>>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl CommitQueue {
-    /// Starts the thread that commits.
+    /// Starts the threads that write and commit.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start() -> io::Result<Self> {
         let (parts, handed_in) = mpsc::channel(GROUP);
-        let thread = thread::Builder::new().name("commit".into()).spawn(move || run(handed_in))?;
-        Ok(Self { inner: Arc::new(Inner { parts: Some(parts), thread: Some(thread) }) })
+        let (to_commit, written) = mpsc::channel(GROUP);
+        let writing = thread::Builder::new().name("write".into()).spawn(move || write(handed_in, &to_commit))?;
+        let committing = thread::Builder::new().name("commit".into()).spawn(move || run(written))?;
+        Ok(Self { inner: Arc::new(Inner { parts: Some(parts), threads: vec![writing, committing] }) })
     }
 
     /// Hands in a finished file and waits until it is saved. Given up on, it is saved all the same.
@@ -47,11 +89,11 @@ impl CommitQueue {
     ///
     /// # Errors
     /// As [`commit`].
-    pub async fn commit(&self, part: FinishedPart) -> Result<Saved, SaveError> {
-        let folder = part.folder.path.clone();
+    pub async fn commit(&self, arrived: Arrived) -> Result<Saved, SaveError> {
+        let folder = arrived.folder();
         let (answer, answered) = oneshot::channel();
         let is_sent = match &self.inner.parts {
-            Some(parts) => parts.send((part, answer)).await.is_ok(),
+            Some(parts) => parts.send((arrived, answer)).await.is_ok(),
             None => false,
         };
         match answered.await {
@@ -61,9 +103,21 @@ impl CommitQueue {
     }
 }
 
-fn run(mut handed_in: mpsc::Receiver<HandedIn>) {
+/// Writes what is not written yet.
+fn write(mut handed_in: mpsc::Receiver<HandedIn<Arrived>>, written: &mpsc::Sender<HandedIn<FinishedPart>>) {
+    while let Some((arrived, answer)) = handed_in.blocking_recv() {
+        match arrived.written() {
+            // It is refused only when the other thread panicked, and the dropped answer says so.
+            Ok(part) => drop(written.blocking_send((part, answer))),
+            Err(error) => drop(answer.send(Err(error))),
+        }
+    }
+}
+
+/// Makes durable and names what is written, as much at once as there is.
+fn run(mut written: mpsc::Receiver<HandedIn<FinishedPart>>) {
     let mut group = Vec::new();
-    while handed_in.blocking_recv_many(&mut group, GROUP) > 0 {
+    while written.blocking_recv_many(&mut group, GROUP) > 0 {
         let (parts, answers): (Vec<_>, Vec<_>) = mem::take(&mut group).into_iter().unzip();
         for (answer, saved) in answers.into_iter().zip(commit(parts)) {
             // Whoever gave up waiting finds the file in its folder.
@@ -80,7 +134,7 @@ fn ended(folder: PathBuf) -> SaveError {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.parts = None;
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
@@ -89,8 +143,6 @@ impl Drop for Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::folder::Destination;
-    use shared::SharedPath;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn many_downloads_are_saved_together() {
@@ -102,12 +154,29 @@ mod tests {
             let mut part = destination.begin(&SharedPath::parse(&format!("{number}")).unwrap()).unwrap();
             part.write_all(b"x").unwrap();
             let queue = queue.clone();
-            waiting.push(tokio::spawn(async move { queue.commit(part.finish()).await }));
+            waiting.push(tokio::spawn(async move { queue.commit(Arrived::Part(part.finish())).await }));
         }
         for (number, waiting) in waiting.into_iter().enumerate() {
             assert_eq!(waiting.await.unwrap().unwrap().path.as_str(), number.to_string());
         }
         assert_eq!(destination.names().unwrap().len(), 300);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn small_files_are_written_and_fail_each_for_itself() {
+        let temp = tempfile::tempdir().unwrap();
+        std::fs::write(temp.path().join("file"), "in the way").unwrap();
+        let destination = Arc::new(Destination::open(temp.path()).unwrap());
+        let queue = CommitQueue::start().unwrap();
+        let small = |path: &str| Arrived::Small {
+            destination: Arc::clone(&destination),
+            path: SharedPath::parse(path).unwrap(),
+            bytes: b"small".to_vec(),
+        };
+        let (good, bad) = tokio::join!(queue.commit(small("d/a")), queue.commit(small("file/a")));
+        assert_eq!(good.unwrap().path.as_str(), "d/a");
+        assert!(matches!(bad, Err(SaveError::Blocked(_))), "{bad:?}");
+        assert_eq!(std::fs::read(temp.path().join("d/a")).unwrap(), b"small");
     }
 
     #[tokio::test]
@@ -117,7 +186,7 @@ mod tests {
         let queue = CommitQueue::start().unwrap();
         let part = destination.begin(&SharedPath::parse("a").unwrap()).unwrap().finish();
         let (answer, _given_up) = oneshot::channel();
-        queue.inner.parts.as_ref().unwrap().send((part, answer)).await.unwrap();
+        queue.inner.parts.as_ref().unwrap().send((Arrived::Part(part), answer)).await.unwrap();
         tokio::task::spawn_blocking(|| drop(queue)).await.unwrap();
         assert_eq!(destination.names().unwrap().into_iter().collect::<Vec<_>>(), ["a"]);
     }

@@ -24,7 +24,7 @@ mod watch;
 
 pub use change::{Change, Seen, apply};
 pub use commit::{Saved, commit};
-pub use commit_queue::CommitQueue;
+pub use commit_queue::{Arrived, CommitQueue};
 pub use inspect::inspect_file;
 pub use inspect_unknown::{Inspecting, inspect_unknown};
 pub use open::{OpenError, OpenedFile};

@@ -84,6 +84,12 @@ impl Destination {
         Ok(Self { folders: Arc::new(folders) })
     }
 
+    /// As a person would find it.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.folders.root().path
+    }
+
     /// Whether anything has this very name.
     #[must_use]
     pub fn has(&self, name: &SharedPath) -> bool {

@@ -98,10 +98,9 @@ fn open(
     place: Option<OwnedSemaphorePermit>,
 ) -> Result<Content, Fault> {
     let unreadable = |error: io::Error| refusal(OpenError::Io(error));
-    let mut file = opened.file.try_clone().map_err(unreadable)?;
     if opened.size <= WHOLE {
         let mut bytes = Vec::with_capacity(usize::try_from(opened.size).unwrap_or_default() + 1);
-        file.take(WHOLE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        (&opened.file).take(WHOLE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         let mut inspector = shared::xmlrpc::Inspector::new();
         inspector.push(&bytes);
         let size = bytes.len() as u64;
@@ -120,6 +119,7 @@ fn open(
         form if unchanged => form,
         _ => inspect_file(opened).map_err(unreadable)?,
     };
+    let mut file = opened.file.try_clone().map_err(unreadable)?;
     io::Seek::rewind(&mut file).map_err(unreadable)?;
     let writer = ContentWriter::new(form, opened.size);
     let prefix = writer.prefix().to_vec();

@@ -98,10 +98,13 @@ impl fmt::Debug for Listing {
 
 /// Whether XML 1.0 has all its characters.
 fn is_sendable(path: &SharedPath) -> bool {
-    !path
-        .as_str()
-        .chars()
-        .any(|c| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}'))
+    let text = path.as_str();
+    // One pass over the bytes without an early end, so that it is vectorised: character by character it was most of what
+    // a search cost.
+    let control = text
+        .bytes()
+        .fold(false, |found, byte| found | ((byte < 0x20) & (byte != b'\t') & (byte != b'\n') & (byte != b'\r')));
+    !control && (text.is_ascii() || !text.contains(['\u{fffe}', '\u{ffff}']))
 }
 
 /// Whether the client of 2004 can write a file of that name: it dies of any other just as of such content.

@@ -1,0 +1,89 @@
+//! Speed and memory beside the program of 2004, as ratios: `cargo bench --bench against-2004`.
+//!
+//! Both sides run in the same minute, one round of the one and then of the other, because on a shared machine only ratios
+//! mean anything. Nothing is asserted about time: the marks are printed beside what was seen. `--rounds N` says how often
+//! (5), `--only NAME` which contest.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a measurement that meets the unexpected should stop right there"
+)]
+
+mod calls;
+mod files;
+#[path = "../harness/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests use the rest")]
+mod harness;
+mod listing;
+mod measure;
+mod memory;
+mod raw;
+
+use std::process::ExitCode;
+
+use harness::original::Original;
+use measure::Row;
+
+/// What both sides know.
+const PASSWORD: &str = "correct horse";
+
+type Contest = fn(&Original, usize) -> Vec<Row>;
+
+const CONTESTS: [(&str, Contest); 6] = [
+    ("calls", calls::contest),
+    ("listing", listing::contest),
+    ("text", files::text_contest),
+    ("old-client", files::old_client_contest),
+    ("small-files", files::small_files_contest),
+    ("memory", memory::contest),
+];
+
+struct Arguments {
+    rounds: usize,
+    only: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let (arguments, original) = match arguments().and_then(|arguments| Ok((arguments, Original::find()?))) {
+        Ok(found) => found,
+        Err(missing) => {
+            eprintln!("against-2004: {missing}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut rows = Vec::new();
+    for (name, contest) in CONTESTS {
+        if arguments.only.as_ref().is_none_or(|only| only == name) {
+            eprintln!("{name} …");
+            rows.extend(contest(&original, arguments.rounds));
+        }
+    }
+    println!("{}", measure::HEAD);
+    for row in rows {
+        println!("{row}");
+    }
+    ExitCode::SUCCESS
+}
+
+fn arguments() -> Result<Arguments, String> {
+    let mut arguments = Arguments { rounds: 5, only: None };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--rounds" => {
+                let rounds = words.next().and_then(|count| count.parse().ok()).filter(|count| *count > 0);
+                arguments.rounds = rounds.ok_or("--rounds takes a number from 1 on")?;
+            }
+            "--only" => {
+                let names = CONTESTS.map(|(name, _)| name);
+                let only = words.next().filter(|only| names.contains(&only.as_str()));
+                arguments.only = Some(only.ok_or(format!("--only takes one of: {}", names.join(", ")))?);
+            }
+            // What cargo says to every benchmark.
+            "--bench" => {}
+            _ => return Err(format!("{word:?} is not understood; there are --rounds N and --only NAME")),
+        }
+    }
+    Ok(arguments)
+}
