@@ -14,7 +14,7 @@ pub(crate) fn contest(_: &Original, _: usize) -> Vec<Row> {
     let client = run(ours(into.path(), &node.url));
     vec![Row::new(
         "most memory for 1 GiB of text: server, client",
-        "12× the file".into(),
+        "– (256 MiB: above)".into(),
         format!("{}, {}", mebibytes(node.peak_memory()), mebibytes(client.peak_memory)),
         format!("{:.2} s", client.seconds),
         "≤ 48 MiB each",
