@@ -49,7 +49,7 @@ fn generator_string(prs: &[u8], ci: &[u8], sid: &[u8]) -> Zeroizing<Vec<u8>> {
 /// `G.calculate_generator` of section 8.3.
 fn calculate_generator(prs: &[u8], ci: &[u8], sid: &[u8]) -> RistrettoPoint {
     let mut hash = Zeroizing::new([0_u8; 64]);
-    hash.copy_from_slice(&Sha512::digest(generator_string(prs, ci, sid).as_slice()));
+    Sha512::new().chain_update(generator_string(prs, ci, sid)).finalize_into((&mut *hash).into());
     RistrettoPoint::from_uniform_bytes(&hash)
 }
 
@@ -119,7 +119,7 @@ fn intermediate_session_key(sid: &[u8], k: &[u8; 32], a: &Side<'_>, b: &Side<'_>
     let head = Zeroizing::new(lv_cat(&[DSI_ISK, sid, k]));
     let transcript = lv_cat(&[a.share, a.data, b.share, b.data]);
     let mut isk = Zeroizing::new([0_u8; 64]);
-    isk.copy_from_slice(&Sha512::new().chain_update(head.as_slice()).chain_update(transcript).finalize());
+    Sha512::new().chain_update(head).chain_update(transcript).finalize_into((&mut *isk).into());
     isk
 }
 

@@ -175,8 +175,7 @@ impl<S> Talk<S> {
         self.handle_timeout(now)?;
         let step = match mem::replace(&mut self.state, Next::Failed(HandshakeError::Unexpected)) {
             Next::Wait(step) if self.outbox.is_none() => step,
-            Next::Failed(error) => return self.fail(error),
-            Next::Wait(_) | Next::Done(_) => return self.fail(HandshakeError::Unexpected),
+            _ => return self.fail(HandshakeError::Unexpected),
         };
         if message.len() > HANDSHAKE_MESSAGE_BYTES {
             return self.fail(HandshakeError::TooLong(message.len()));

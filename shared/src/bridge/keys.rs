@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use hmac::digest::FixedOutput;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha512};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -28,7 +29,7 @@ fn hmac<const N: usize>(key: &[u8; N], parts: &[&[u8]]) -> Zeroizing<[u8; 64]> {
     block.as_mut_slice().zeroize();
     parts.iter().for_each(|part| mac.update(part));
     let mut out = Zeroizing::new([0; 64]);
-    out.copy_from_slice(&mac.finalize().into_bytes());
+    mac.finalize_into((&mut *out).into());
     out
 }
 

@@ -7,7 +7,13 @@ use crate::limits::HANDSHAKE_TIME;
 fn the_five_messages_are_these_bytes() {
     // Computed independently by a second implementation, in Python from RFC 9496 and the draft.
     let messages = transcript(dials(0x40), accepts(0x80));
-    let expected = ["5450320001010200030000002b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b808182838485868788898a8b8c8d8e8f", "0101010000001a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a404142434445464748494a4b4c4d4e4f0e6164612e6c6f63616c3a3830303000009a5662024597c714a8f71524b7c7331bcbe115b8c1d65bb5293e7ff4f45b9410", "9ae877db56d598ecb885e416e4fc0f382c99314a99aa9d4f9987d46c5e1b6f20", "c98cbf0050f64be4ab169a55a79553fa84acc2d6aa386eb8c09fa06a678ebcc1", "65ca510ac30d7d6a85c1c8de476ee4cef38b4d9c34779f611b18907a26fb9255"];
+    let expected = [
+        "5450320001010200030000002b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b808182838485868788898a8b8c8d8e8f",
+        "0101010000001a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a404142434445464748494a4b4c4d4e4f0e6164612e6c6f63616c3a3830303000009a5662024597c714a8f71524b7c7331bcbe115b8c1d65bb5293e7ff4f45b9410",
+        "9ae877db56d598ecb885e416e4fc0f382c99314a99aa9d4f9987d46c5e1b6f20",
+        "c98cbf0050f64be4ab169a55a79553fa84acc2d6aa386eb8c09fa06a678ebcc1",
+        "65ca510ac30d7d6a85c1c8de476ee4cef38b4d9c34779f611b18907a26fb9255",
+    ];
     assert_eq!(messages.len(), 5);
     for (message, expected) in messages.iter().zip(expected) {
         assert_eq!(*message, hex(expected));
@@ -23,7 +29,10 @@ fn both_ends_have_one_session() {
     let to_i = r.sealer.seal(Kind(2), 1, b"answer").unwrap();
     assert_eq!(to_r, hex("da773d4af12cb94c9cecda9ea6e0e32e4204f54bb24fb55e49ace75a64"));
     assert_eq!(to_i, hex("8d8865940e906783fadd2ae7c0da661e4291822d0a3cbfb19b738d"));
-    assert_eq!(i.exporter.secret("test").as_slice(), hex("3fc5d89eb94741f760311165ba4630100c4c555e0c4df35ff01ee07a0897bad1"));
+    assert_eq!(
+        i.exporter.secret("test").as_slice(),
+        hex("3fc5d89eb94741f760311165ba4630100c4c555e0c4df35ff01ee07a0897bad1")
+    );
     assert_eq!(r.opener.open(to_r).unwrap().payload(), b"question");
     assert_eq!(i.opener.open(to_i).unwrap().payload(), b"answer");
     assert_eq!(i.exporter.secret("test"), r.exporter.secret("test"));
@@ -114,4 +123,62 @@ fn debug_shows_no_secret() {
     let (i, _) = sessions(i, r);
     let shown = format!("{i:?}");
     assert!(shown.contains("sealer: Sealer(0 records)") && shown.contains("exporter: Exporter(…)"), "{shown}");
+}
+
+#[test]
+fn a_session_cut_at_any_byte_gives_a_prefix_and_never_a_stream_that_looks_whole() {
+    let mut to_r: Vec<_> = transcript(dials(1), accepts(2)).into_iter().skip(1).step_by(2).collect();
+    let (mut i, _) = sessions(dials(1), accepts(2));
+    let text = b"what the stream carries";
+    to_r.extend(text.chunks(5).map(|chunk| i.sealer.seal(Kind(2), 1, chunk).unwrap()));
+    to_r.push(i.sealer.end(1).unwrap());
+    let until_end = to_r.concat().len();
+    to_r.push(i.sealer.bye().unwrap());
+    let all = to_r.concat().len();
+    for cut in 0..=all {
+        for piece_arrives in [false, true] {
+            let mut r = accepts(2);
+            let _ = r.poll_message();
+            let (mut left, mut session, mut got, mut whole) = (cut, None::<Session>, Vec::new(), false);
+            // The responder as long as it is one; then its session.
+            let mut r = Some(r);
+            for message in &to_r {
+                if left < message.len() && (left == 0 || !piece_arrives) {
+                    break;
+                }
+                let message = &message[..message.len().min(left)];
+                left -= message.len();
+                if let Some(session) = &mut session {
+                    let Ok(record) = session.opener.open(message.to_vec()) else { break };
+                    whole |= record.kind == Kind::END;
+                    got.extend_from_slice(record.payload());
+                } else if let Some(mut responder) = r.take() {
+                    if responder.handle_message(message, START).is_err() {
+                        break;
+                    }
+                    let _ = responder.poll_message();
+                    if responder.is_done() {
+                        session = responder.finish().ok();
+                    } else {
+                        r = Some(responder);
+                    }
+                }
+            }
+            assert!(text.starts_with(&got), "cut at {cut}");
+            assert_eq!(whole, cut >= until_end, "cut at {cut}");
+            assert!(!whole || got == text);
+            if let Some(mut session) = session {
+                assert_eq!(session.opener.handle_close() == Ending::Bye, cut == all, "cut at {cut}");
+            }
+        }
+    }
+}
+
+#[test]
+fn all_of_it_moves_between_threads() {
+    fn moves<T: Send>() {}
+    moves::<Initiator>();
+    moves::<Responder>();
+    moves::<Session>();
+    moves::<Secret>();
 }
