@@ -6,6 +6,8 @@
 pub mod limits;
 
 mod behaviour;
+#[cfg(feature = "bridge")]
+pub mod bridge;
 mod state;
 mod words;
 #[cfg(feature = "xmlrpc")]

@@ -114,3 +114,20 @@ pub const REPLY_VALUES: usize = 4_000_000;
 pub const REPLY_PREFIX_BYTES: usize = 64 << 10;
 /// Longest character reference in XML that is understood, in bytes with its `&` and `;`.
 pub const XML_REFERENCE_BYTES: usize = 16;
+
+// ---- The bridge ----
+
+/// Longest message of a handshake, in bytes: what a stranger may send.
+pub const HANDSHAKE_MESSAGE_BYTES: usize = 4096;
+/// How long a handshake may take, from the open connection to the last proof.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Longest name an initiator may have dialed, in bytes: its length is one byte on the wire.
+pub const BRIDGE_DESTINATION_BYTES: usize = 255;
+/// Longest payload of a record, in bytes.
+pub const RECORD_PAYLOAD_BYTES: usize = 1 << 20;
+/// What a record adds to its payload, in bytes: kind, stream and tag.
+pub const RECORD_OVERHEAD_BYTES: usize = 21;
+/// How many records one key seals.
+pub const RECORDS_PER_KEY: u64 = 1 << 20;
+
+// ---- end of the bridge ----

@@ -29,6 +29,12 @@ impl Password {
         self.0.is_empty()
     }
 
+    /// The text itself, for the bridge's key derivation only.
+    #[cfg(feature = "bridge")]
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+
     /// The token that proves this password to the server at `url`: HMAC-MD5 (RFC 2104) with the password as key over the
     /// URL's verbatim text, as 32 lower-case hexadecimal digits.
     #[must_use]

@@ -1,0 +1,43 @@
+//! The bridge: the one modern protocol, spoken by tabs to their node, by the command line and between nodes.
+//!
+//! Password-authenticated and encrypted, not independently audited.
+//!
+//! Two ends that know the password of a network agree on keys by CPace (draft-irtf-cfrg-cpace-21): whoever listens, or
+//! plays one of the ends, learns nothing to guess the password from off-line, except whether one guess per try was
+//! right. Then records flow both ways, and one that was changed, repeated, moved or left out ends the session.
+//!
+//! Everything here is a state machine without I/O: `handle_*` feeds in what arrived, `poll_*` drains what must be sent,
+//! time ([`Moment`](crate::Moment)) and randomness are arguments. One message here is one binary message of a WebSocket.
+//!
+//! ```text
+//! Secret::derive(password, network)            once per process
+//!   → Initiator | Responder                    M0 … M4, at most 10 s
+//!   → Session { sealer, opener, exporter, peer }
+//! ```
+//!
+//! Deliberately not here: what records mean (that is for the frames above), streams and their credit, how many
+//! handshakes may be unfinished, and how often who may guess ([`HandshakeError::is_wrong_guess`] and
+//! [`Initiator::proof_is_out`] say what to count).
+
+mod cpace;
+mod handshake;
+mod initiator;
+mod keys;
+mod message;
+mod names;
+mod record;
+mod responder;
+mod seal;
+mod secret;
+#[cfg(test)]
+mod tests;
+
+pub use handshake::{HandshakeError, Peer, Randomness, Session};
+pub use initiator::Initiator;
+pub use keys::Exporter;
+pub use message::{BRIDGE_VERSION, SUITE_CPACE_RISTRETTO255};
+pub use names::{Destination, DestinationError, Flags, InstanceId};
+pub use record::{Kind, Record};
+pub use responder::{OwnNames, Responder};
+pub use seal::{Ending, OpenError, Opener, SealError, Sealer};
+pub use secret::{Secret, SecretError};
