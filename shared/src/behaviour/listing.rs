@@ -87,7 +87,8 @@ impl Listing {
 
 /// Whether a listing of 2004 shows it: directly in the share, and no dot file.
 fn is_shown(path: &SharedPath) -> bool {
-    path.is_top_level() && !path.is_hidden()
+    // Of a path without folders only the first byte can hide it: this is asked of every file in every listing.
+    path.is_top_level() && !path.as_str().starts_with('.')
 }
 
 impl fmt::Debug for Listing {
