@@ -112,10 +112,10 @@ fn text(size: usize) -> Vec<u8> {
     text
 }
 
-/// Our own client, called as in 2004.
+/// Our own client.
 pub(crate) fn ours(into: &Path, url: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tinyp2p"));
-    command.current_dir(into).args([PASSWORD, "client", url, ""]);
+    command.current_dir(into).env("TINYP2P_PASSWORD", PASSWORD).args(["get", url]);
     command
 }
 

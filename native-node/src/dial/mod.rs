@@ -118,6 +118,22 @@ impl Dialer {
         Ok(ContentStream::new(self.send(url, call, ANSWER).await?))
     }
 
+    /// The bytes of several small files of a modern node in one `system.multicall`, in the order asked for; none for what it
+    /// would not give this way.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn fetch_all(&self, url: &PeerUrl, names: &[&str]) -> Result<Vec<Option<Vec<u8>>>, CallError> {
+        let token = self.password.token(url);
+        let call = |name: &&str| {
+            let params = vec![Value::from(token.reveal()), Value::Int(2), Value::from(*name)];
+            Value::Struct(vec![("methodName".into(), "f".into()), ("params".into(), Value::Array(params))])
+        };
+        let calls = Value::Array(names.iter().map(call).collect());
+        let call = xmlrpc::write_call("system.multicall", &[calls]);
+        reply::contents(reply::value(self.send(url, call, ANSWER).await?).await?, names.len())
+    }
+
     /// Posts one call; answers once the head of a usable answer is there.
     async fn send(&self, url: &PeerUrl, call: Vec<u8>, deadline: Duration) -> Result<Response<Incoming>, CallError> {
         // The verbatim text decides where the call goes, not a URL library's idea of it.

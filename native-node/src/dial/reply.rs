@@ -88,6 +88,23 @@ pub(super) async fn value(response: Response<Incoming>) -> Result<Value, CallErr
     }
 }
 
+/// The files in the answer to a multicall: for each a value alone in an array, or the struct of a fault.
+pub(super) fn contents(value: Value, asked: usize) -> Result<Vec<Option<Vec<u8>>>, CallError> {
+    match value {
+        Value::Array(answers) if answers.len() == asked => Ok(answers.into_iter().map(content).collect()),
+        _ => Err(CallError::NotAPeer("it does not answer each of several calls".into())),
+    }
+}
+
+fn content(answer: Value) -> Option<Vec<u8>> {
+    let Value::Array(mut alone) = answer else { return None };
+    match (alone.pop()?, alone.is_empty()) {
+        (Value::String(text), true) => Some(text.into_bytes()),
+        (Value::Bytes(bytes), true) => Some(bytes),
+        _ => None,
+    }
+}
+
 /// The files in the answer to a search. One entry that is not as it should be makes the whole answer suspect.
 pub(super) fn found(value: Value) -> Result<Vec<Found>, CallError> {
     let files = match value {

@@ -11,7 +11,7 @@ use crate::folder::{Arrived, Destination, PartFile, SaveError};
 /// How much is gathered before it goes to the disk, in bytes: two of these are all that a file on its way holds.
 const PIECE: usize = 512 << 10;
 /// Files up to this size wait in memory for the group they are saved with, in bytes.
-const SMALL: usize = 32 << 10;
+pub(super) const SMALL: usize = 32 << 10;
 
 /// Why a file did not arrive.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 //! A dead, slow, lying or endless peer costs only its own files. Names are checked by [`SharedPath`] and nothing else
 //! decides where a file goes; nothing that is already here is ever replaced.
 
+mod batch;
 mod fetch;
 mod offers;
 mod patience;
@@ -191,8 +192,8 @@ enum Claim {
 struct Fetched<'a> {
     peer: PeerUrl,
     path: SharedPath,
-    /// With its place among the unsaved, which it keeps until it is durable.
-    arrived: (Arrived, SemaphorePermit<'a>),
+    /// With its place among the unsaved, if it has one already; it keeps it until it is durable.
+    arrived: (Arrived, Option<SemaphorePermit<'a>>),
     bytes: u64,
 }
 
@@ -237,8 +238,8 @@ impl Download<'_> {
         }
         // 2004 server: single-threaded, with an accept queue of five; a second call would only wait, or be reset.
         let at_once = if offered.is_of_2004 { 1 } else { FILES_PER_NODE };
-        let fetching = futures_util::stream::iter(files).map(|file| self.get(peer.clone(), file));
-        let fetched = fetching.buffer_unordered(at_once).filter_map(async |fetched| fetched);
+        let fetching = futures_util::stream::iter(batch::units(files)).map(|unit| self.get_unit(peer.clone(), unit));
+        let fetched = fetching.buffer_unordered(at_once).flat_map(futures_util::stream::iter);
         fetched.map(|fetched| self.save(fetched)).buffer_unordered(UNSAVED).for_each(async |()| {}).await;
     }
 
@@ -295,7 +296,7 @@ impl Download<'_> {
         &self,
         peer: &PeerUrl,
         file: &Offered,
-    ) -> Result<((Arrived, SemaphorePermit<'_>), u64), fetch::FetchError> {
+    ) -> Result<((Arrived, Option<SemaphorePermit<'_>>), u64), fetch::FetchError> {
         let (Some(destination), Planned::SaveAs(target)) = (&self.destination, self.plan(&file.path)?) else {
             return Err(fetch::FetchError::Appeared);
         };
@@ -306,13 +307,17 @@ impl Download<'_> {
         let moved = |bytes| self.observer.moved(&file.path, bytes);
         let content = self.dialer.fetch(peer, &file.name).await?;
         let (arrived, bytes) = fetch::arrive(content, destination, &target, bounds, moved).await?;
-        Ok(((arrived, unsaved), bytes))
+        Ok(((arrived, Some(unsaved)), bytes))
     }
 
     /// Makes durable what came; where that fails, another peer's copy may still fit.
     async fn save(&self, fetched: Fetched<'_>) {
         let mut next = Some(fetched);
         while let Some(Fetched { peer, path, arrived: (arrived, unsaved), bytes }) = next {
+            let unsaved = match unsaved {
+                None => self.unsaved.acquire().await.ok(),
+                has_place => has_place,
+            };
             let saved = self.commits.commit(arrived).await;
             // Given back before another holder is asked, which takes a place of its own.
             drop(unsaved);
@@ -320,8 +325,7 @@ impl Download<'_> {
                 Ok(saved) => {
                     self.observer.saved(&path, &saved.path, &peer, bytes);
                     self.count(bytes);
-                    self.claims.lock().unwrap_or_else(PoisonError::into_inner).insert(path, Claim::Done);
-                    return;
+                    return self.done(path);
                 }
                 Err(reason) => reason.to_string(),
             };
@@ -342,6 +346,10 @@ impl Download<'_> {
             Ok(Planned::AlreadyHere) => {}
             Err(reason) => self.miss(peer, Some(Printable(file.path.as_str()).to_string()), 1, &reason.to_string()),
         }
+    }
+
+    fn done(&self, path: SharedPath) {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner).insert(path, Claim::Done);
     }
 
     fn count(&self, bytes: u64) {
