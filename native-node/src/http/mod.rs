@@ -1,6 +1,6 @@
 //! The node's URL space on one screen, and the HTTP it is spoken in.
 //!
-//! What a call means is not decided here: [`rpc`] decodes and encodes, [`Node`] answers.
+//! What a call means is not decided here: `rpc` decodes and encodes, [`Node`] answers.
 
 mod body;
 mod content;
