@@ -4,10 +4,10 @@
 //! thousand come in few groups. Small files come as bytes and are written here too, by a thread of their own: that spares
 //! each a wake-up, and goes on while a group waits for the disk.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::{io, mem};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -77,7 +77,7 @@ impl CommitQueue {
     /// When the system gives no thread.
     pub fn start() -> io::Result<Self> {
         let (parts, handed_in) = mpsc::channel(GROUP);
-        let (to_commit, written) = mpsc::channel(GROUP);
+        let (to_commit, written) = mpsc::channel(1);
         let writing = thread::Builder::new().name("write".into()).spawn(move || write(handed_in, &to_commit))?;
         let committing = thread::Builder::new().name("commit".into()).spawn(move || run(written))?;
         Ok(Self { inner: Arc::new(Inner { parts: Some(parts), threads: vec![writing, committing] }) })
@@ -103,22 +103,27 @@ impl CommitQueue {
     }
 }
 
-/// Writes what is not written yet.
-fn write(mut handed_in: mpsc::Receiver<HandedIn<Arrived>>, written: &mpsc::Sender<HandedIn<FinishedPart>>) {
-    while let Some((arrived, answer)) = handed_in.blocking_recv() {
-        match arrived.written() {
-            // It is refused only when the other thread panicked, and the dropped answer says so.
-            Ok(part) => drop(written.blocking_send((part, answer))),
-            Err(error) => drop(answer.send(Err(error))),
+/// Writes what is not written yet. What arrives while it writes joins the group, so that groups grow with the hurry.
+fn write(mut handed_in: mpsc::Receiver<HandedIn<Arrived>>, written: &mpsc::Sender<Vec<HandedIn<FinishedPart>>>) {
+    while let Some(first) = handed_in.blocking_recv() {
+        let mut group = Vec::new();
+        let mut next = Some(first);
+        while let Some((arrived, answer)) = next {
+            match arrived.written() {
+                Ok(part) => group.push((part, answer)),
+                Err(error) => drop(answer.send(Err(error))),
+            }
+            next = if group.len() < GROUP { handed_in.try_recv().ok() } else { None };
         }
+        // It is refused only when the other thread panicked, and the dropped answers say so.
+        drop(written.blocking_send(group));
     }
 }
 
-/// Makes durable and names what is written, as much at once as there is.
-fn run(mut written: mpsc::Receiver<HandedIn<FinishedPart>>) {
-    let mut group = Vec::new();
-    while written.blocking_recv_many(&mut group, GROUP) > 0 {
-        let (parts, answers): (Vec<_>, Vec<_>) = mem::take(&mut group).into_iter().unzip();
+/// Makes groups durable and names them.
+fn run(mut written: mpsc::Receiver<Vec<HandedIn<FinishedPart>>>) {
+    while let Some(group) = written.blocking_recv() {
+        let (parts, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         for (answer, saved) in answers.into_iter().zip(commit(parts)) {
             // Whoever gave up waiting finds the file in its folder.
             let _ = answer.send(saved);
