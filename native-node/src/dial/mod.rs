@@ -17,7 +17,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use shared::xmlrpc::{self, Name, Value};
-use shared::{Call, Fault, Password, PatternKind, PeerUrl};
+use shared::{Call, Fault, Password, PatternKind, PeerUrl, limits};
 
 use crate::names::NODE_HEADER;
 
@@ -30,6 +30,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
 /// The whole of a gossip answer must have come by then; so must each further piece of anything longer.
 const PROGRESS: Duration = Duration::from_secs(10);
+
+/// Largest answer to an exchange, or to a call for several small files, in bytes: several times what either can need.
+const SMALL_REPLY_BYTES: usize = 8 << 20;
 
 /// Calls peers with the one password. Cheap to clone; connections to peers that keep them open are used again.
 #[derive(Debug, Clone)]
@@ -71,7 +74,7 @@ impl Dialer {
         let asked = async {
             let response = self.send(url, xmlrpc::write_f(&self.password.token(url), &call), PROGRESS).await?;
             let node = node_of(&response);
-            let urls = match reply::value(response).await {
+            let urls = match reply::value(response, SMALL_REPLY_BYTES).await {
                 Ok(value) => Some(xmlrpc::read_peers(value).map_err(CallError::from)?),
                 // 2004 server: a lone one has an empty list, which Python takes for false, so it tries to open a file.
                 Err(CallError::Fault(fault)) if node.is_none() && is_lone(&fault) => None,
@@ -88,7 +91,7 @@ impl Dialer {
     /// See [`CallError`].
     pub async fn names(&self, url: &PeerUrl, pattern: &str) -> Result<Vec<Name>, CallError> {
         let call = xmlrpc::write_f(&self.password.token(url), &Call::List(pattern.to_owned()));
-        let value = reply::value(self.send(url, call, ANSWER).await?).await?;
+        let value = reply::value(self.send(url, call, ANSWER).await?, limits::REPLY_BYTES).await?;
         xmlrpc::read_names(value).map_err(CallError::from)
     }
 
@@ -105,7 +108,7 @@ impl Dialer {
         let token = self.password.token(url);
         let params = [token.reveal(), kind, pattern].map(Value::from);
         let call = xmlrpc::write_call("tinyp2p.search", &params);
-        let value = reply::value(self.send(url, call, ANSWER).await?).await?;
+        let value = reply::value(self.send(url, call, ANSWER).await?, limits::REPLY_BYTES).await?;
         reply::found(value)
     }
 
@@ -131,7 +134,8 @@ impl Dialer {
         };
         let calls = Value::Array(names.iter().map(call).collect());
         let call = xmlrpc::write_call("system.multicall", &[calls]);
-        reply::contents(reply::value(self.send(url, call, ANSWER).await?).await?, names.len())
+        let value = reply::value(self.send(url, call, ANSWER).await?, SMALL_REPLY_BYTES).await?;
+        reply::contents(value, names.len())
     }
 
     /// Posts one call; answers once the head of a usable answer is there.

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use http::Response;
 use hyper::body::Incoming;
 use shared::xmlrpc::{self, ReplyError, Value};
-use shared::{Fault, Printable, SharedPath, limits};
+use shared::{Fault, Printable, SharedPath};
 
 use super::arriving::Arriving;
 
@@ -70,12 +70,12 @@ pub struct Found {
     pub modified: i64,
 }
 
-/// Reads a reply of bounded size, each piece of which must come in time.
-pub(super) async fn value(response: Response<Incoming>) -> Result<Value, CallError> {
+/// Reads a reply of at most `most` bytes, each piece of which must come in time.
+pub(super) async fn value(response: Response<Incoming>, most: usize) -> Result<Value, CallError> {
     let mut body = Arriving::new(response.into_body());
     let mut document = Vec::new();
     while let Some(chunk) = body.next().await? {
-        if document.len() + chunk.len() > limits::REPLY_BYTES {
+        if document.len() + chunk.len() > most {
             return Err(CallError::NotAPeer("its answer is too long".into()));
         }
         document.extend_from_slice(&chunk);
