@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 
-use crate::harness::evil::{Evil, silence};
+use crate::harness::evil::Evil;
 use crate::harness::node::{Node, get, run, tinyp2p};
 use crate::harness::original::Original;
 use crate::harness::process::{Running, wait_for};
@@ -59,11 +59,11 @@ fn ends(command: &mut Command, code: i32, says: &[&str]) {
 }
 
 fn not_in_arguments() {
-    let silent = Evil::answering(|_, stream| silence(stream));
+    let (silent, asked) = Evil::silent();
     let mut command = tinyp2p(PASSWORD);
     let child = command.args(["get", &silent.url, "--to", "/nonexistent"]).stdin(Stdio::null()).spawn().unwrap();
     let running = Running::new(child);
-    std::thread::sleep(Duration::from_millis(50));
+    asked.recv_timeout(Duration::from_secs(20)).expect("it has begun");
     let arguments = std::fs::read(format!("/proc/{}/cmdline", running.id())).unwrap();
     assert!(!String::from_utf8_lossy(&arguments).contains("correct horse"));
     for help in [["get", "--help"], ["serve", "--help"], ["ls", "--help"], ["peers", "--help"]] {

@@ -60,21 +60,24 @@ fn ctrl_c() {
 
 fn ctrl_c_while_silent() {
     let pool = Pool::new();
-    for evil in [
-        Evil::answering(|_, stream| crate::harness::evil::silence(stream)),
-        Evil::listing(&[], &[b"x"], |_, stream| crate::harness::evil::silence(stream)),
-    ] {
+    let (tell, content_asked) = std::sync::mpsc::channel();
+    let listing = Evil::listing(&[], &[b"x"], move |_, stream| {
+        // Nobody listens any more once the test is over.
+        let _over = tell.send(());
+        crate::harness::evil::silence(stream);
+    });
+    for (evil, asked) in [Evil::silent(), (listing, content_asked)] {
         let getting = pool.start(&evil, &[]);
-        std::thread::sleep(Duration::from_millis(700));
+        asked.recv_timeout(Duration::from_secs(20)).expect("it waits for an answer");
         let output = getting.interrupt(Duration::from_secs(3));
         assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(entries(&pool.to()).is_empty());
     }
     // Listing, too, ends when it is told to.
-    let silent = Evil::answering(|_, stream| crate::harness::evil::silence(stream));
+    let (silent, asked) = Evil::silent();
     for command in ["ls", "peers"] {
         let listing = start(tinyp2p(PASSWORD).args([command, &silent.url]));
-        std::thread::sleep(Duration::from_millis(700));
+        asked.recv_timeout(Duration::from_secs(20)).expect("it waits for an answer");
         assert_eq!(listing.interrupt(Duration::from_secs(3)).status.code(), Some(130), "{command}");
     }
 }

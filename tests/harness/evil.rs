@@ -5,6 +5,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use shared::xmlrpc::{MethodCall, Value, read_call};
@@ -43,6 +44,17 @@ impl Evil {
             }
         });
         Self { url }
+    }
+
+    /// One that never answers, and tells each time it is asked.
+    pub(crate) fn silent() -> (Self, Receiver<()>) {
+        let (tell, asked) = channel();
+        let evil = Self::answering(move |_, stream| {
+            // Nobody listens any more once the test is over.
+            let _over = tell.send(());
+            silence(stream);
+        });
+        (evil, asked)
     }
 
     /// One that passes for an original: it knows `knows`, lists `names`, and leaves content to `content`.
