@@ -130,4 +130,29 @@ pub const RECORD_OVERHEAD_BYTES: usize = 21;
 /// How many records one key seals.
 pub const RECORDS_PER_KEY: u64 = 1 << 20;
 
+/// What the other end of a stream may send before it is given further credit, in bytes of payload. Four pieces of content:
+/// enough to keep a LAN busy, and all that a receiver must be ready to hold for one stream.
+pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// Longest piece of content in one record, in bytes: shorter ones cost a third of the speed in a browser, longer ones make
+/// what is urgent wait.
+pub const PIECE_BYTES: usize = 256 << 10;
+/// Streams one end may have open at once; further ones are told to come again.
+pub const STREAMS_PER_SESSION: usize = 256;
+/// Records that wait to be sent besides content: an end that asks and asks and does not read what it gets is cut off.
+pub const URGENT_RECORDS: usize = 4_096;
+/// A session that has been silent for so long is asked whether it is there.
+pub const PING_AFTER: Duration = Duration::from_secs(15);
+/// … and given up after so long.
+pub const SILENT_AFTER: Duration = Duration::from_secs(45);
+/// Longest name of a node, a tab or a person that is taken from the wire, in bytes.
+pub const PEER_NAME_BYTES: usize = 64;
+/// Most files in one request for several small ones.
+pub const BATCH_FILES: usize = 256;
+/// Most bytes such a request is answered with.
+pub const BATCH_BYTES: u64 = 1 << 20;
+/// Largest file that such a request is for, in bytes.
+pub const BATCH_FILE_BYTES: u64 = 64 << 10;
+/// Rows of a search in one record; about 100 bytes each.
+pub const ROWS_PER_RECORD: usize = 1_024;
+
 // ---- end of the bridge ----

@@ -13,17 +13,20 @@
 //! Secret::derive(password, network)            once per process
 //!   → Initiator | Responder                    M0 … M4, at most 10 s
 //!   → Session { sealer, opener, exporter, peer }
+//!   → Mux                                      streams of Messages and bytes, under credit
 //! ```
 //!
-//! Deliberately not here: what records mean (that is for the frames above), streams and their credit, how many
-//! handshakes may be unfinished, and how often who may guess ([`HandshakeError::is_wrong_guess`] and
-//! [`Initiator::proof_is_out`] say what to count).
+//! Deliberately not here: who answers requests and with what, how many handshakes may be unfinished, and how often who
+//! may guess ([`HandshakeError::is_wrong_guess`] and [`Initiator::proof_is_out`] say what to count).
 
 mod cpace;
+mod frame;
 mod handshake;
 mod initiator;
 mod keys;
+mod kind;
 mod message;
+mod mux;
 mod names;
 mod record;
 mod responder;
@@ -32,12 +35,19 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
+pub use frame::{
+    Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, Offer, Offered,
+    OfferedForm, PeerInfo, PeerKind, Peers, Read, ReadMany, Reset, ResetCode, Role, Row, Search, SearchKind,
+    SearchScope, Ticket, Ticketed, Version,
+};
 pub use handshake::{HandshakeError, Peer, Randomness, Session};
 pub use initiator::Initiator;
 pub use keys::Exporter;
+pub use kind::Kind;
 pub use message::{BRIDGE_VERSION, SUITE_CPACE_RISTRETTO255};
+pub use mux::{Event, Mux, MuxError, SendError, Side};
 pub use names::{Destination, DestinationError, Flags, InstanceId};
-pub use record::{Kind, Record};
+pub use record::Record;
 pub use responder::{OwnNames, Responder};
 pub use seal::{Ending, OpenError, Opener, SealError, Sealer};
 pub use secret::{Secret, SecretError};

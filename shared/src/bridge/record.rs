@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::kind::Kind;
 use crate::limits::RECORD_OVERHEAD_BYTES;
 
 /// Kind and stream, in bytes: what stands before the payload.
@@ -9,18 +10,6 @@ pub(super) const HEADER_BYTES: usize = 5;
 /// The tag of Poly1305, in bytes: what follows the payload.
 pub(super) const TAG_BYTES: usize = 16;
 const _: () = assert!(HEADER_BYTES + TAG_BYTES == RECORD_OVERHEAD_BYTES);
-
-/// What a record is, its first byte. The two kinds that end something are given here, since without them an end cannot
-/// be told from a cut; all others belong to the frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Kind(pub u8);
-
-impl Kind {
-    /// Nothing follows in this direction of the session: the last record.
-    pub const BYE: Self = Self(0);
-    /// Nothing follows in this direction of the stream: what came on it is whole.
-    pub const END: Self = Self(1);
-}
 
 /// A record that was opened: it is what the other end sealed, in the order it sealed it.
 #[derive(Clone, PartialEq, Eq)]

@@ -13,7 +13,8 @@ use std::fmt;
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Nonce, Tag};
 
 use super::keys::{Key, next_key};
-use super::record::{Kind, Record, TAG_BYTES};
+use super::kind::Kind;
+use super::record::{Record, TAG_BYTES};
 use crate::limits::{RECORD_OVERHEAD_BYTES, RECORD_PAYLOAD_BYTES, RECORDS_PER_KEY};
 
 /// Why a record cannot be sealed. Nothing was sealed, and the session is as before.
@@ -89,17 +90,22 @@ impl Sealer {
         if payload.len() > RECORD_PAYLOAD_BYTES {
             return Err(SealError::TooLong(payload.len()));
         }
+        self.seal_written(Record::write(kind, stream, payload))
+    }
+
+    /// Seals what [`Record::write`] made, in its own memory.
+    pub(super) fn seal_written(&mut self, mut record: Vec<u8>) -> Result<Vec<u8>, SealError> {
         if self.closed {
             return Err(SealError::Closed);
         }
+        let length = record.len();
         let (cipher, nonce) = self.lane.next().ok_or(SealError::Closed)?;
-        let mut message = Record::write(kind, stream, payload);
+        self.closed = record.first() == Some(&Kind::BYE.0);
         let tag = cipher
-            .encrypt_inout_detached(&nonce, b"", message.as_mut_slice().into())
-            .map_err(|_| SealError::TooLong(payload.len()))?;
-        message.extend_from_slice(&tag);
-        self.closed = kind == Kind::BYE;
-        Ok(message)
+            .encrypt_inout_detached(&nonce, b"", record.as_mut_slice().into())
+            .map_err(|_| SealError::TooLong(length))?;
+        record.extend_from_slice(&tag);
+        Ok(record)
     }
 
     /// Seals the END of a stream: what was sent on it is whole.

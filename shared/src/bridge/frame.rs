@@ -1,0 +1,496 @@
+//! What records say: control messages of numbered fields, in CBOR (RFC 8949) by way of `minicbor`.
+//!
+//! Fields and messages that a program does not know are skipped, so newer and older ones understand each other; a number
+//! once given is never given to anything else. Texts in here come from the other end and are hostile: nothing is checked
+//! but that they are texts. Content is not in here: it goes as raw [`Kind::DATA`].
+
+use minicbor::{Decode, Encode};
+
+use super::kind::Kind;
+
+/// What an end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Role {
+    /// A native node.
+    #[n(0)]
+    Node,
+    /// A browser tab, at its node.
+    #[n(1)]
+    Tab,
+    /// A command, such as `tinyp2p get`.
+    #[n(2)]
+    Command,
+}
+
+/// What a peer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
+pub enum PeerKind {
+    /// A native node.
+    #[n(0)]
+    Node,
+    /// A browser tab, reached through its node.
+    #[n(1)]
+    Tab,
+    /// A peer of 2004: not encrypted, nothing verifiable.
+    #[n(2)]
+    Old,
+}
+
+/// How a pattern is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum SearchKind {
+    /// A few words that must all occur, in any order and case.
+    #[n(0)]
+    Words,
+    /// A file pattern such as `*.pdf`.
+    #[n(1)]
+    Glob,
+    /// An expression of Python's `re`.
+    #[n(2)]
+    Regex,
+}
+
+/// Whom a search asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum SearchScope {
+    /// The node itself and its tabs.
+    #[n(0)]
+    Here,
+    /// Everybody the node knows. Only who introduced itself as a tab or a command may ask so, or searches would circle.
+    #[n(1)]
+    Pool,
+}
+
+/// Who an end is; on stream 0, the first record of each direction.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Hello {
+    /// What it is.
+    #[n(0)]
+    pub role: Role,
+    /// What people call it.
+    #[n(1)]
+    pub name: String,
+    /// Program and version, for a log.
+    #[n(2)]
+    pub program: String,
+    /// Where others reach it, if they can.
+    #[n(3)]
+    pub url: Option<String>,
+    /// A tab's secret, of at least 16 random bytes: whoever shows the same again gets the same URL again.
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub tab: Option<Vec<u8>>,
+}
+
+/// The URL that a tab got from its node.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Address {
+    /// Under it others reach the tab.
+    #[n(0)]
+    pub url: String,
+}
+
+/// One file that a tab offers.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Offered {
+    /// Its path, with `/` between folders.
+    #[n(0)]
+    pub path: String,
+    /// Bytes.
+    #[n(1)]
+    pub size: u64,
+    /// Last change, in nanoseconds since 1970-01-01 UTC.
+    #[n(2)]
+    pub modified: i64,
+    /// How its bytes can go through XML-RPC, once the tab has looked.
+    #[n(3)]
+    pub form: Option<OfferedForm>,
+}
+
+/// What a tab found in a file; see [`Form`](crate::Form).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub enum OfferedForm {
+    /// Plain ASCII text.
+    #[n(0)]
+    Plain {
+        /// Length in bytes once escaped for XML.
+        #[n(0)]
+        escaped: u64,
+    },
+    /// Text of XML's characters.
+    #[n(1)]
+    Text {
+        /// Length in bytes once escaped for XML.
+        #[n(0)]
+        escaped: u64,
+    },
+    /// Anything else.
+    #[n(2)]
+    Binary,
+}
+
+/// What a tab shares from now on, as a change to what it shared before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Offer {
+    /// Whether everything offered before is withdrawn first.
+    #[n(0)]
+    pub all: bool,
+    /// Offered, or offered in a new version.
+    #[n(1)]
+    pub add: Vec<Offered>,
+    /// Paths that are withdrawn.
+    #[n(2)]
+    pub remove: Vec<String>,
+}
+
+/// One peer of the pool.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PeerInfo {
+    /// Its URL, verbatim.
+    #[n(0)]
+    pub url: String,
+    /// What it is.
+    #[n(1)]
+    pub kind: PeerKind,
+    /// What people call it, where that is known.
+    #[n(2)]
+    pub name: Option<String>,
+    /// For how long it has been here, in milliseconds.
+    #[n(3)]
+    pub here_ms: u64,
+    /// How many files it shares, where that is known.
+    #[n(4)]
+    pub files: Option<u64>,
+    /// Whether it is who tells this.
+    #[n(5)]
+    pub itself: bool,
+}
+
+/// Who is there now; sent by a node to its tabs whenever that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Peers {
+    /// All of them, the node first.
+    #[n(0)]
+    pub peers: Vec<PeerInfo>,
+}
+
+/// Tell me whom you know; these I know.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Exchange {
+    /// Path of the peer that is meant, such as `/peer/ab12`; empty for the node itself.
+    #[n(0)]
+    pub of: String,
+    /// URLs that the caller lists.
+    #[n(1)]
+    pub tell: Vec<String>,
+}
+
+/// Whom an end knows, itself first.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Exchanged {
+    /// Live peers.
+    #[n(0)]
+    pub peers: Vec<PeerInfo>,
+}
+
+/// Which files match?
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Search {
+    /// How the pattern is meant.
+    #[n(0)]
+    pub kind: SearchKind,
+    /// Empty: every file.
+    #[n(1)]
+    pub pattern: String,
+    /// Whom to ask.
+    #[n(2)]
+    pub scope: SearchScope,
+    /// Most rows that are wanted of one peer.
+    #[n(3)]
+    pub most: u32,
+}
+
+/// One file that a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Row {
+    /// Its path at its holder.
+    #[n(0)]
+    pub path: String,
+    /// Bytes, where the holder says.
+    #[n(1)]
+    pub size: Option<u64>,
+    /// Last change, in nanoseconds since 1970-01-01 UTC, where the holder says.
+    #[n(2)]
+    pub modified: Option<i64>,
+}
+
+/// Some of what a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Found {
+    /// URL of the peer that holds these.
+    #[n(0)]
+    pub peer: String,
+    /// At most [`ROWS_PER_RECORD`](crate::limits::ROWS_PER_RECORD).
+    #[n(1)]
+    pub rows: Vec<Row>,
+}
+
+/// One peer has answered a search in full, or will not.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Answered {
+    /// Its URL.
+    #[n(0)]
+    pub peer: String,
+    /// Why it will not, in words.
+    #[n(1)]
+    pub error: Option<String>,
+    /// Whether it has more than was wanted.
+    #[n(2)]
+    pub more: bool,
+}
+
+/// One version of a file: what may change under a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Version {
+    /// Bytes.
+    #[n(0)]
+    pub size: u64,
+    /// Last change, in nanoseconds since 1970-01-01 UTC.
+    #[n(1)]
+    pub modified: i64,
+}
+
+/// The bytes of a file, or of a part of it: answered with a [`File`], then raw bytes, then END.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Read {
+    /// URL of the peer that holds it, for a tab that asks its node for somebody else's file; none: see `of`.
+    #[n(0)]
+    pub peer: Option<String>,
+    /// Path of the peer at this node, such as `/peer/ab12`; empty for the node itself.
+    #[n(1)]
+    pub of: String,
+    /// The file.
+    #[n(2)]
+    pub path: String,
+    /// First byte that is wanted.
+    #[n(3)]
+    pub from: u64,
+    /// How many, at most; none: to the end.
+    #[n(4)]
+    pub length: Option<u64>,
+    /// Only this version will do.
+    #[n(5)]
+    pub version: Option<Version>,
+    /// Who it is for, as shown to whoever holds the file.
+    #[n(6)]
+    pub reader: Option<String>,
+}
+
+/// What the bytes that follow are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct File {
+    /// The version they are of.
+    #[n(0)]
+    pub version: Version,
+    /// How many bytes follow, exactly.
+    #[n(1)]
+    pub length: u64,
+}
+
+/// The bytes of several small files: answered with [`Files`], then the bytes of all, one after the other, then END.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ReadMany {
+    /// Path of the peer at this node; empty for the node itself.
+    #[n(0)]
+    pub of: String,
+    /// At most [`BATCH_FILES`](crate::limits::BATCH_FILES).
+    #[n(1)]
+    pub paths: Vec<String>,
+}
+
+/// How long each of the files is that were asked for, in their order; none: not given this way.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Files {
+    /// Bytes.
+    #[n(0)]
+    pub sizes: Vec<Option<u32>>,
+}
+
+/// An address to download one file from, with nothing but a browser or `curl`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Ticket {
+    /// URL of the peer that holds it.
+    #[n(0)]
+    pub peer: String,
+    /// The file.
+    #[n(1)]
+    pub path: String,
+    /// Whether it is to be shown in the page, where it is of a kind that can do no harm.
+    #[n(2)]
+    pub preview: bool,
+}
+
+/// Where to download it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Ticketed {
+    /// Path at this node, such as `/get/…/name`.
+    #[n(0)]
+    pub href: String,
+    /// The version it is good for.
+    #[n(1)]
+    pub version: Version,
+}
+
+/// Why a stream is over before its END.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Reset {
+    /// For programs.
+    #[n(0)]
+    pub code: ResetCode,
+    /// For people; hostile as every text.
+    #[n(1)]
+    pub text: String,
+}
+
+/// Why a stream is over, for programs. Numbers of later versions read as [`ResetCode::OTHER`]'s kin: not retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct ResetCode(#[n(0)] pub u8);
+
+impl ResetCode {
+    /// Something failed; the text says what.
+    pub const OTHER: Self = Self(0);
+    /// Who asked wants no more.
+    pub const CANCELLED: Self = Self(1);
+    /// There is no such file or peer here.
+    pub const NOT_FOUND: Self = Self(2);
+    /// The request makes no sense: a bad pattern, say.
+    pub const BAD_REQUEST: Self = Self(3);
+    /// Too much at once; try again in a while.
+    pub const BUSY: Self = Self(4);
+    /// The peer that holds it has left.
+    pub const GONE: Self = Self(5);
+    /// The file is not the version any more that was asked for or begun.
+    pub const CHANGED: Self = Self(6);
+    /// The request is of a kind that this program does not know.
+    pub const UNKNOWN: Self = Self(7);
+    /// It took too long.
+    pub const LATE: Self = Self(8);
+}
+
+impl Reset {
+    /// A reset with this code and text.
+    #[must_use]
+    pub fn new(code: ResetCode, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+/// These bytes are not what their kind says: the other end is broken, or of a program that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a message of kind {0} cannot be read")]
+pub struct FrameError(pub u8);
+
+/// Bytes of what is said.
+pub(super) fn encode(message: &impl Encode<()>) -> Vec<u8> {
+    // Writing to a vector cannot fail, and none of the types in here refuses to be written.
+    minicbor::to_vec(message).unwrap_or_default()
+}
+
+/// What bytes say.
+pub(super) fn decode<'b, T: Decode<'b, ()>>(kind: Kind, bytes: &'b [u8]) -> Result<T, FrameError> {
+    minicbor::decode(bytes).map_err(|_| FrameError(kind.0))
+}
+
+/// Makes [`Message`], so that each kind meets its type in one line.
+macro_rules! messages {
+    ($($name:ident = $kind:ident),* $(,)?) => {
+        /// Everything that can be said, except bytes and ends.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Message {
+            $(
+                #[doc = concat!("See [`", stringify!($name), "`].")]
+                $name($name)
+            ),*
+        }
+
+        $(
+            impl From<$name> for Message {
+                fn from(message: $name) -> Self {
+                    Self::$name(message)
+                }
+            }
+        )*
+
+        impl Message {
+            /// Its number.
+            #[must_use]
+            pub fn kind(&self) -> Kind {
+                match self { $(Self::$name(_) => Kind::$kind),* }
+            }
+
+            /// Its bytes.
+            #[must_use]
+            pub fn encode(&self) -> Vec<u8> {
+                match self { $(Self::$name(message) => encode(message)),* }
+            }
+
+            /// Reads a message; none for a kind that this program does not know.
+            ///
+            /// # Errors
+            /// [`FrameError`] if the bytes are not of that kind.
+            pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Option<Self>, FrameError> {
+                Ok(Some(match kind {
+                    $(Kind::$kind => Self::$name(decode(kind, bytes)?),)*
+                    _ => return Ok(None),
+                }))
+            }
+        }
+    };
+}
+
+messages! {
+    Hello = HELLO,
+    Address = ADDRESS,
+    Offer = OFFER,
+    Peers = PEERS,
+    Exchange = EXCHANGE,
+    Search = SEARCH,
+    Read = READ,
+    ReadMany = READ_MANY,
+    Ticket = TICKET,
+    Exchanged = EXCHANGED,
+    Found = FOUND,
+    Answered = ANSWERED,
+    File = FILE,
+    Files = FILES,
+    Ticketed = TICKETED,
+}
+
+#[cfg(test)]
+#[path = "tests/frame.rs"]
+mod tests;

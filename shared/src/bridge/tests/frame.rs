@@ -1,0 +1,138 @@
+//! Every message: its exact bytes, and what becomes of bytes that are none.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::bridge::tests::hex;
+
+/// One of each, with all its fields set.
+fn one_of_each() -> Vec<(Message, &'static str)> {
+    let version = Version { size: 5, modified: -1 };
+    let peer = PeerInfo {
+        url: "http://a:1".into(),
+        kind: PeerKind::Tab,
+        name: Some("Ada".into()),
+        here_ms: 7,
+        files: Some(2),
+        itself: true,
+    };
+    vec![
+        (
+            Hello {
+                role: Role::Tab,
+                name: "Ada".into(),
+                program: "p".into(),
+                url: Some("http://a:1".into()),
+                tab: Some(vec![1, 2]),
+            }
+            .into(),
+            "10a50001016341646102617003 6a687474703a2f2f613a31 04420102",
+        ),
+        (Address { url: "http://a:1".into() }.into(), "11a1006a687474703a2f2f613a31"),
+        (
+            Offer {
+                all: true,
+                add: vec![Offered {
+                    path: "d/a".into(),
+                    size: 5,
+                    modified: -1,
+                    form: Some(OfferedForm::Plain { escaped: 6 }),
+                }],
+                remove: vec!["b".into()],
+            }
+            .into(),
+            "12a300f50181a40063642f6101050220038200a10006028161 62",
+        ),
+        (Peers { peers: vec![peer.clone()] }.into(), "13a10081a6006a687474703a2f2f613a3101010263416461030704 0205f5"),
+        (Exchange { of: "/peer/a".into(), tell: vec!["u".into()] }.into(), "20a200672f706565722f61018161 75"),
+        (
+            Search { kind: SearchKind::Regex, pattern: "x".into(), scope: SearchScope::Pool, most: 9 }.into(),
+            "21a4000201617802010309",
+        ),
+        (
+            Read {
+                peer: Some("u".into()),
+                of: "/p".into(),
+                path: "a".into(),
+                from: 1,
+                length: Some(2),
+                version: Some(version),
+                reader: Some("r".into()),
+            }
+            .into(),
+            "22a700617501622f7002616103010402 05820520066172",
+        ),
+        (ReadMany { of: String::new(), paths: vec!["a".into()] }.into(), "23a200600181 6161"),
+        (Ticket { peer: "u".into(), path: "a".into(), preview: true }.into(), "24a3006175016161 02f5"),
+        (Exchanged { peers: vec![peer] }.into(), "30a10081a6006a687474703a2f2f613a3101010263416461030704 0205f5"),
+        (
+            Found { peer: "u".into(), rows: vec![Row { path: "a".into(), size: Some(5), modified: Some(-1) }] }.into(),
+            "31a20061750181836161 0520",
+        ),
+        (Answered { peer: "u".into(), error: Some("e".into()), more: true }.into(), "32a3006175016165 02f5"),
+        (File { version, length: 3 }.into(), "33a20082052001 03"),
+        (Files { sizes: vec![Some(1), None] }.into(), "34a1008201f6"),
+        (Ticketed { href: "/get/x".into(), version }.into(), "35a200662f6765742f7801820520"),
+    ]
+}
+
+#[test]
+fn messages_are_these_bytes() {
+    for (message, bytes) in one_of_each() {
+        let expected = hex(&bytes.replace(' ', ""));
+        let mut written = vec![message.kind().0];
+        written.extend(message.encode());
+        let shown: String = written.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(written, expected, "{message:?} is {shown}");
+        assert_eq!(Message::decode(message.kind(), &expected[1..]), Ok(Some(message)));
+    }
+}
+
+#[test]
+fn a_reset_is_these_bytes() {
+    let why = Reset::new(ResetCode::GONE, "x");
+    assert_eq!(encode(&why), hex("a20005016178"));
+    assert_eq!(decode::<Reset>(Kind::RESET, &hex("a20005016178")), Ok(why));
+    // A code of a later version.
+    assert_eq!(decode::<Reset>(Kind::RESET, &hex("a200181e016178")), Ok(Reset::new(ResetCode(30), "x")));
+}
+
+#[test]
+fn absent_fields_and_unknown_ones_are_no_error() {
+    let least = Message::decode(Kind::HELLO, &hex("a3000001600260")).unwrap().unwrap();
+    let hello = Hello { role: Role::Node, name: String::new(), program: String::new(), url: None, tab: None };
+    assert_eq!(least, hello.into());
+    // Field 99 with an array in it.
+    let later = Message::decode(Kind::ADDRESS, &hex("a2006175186383010203")).unwrap();
+    assert_eq!(later, Some(Address { url: "u".into() }.into()));
+    assert_eq!(Message::decode(Kind(250), b"whatever"), Ok(None));
+}
+
+#[test]
+fn half_a_message_is_an_error_at_every_cut() {
+    for (message, _) in one_of_each() {
+        let bytes = message.encode();
+        for cut in 0..bytes.len() {
+            assert_eq!(Message::decode(message.kind(), &bytes[..cut]), Err(FrameError(message.kind().0)));
+        }
+    }
+}
+
+#[test]
+fn a_list_that_claims_to_be_huge_costs_nothing() {
+    // Found: 2^60 rows, of which none comes.
+    let claimed = hex("a2006175019b1000000000000000");
+    assert_eq!(Message::decode(Kind::FOUND, &claimed), Err(FrameError(Kind::FOUND.0)));
+    // Unknown field, nested 100,000 deep.
+    let mut deep = hex("a20061751863");
+    deep.extend(std::iter::repeat_n(0x81, 100_000));
+    assert!(Message::decode(Kind::ADDRESS, &deep).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(kind in 0_u8..64, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Message::decode(Kind(kind), &bytes);
+        let _ = decode::<Reset>(Kind::RESET, &bytes);
+    }
+}
