@@ -133,6 +133,9 @@ pub const RECORDS_PER_KEY: u64 = 1 << 20;
 /// What the other end of a stream may send before it is given further credit, in bytes of payload. Four pieces of content:
 /// enough to keep a LAN busy, and all that a receiver must be ready to hold for one stream.
 pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// What a record costs of a stream's credit besides its payload, in bytes: about what it costs to hold one, or a million
+/// of one byte would fit into a window.
+pub const RECORD_COST_BYTES: usize = 64;
 /// Longest piece of content in one record, in bytes: shorter ones cost a third of the speed in a browser, longer ones make
 /// what is urgent wait.
 pub const PIECE_BYTES: usize = 256 << 10;

@@ -45,7 +45,7 @@ pub use initiator::Initiator;
 pub use keys::Exporter;
 pub use kind::Kind;
 pub use message::{BRIDGE_VERSION, SUITE_CPACE_RISTRETTO255};
-pub use mux::{Event, Mux, MuxError, SendError, Side};
+pub use mux::{Event, Mux, MuxError, SendError, Side, cost};
 pub use names::{Destination, DestinationError, Flags, InstanceId};
 pub use record::Record;
 pub use responder::{OwnNames, Responder};

@@ -1,7 +1,7 @@
 //! Many conversations over one session: streams, each opened by a request, answered with messages and bytes under credit.
 //!
 //! Either end may open streams: who dialed the odd numbers, who accepted the even ones, each once and in rising order.
-//! What is answered on a stream counts against its credit, by payload, so that a receiver holds at most what it granted,
+//! What is answered on a stream counts against its credit ([`cost`]), so that a receiver holds at most what it granted,
 //! however fast the other end is and however slow its own disk: [`STREAM_WINDOW_BYTES`] from the start, more with
 //! [`Mux::taken`]. What is urgent (requests, credit, ends that are none) overtakes content.
 //!
@@ -20,7 +20,8 @@ use super::record::Record;
 use super::seal::{OpenError, Opener, Sealer};
 use crate::Moment;
 use crate::limits::{
-    PING_AFTER, RECORD_PAYLOAD_BYTES, SILENT_AFTER, STREAM_WINDOW_BYTES, STREAMS_PER_SESSION, URGENT_RECORDS,
+    PING_AFTER, RECORD_COST_BYTES, RECORD_PAYLOAD_BYTES, SILENT_AFTER, STREAM_WINDOW_BYTES, STREAMS_PER_SESSION,
+    URGENT_RECORDS,
 };
 
 /// Which end of the connection this is.
@@ -60,10 +61,12 @@ pub enum Event {
     Reply {
         /// The stream we opened.
         stream: u32,
-        /// The answer, or one of them. Its length counts as taken already.
+        /// The answer, or one of them.
         message: Message,
+        /// What it cost: for [`Mux::taken`], once it needs no room any more.
+        cost: usize,
     },
-    /// Bytes that answer a request of ours: [`Record::payload`]. Tell with [`Mux::taken`] once they need no room any more.
+    /// Bytes that answer a request of ours: [`Record::payload`]. They cost what [`cost`] says.
     Data {
         /// The stream we opened.
         stream: u32,
@@ -121,6 +124,13 @@ pub enum SendError {
     /// We have said BYE, or have as many streams open as there may be.
     #[error("nothing more can be asked in this session")]
     Full,
+}
+
+/// What an answer with a payload of so many bytes costs of a stream's credit: itself, and what any record costs whoever
+/// holds it.
+#[must_use]
+pub fn cost(payload: usize) -> usize {
+    payload.saturating_add(RECORD_COST_BYTES)
 }
 
 /// A stream the other end opened: what may still be sent on it, in bytes.
@@ -239,6 +249,12 @@ impl Mux {
         record.and_then(|record| self.sealer.seal_written(record).ok())
     }
 
+    /// Whether [`Mux::poll_message`] has something.
+    #[must_use]
+    pub fn has_message(&self) -> bool {
+        !self.urgent.is_empty() || !self.content.is_empty()
+    }
+
     /// How much content waits to be sent, in bytes.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -273,10 +289,10 @@ impl Mux {
         Ok(stream)
     }
 
-    /// Room for `bytes` more on a stream we opened: what came in an [`Event::Data`] has been taken away.
-    pub fn taken(&mut self, stream: u32, bytes: usize) {
-        if bytes > 0 && self.ours.contains_key(&stream) {
-            self.grant(stream, u32::try_from(bytes).unwrap_or(u32::MAX));
+    /// What came on a stream we opened at this `cost` has been taken away: the other end may send as much again.
+    pub fn taken(&mut self, stream: u32, cost: usize) {
+        if cost > 0 && self.ours.contains_key(&stream) {
+            self.grant(stream, u32::try_from(cost).unwrap_or(u32::MAX));
         }
     }
 
@@ -289,7 +305,7 @@ impl Mux {
         }
     }
 
-    /// How many bytes may be sent now on a stream that the other end opened; none where it is over.
+    /// How much may be sent now, by [`cost`], on a stream that the other end opened; none where it is over.
     #[must_use]
     pub fn credit(&self, stream: u32) -> Option<u64> {
         self.theirs.get(&stream).copied()
@@ -363,16 +379,14 @@ impl Mux {
                 Event::Failed { stream, why: frame::decode(record.kind, record.payload())? }
             }
             kind => {
-                let length = record.payload().len();
-                *window = window.checked_sub(length as u64).ok_or(MuxError::Rules("more than it had credit for"))?;
-                if kind == Kind::DATA {
-                    Event::Data { stream, record }
-                } else {
-                    // The message is a copy; the room that its bytes took is free again.
-                    self.taken(stream, length);
-                    match Message::decode(kind, record.payload())? {
-                        Some(message) => Event::Reply { stream, message },
-                        None => return Ok(()),
+                let cost = cost(record.payload().len());
+                *window = window.checked_sub(cost as u64).ok_or(MuxError::Rules("more than it had credit for"))?;
+                match Message::decode(kind, record.payload())? {
+                    _ if kind == Kind::DATA => Event::Data { stream, record },
+                    Some(message) => Event::Reply { stream, message, cost },
+                    None => {
+                        self.taken(stream, cost);
+                        return Ok(());
                     }
                 }
             }
@@ -408,16 +422,18 @@ impl Mux {
                     self.events.push_back(Event::Credit { stream, bytes });
                 }
             }
-            Kind::RESET => {
-                if self.theirs.remove(&stream).is_some() {
-                    self.drop_content(stream);
-                    self.events.push_back(Event::Cancelled { stream });
-                }
-            }
+            Kind::RESET => self.cancelled(stream),
             // Nothing else may follow a request in this version; a later one may have found a use for it.
             _ => {}
         }
         Ok(())
+    }
+
+    fn cancelled(&mut self, stream: u32) {
+        if self.theirs.remove(&stream).is_some() {
+            self.drop_content(stream);
+            self.events.push_back(Event::Cancelled { stream });
+        }
     }
 
     fn grant(&mut self, stream: u32, bytes: u32) {
@@ -438,7 +454,9 @@ impl Mux {
             return Err(SendError::TooLong);
         }
         let credit = self.theirs.get_mut(&stream).filter(|_| !self.said_bye).ok_or(SendError::Closed)?;
-        *credit = credit.checked_sub(payload.len() as u64).ok_or(SendError::Credit)?;
+        // An END is no answer, only its end.
+        let cost = if kind == Kind::END { 0 } else { cost(payload.len()) };
+        *credit = credit.checked_sub(cost as u64).ok_or(SendError::Credit)?;
         let record = Record::write(kind, stream, payload);
         self.waiting += record.len();
         self.content.push_back((stream, record));
