@@ -5,6 +5,7 @@ pub mod dial;
 pub mod download;
 pub mod folder;
 pub mod http;
+pub mod link;
 mod members;
 pub mod names;
 pub mod node;

@@ -1,0 +1,154 @@
+//! A session under way: what a task of its own keeps going, and what everybody else asks and answers through.
+//!
+//! The rules are [`shared::bridge::Mux`]'s; here are the socket and the clock. A [`Link`] asks and gets [`Replies`]; what
+//! the other end asks goes to a [`Handler`], which gets an [`Answer`] to give. Nothing here knows what any of it means.
+//!
+//! Every queue is bounded: what comes in by the credit of its stream, what goes out by a few pieces, signals by the streams
+//! there may be. A handler's task ends with the session or when nobody wants its answer any more.
+
+mod answer;
+mod drive;
+mod replies;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use shared::bridge::{Message, Reset, Session, Side};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_tungstenite::WebSocketStream;
+use tokio_util::sync::CancellationToken;
+
+pub use answer::{Answer, Unwanted};
+pub use drive::Ended;
+pub use replies::{LinkError, Replies, Reply};
+
+/// Requests of ours that may be under way at once in one session; further ones wait. Below what the other end allows.
+const REQUESTS: usize = 192;
+/// Commands that wait for the driver.
+const COMMANDS: usize = 32;
+/// Pieces of content, of all streams together, that wait for the socket.
+const PIECES: usize = 4;
+
+/// What a session's other end may ask, and what becomes of it.
+pub trait Handler: Send + Sync + 'static {
+    /// It said something that wants no answer; must not take long.
+    fn said(&self, message: Message);
+
+    /// It asks. Dropping the answer without ending it tells the other end that there is none.
+    fn asked(self: Arc<Self>, request: Message, answer: Answer) -> impl Future<Output = ()> + Send;
+}
+
+/// A session that can be asked. Clones are the same session; it lives until it breaks or [`Link::close`].
+#[derive(Debug, Clone)]
+pub struct Link {
+    commands: mpsc::Sender<Command>,
+    signals: mpsc::UnboundedSender<Signal>,
+    places: Arc<Semaphore>,
+    closing: CancellationToken,
+    closed: CancellationToken,
+}
+
+/// What waits its turn.
+#[derive(Debug)]
+enum Command {
+    /// Ask; the stream's number comes back first.
+    Open {
+        request: Message,
+        window: u32,
+        opened: oneshot::Sender<u32>,
+        replies: mpsc::UnboundedSender<Reply>,
+    },
+    Say(Message),
+}
+
+/// What never waits. There are at most a few for each stream and each record that came in.
+#[derive(Debug)]
+enum Signal {
+    /// A record that came on a stream of ours needs no room any more.
+    Taken(u32, usize),
+    /// Nobody waits for this stream of ours any more.
+    Cancel(u32),
+    /// A stream of theirs is over without an end.
+    Reset(u32, Reset),
+}
+
+/// Part of an answer, on its way to the socket.
+#[derive(Debug)]
+enum Piece {
+    Reply(u32, Message),
+    Data(u32, bytes::Bytes),
+    End(u32),
+}
+
+impl Link {
+    /// Keeps a session going in a task of its own, until it breaks or is closed. Answers the link, and the task's end.
+    pub fn start<S, H>(
+        session: Session,
+        socket: WebSocketStream<S>,
+        side: Side,
+        handler: Arc<H>,
+    ) -> (Self, tokio::task::JoinHandle<Ended>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        H: Handler,
+    {
+        let (commands, at_commands) = mpsc::channel(COMMANDS);
+        let (signals, at_signals) = mpsc::unbounded_channel();
+        let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
+        let link = Self {
+            commands,
+            signals: signals.clone(),
+            places: Arc::new(Semaphore::new(REQUESTS)),
+            closing: closing.clone(),
+            closed: closed.clone(),
+        };
+        let ends = drive::Ends { commands: at_commands, signals: at_signals, signal: signals, closing };
+        let driving = drive::drive(session, socket, side, handler, ends);
+        let task = tokio::spawn(async move {
+            let _tells = closed.drop_guard();
+            driving.await
+        });
+        (link, task)
+    }
+
+    /// Asks, and answers what comes back as it comes. `window` bounds what may be under way to us, in bytes; 0 is the least
+    /// there is ([`shared::limits::STREAM_WINDOW_BYTES`]).
+    ///
+    /// # Errors
+    /// [`LinkError::Interrupted`] if the session is over.
+    pub async fn ask(&self, request: impl Into<Message>, window: u32) -> Result<Replies, LinkError> {
+        let interrupted = |_| LinkError::Interrupted;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| LinkError::Interrupted)?;
+        let ((opened, at_opened), (replies, at_replies)) = (oneshot::channel(), mpsc::unbounded_channel());
+        let open = Command::Open { request: request.into(), window, opened, replies };
+        self.commands.send(open).await.map_err(|_| LinkError::Interrupted)?;
+        let stream = at_opened.await.map_err(interrupted)?;
+        Ok(Replies::new(stream, at_replies, self.signals.clone(), place))
+    }
+
+    /// Says something that wants no answer.
+    ///
+    /// # Errors
+    /// [`LinkError::Interrupted`] if the session is over.
+    pub async fn say(&self, message: impl Into<Message>) -> Result<(), LinkError> {
+        self.commands.send(Command::Say(message.into())).await.map_err(|_| LinkError::Interrupted)
+    }
+
+    /// Ends the session in good order; what is under way is interrupted.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Whether the session is over.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+
+    /// Waits until the session is over.
+    pub async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+}

@@ -1,0 +1,167 @@
+//! Two links over a pipe: what one asks, the other answers.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
+use shared::bridge::{
+    Address, Exchange, Exchanged, Flags, Initiator, InstanceId, Randomness, Read, ResetCode, Responder, Secret,
+};
+use shared::{Moment, Password};
+use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use super::*;
+
+/// Two ends of one handshake.
+fn sessions() -> (Session, Session) {
+    let secret = Secret::derive(&Password::new("correct horse"), "").unwrap();
+    let random = |byte| Randomness::from_bytes([byte; 48]);
+    let (now, name) = (Moment(0), "a:1/bridge".parse().unwrap());
+    let mut i = Initiator::new(&secret, InstanceId([1; 16]), Flags::default(), name, random(1), now);
+    let mut r = Responder::new(&secret, InstanceId([2; 16]), Flags::default(), Box::new(|_| true), random(2), now);
+    while !(i.is_done() && r.is_done()) {
+        if let Some(message) = r.poll_message() {
+            i.handle_message(&message, now).unwrap();
+        }
+        if let Some(message) = i.poll_message() {
+            r.handle_message(&message, now).unwrap();
+        }
+    }
+    (i.finish().unwrap(), r.finish().unwrap())
+}
+
+/// Answers a read with as many bytes as its path says, and notices what becomes of it.
+#[derive(Default)]
+struct Source {
+    heard: Mutex<Vec<Message>>,
+    sent: Mutex<usize>,
+    stopped: Notify,
+}
+
+impl Handler for Source {
+    fn said(&self, message: Message) {
+        self.heard.lock().unwrap().push(message);
+    }
+
+    async fn asked(self: Arc<Self>, request: Message, mut answer: Answer) {
+        let Message::Read(Read { path, .. }) = request else {
+            let known = Exchanged { peers: vec![] };
+            answer.reply(known).await.unwrap();
+            return answer.end().await.unwrap();
+        };
+        let mut left: usize = path.parse().unwrap();
+        while left > 0 {
+            let piece = left.min(100_000);
+            if answer.data(vec![7; piece].into()).await.is_err() {
+                return self.stopped.notify_one();
+            }
+            *self.sent.lock().unwrap() += piece;
+            left -= piece;
+        }
+        answer.end().await.unwrap();
+    }
+}
+
+struct Ends {
+    here: Link,
+    there: Link,
+    source: Arc<Source>,
+    ended: tokio::task::JoinHandle<Ended>,
+}
+
+async fn linked() -> Ends {
+    let (near, far) = tokio::io::duplex(64 << 10);
+    let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+    let far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+    let (i, r) = sessions();
+    let source = Arc::new(Source::default());
+    let (here, _) = Link::start(i, near, Side::Initiator, Arc::new(Source::default()));
+    let (there, ended) = Link::start(r, far, Side::Responder, Arc::clone(&source));
+    Ends { here, there, source, ended }
+}
+
+fn read(length: usize) -> Read {
+    let path = length.to_string();
+    Read { peer: None, of: String::new(), path, from: 0, length: None, version: None, reader: None }
+}
+
+async fn count(mut replies: Replies) -> Result<usize, LinkError> {
+    let mut count = 0;
+    while let Some(reply) = replies.next().await? {
+        let Reply::Data(record) = reply else { panic!("{reply:?}") };
+        count += record.payload().len();
+    }
+    Ok(count)
+}
+
+#[tokio::test]
+async fn both_ends_ask_at_once_and_get_all() {
+    let Ends { here, there, source, .. } = linked().await;
+    here.say(Address { url: "u".into() }).await.unwrap();
+    let (mut one, two) = (here.ask(read(9 << 20), 0).await.unwrap(), there.ask(read(5 << 20), 4 << 20).await.unwrap());
+    let other = here.ask(Exchange { of: String::new(), tell: vec![] }, 0).await.unwrap().message().await;
+    assert_eq!(other, Ok(Exchanged { peers: vec![] }.into()));
+    assert!(matches!(one.next().await, Ok(Some(Reply::Data(_)))));
+    let (one, two) = tokio::join!(count(one), count(two));
+    assert_eq!((one, two), (Ok((9 << 20) - 100_000), Ok(5 << 20)));
+    assert_eq!(*source.heard.lock().unwrap(), [Message::from(Address { url: "u".into() })]);
+}
+
+#[tokio::test]
+async fn who_does_not_take_what_came_gets_no_more_than_the_window() {
+    let Ends { here, source, .. } = linked().await;
+    let mut slow = here.ask(read(50 << 20), 0).await.unwrap();
+    assert!(matches!(slow.next().await, Ok(Some(Reply::Data(_)))));
+    // Others are served meanwhile, however much they want.
+    assert_eq!(count(here.ask(read(20 << 20), 0).await.unwrap()).await, Ok(20 << 20));
+    let of_slow = *source.sent.lock().unwrap() - (20 << 20);
+    assert!(of_slow <= shared::limits::STREAM_WINDOW_BYTES as usize, "{of_slow} bytes were sent to who takes nothing");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_waits_for_is_stopped() {
+    let Ends { here, source, .. } = linked().await;
+    let replies = here.ask(read(usize::MAX), 0).await.unwrap();
+    drop(replies);
+    tokio::time::timeout(Duration::from_secs(20), source.stopped.notified()).await.expect("it is told");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_dropped_is_no_end() {
+    struct Dropping;
+    impl Handler for Dropping {
+        fn said(&self, _: Message) {}
+        async fn asked(self: Arc<Self>, _: Message, mut answer: Answer) {
+            answer.data(Bytes::from_static(b"half")).await.unwrap();
+        }
+    }
+    let (near, far) = tokio::io::duplex(64 << 10);
+    let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+    let far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+    let (i, r) = sessions();
+    let (here, _) = Link::start(i, near, Side::Initiator, Arc::new(Dropping));
+    let (_there, _) = Link::start(r, far, Side::Responder, Arc::new(Dropping));
+    let failed = count(here.ask(read(1), 0).await.unwrap()).await.unwrap_err();
+    assert_eq!(failed.code(), Some(ResetCode::OTHER));
+}
+
+#[tokio::test]
+async fn a_session_that_ends_interrupts_what_is_open_and_says_so() {
+    let Ends { here, there, ended, .. } = linked().await;
+    let mut replies = here.ask(read(usize::MAX), 0).await.unwrap();
+    assert!(matches!(replies.next().await, Ok(Some(Reply::Data(_)))));
+    there.close();
+    while let Ok(Some(_)) = replies.next().await {}
+    assert!(matches!(ended.await, Ok(Ended::Closed)));
+    tokio::time::timeout(Duration::from_secs(20), here.closed()).await.expect("it notices");
+    assert_eq!(here.ask(read(1), 0).await.map(drop), Err(LinkError::Interrupted));
+}
+
+#[tokio::test]
+async fn many_requests_wait_for_their_turn() {
+    let Ends { here, .. } = linked().await;
+    let asking = (0..600).map(|_| async { count(here.ask(read(1_000), 0).await.unwrap()).await });
+    let counts = futures_util::future::join_all(asking).await;
+    assert!(counts.iter().all(|count| *count == Ok(1_000)));
+}
