@@ -25,7 +25,6 @@ pub(crate) struct Files(RefCell<Vec<Option<File>>>);
 
 impl Files {
     /// The file with this number, if it is still held.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the transport"))]
     pub(crate) fn file(&self, handle: u32) -> Option<File> {
         self.0.borrow().get(handle as usize)?.clone()
     }

@@ -59,11 +59,6 @@ impl Answer {
         self.reset(why);
     }
 
-    /// Whether anybody still waits for it.
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.link.with(|streams| streams.is_wanted(self.stream))
-    }
-
     /// Waits until so many bytes may be sent.
     async fn room(&self, bytes: usize) -> Result<(), Unwanted> {
         let room = async {

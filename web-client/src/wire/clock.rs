@@ -5,11 +5,11 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use gloo::timers::future::TimeoutFuture;
+use gloo_timers::future::TimeoutFuture;
 use shared::Moment;
 
 /// Now. Stands still while the device sleeps in some browsers, which at worst makes a wait longer.
-pub(super) fn now() -> Moment {
+pub(crate) fn now() -> Moment {
     let ms = web_sys::window().and_then(|window| window.performance()).map_or(0.0, |performance| performance.now());
     Moment(ms as u64)
 }
@@ -20,7 +20,7 @@ pub(crate) async fn sleep(wait: Duration) {
 }
 
 /// What `work` gives, if it does within `most`; it is dropped otherwise.
-pub(crate) async fn in_time<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn in_time<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {
     let (mut work, mut late) = (pin!(work), pin!(sleep(most)));
     poll_fn(|cx| match work.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(Some(done)),

@@ -57,14 +57,15 @@ impl Parts {
         self.merge();
         let options = BlobPropertyBag::new();
         options.set_type(media_type);
-        Blob::new_with_blob_sequence_and_options(&self.blobs, &options).ok().filter(|blob| blob.size() == self.bytes as f64)
+        Blob::new_with_blob_sequence_and_options(&self.blobs, &options)
+            .ok()
+            .filter(|blob| blob.size() == self.bytes as f64)
     }
 
     /// Saves all of it under a name, as a download.
     pub(crate) fn save(self, name: &str) -> Option<()> {
         // Of no type that the browser would rather show.
-        let blob = self.blob("application/octet-stream")?;
-        let address = Url::create_object_url_with_blob(&blob).ok()?;
+        let address = addressed(&self.blob("application/octet-stream")?)?;
         let saved = save_by_link(&address, name);
         spawn_local(async move {
             sleep(ADDRESS_TIME).await;
@@ -72,6 +73,11 @@ impl Parts {
         });
         saved
     }
+}
+
+/// An address at which this page has a Blob, until it is revoked.
+pub(crate) fn addressed(blob: &Blob) -> Option<String> {
+    Url::create_object_url_with_blob(blob).ok()
 }
 
 /// Lets the browser's download manager fetch an address of ours and save it under a name.

@@ -54,6 +54,11 @@ impl Shelf {
         batches(add, Vec::new(), must_replace)
     }
 
+    /// Withdraws what the node may still remember, where nothing was put on it since the session began.
+    pub(crate) fn put_nothing(&mut self) -> Vec<Offer> {
+        if self.must_replace { self.put([]) } else { Vec::new() }
+    }
+
     /// Takes files off it. Answers what to tell the node.
     pub(crate) fn take(&mut self, handles: &[u32]) -> Vec<Offer> {
         let mut remove = Vec::new();
@@ -152,7 +157,8 @@ mod tests {
         shelf.begin();
         assert_eq!(shelf.at("a"), None);
         // Also where there is nothing to offer any more.
-        assert_eq!(shelf.put([]), [Offer { all: true, ..Offer::default() }]);
+        assert_eq!(shelf.put_nothing(), [Offer { all: true, ..Offer::default() }]);
+        assert_eq!(shelf.put_nothing(), []);
     }
 
     #[test]

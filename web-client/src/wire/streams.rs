@@ -180,11 +180,6 @@ impl Streams {
         Poll::Pending
     }
 
-    /// Whether a stream of theirs is still wanted.
-    pub(super) fn is_wanted(&self, stream: u32) -> bool {
-        !self.is_over && self.mux.credit(stream).is_some()
-    }
-
     /// Lets everybody who waits for room look again.
     pub(super) fn wake_waiting(&mut self) {
         self.waiting.drain(..).for_each(Waker::wake);
