@@ -215,11 +215,11 @@ impl Line {
             button.set_disabled(!can_be_shown);
         }
         let act_words = |what: &str| [what, " ", &whole].concat();
-        mark(badge, "aria-label", &if can_be_shown {
-            act_words(scene.words.preview)
-        } else {
-            scene.words.find(kind.key()).unwrap_or_default().to_owned()
-        });
+        mark(
+            badge,
+            "aria-label",
+            &if can_be_shown { act_words(scene.words.preview) } else { scene.word(kind.key()).to_owned() },
+        );
         mark(act, "aria-label", &act_words(scene.words.save));
         set(size, &found.size(row).map(|size| scene.measures.size(size)).unwrap_or_default());
         set(age, &found.modified(row).map(|time| scene.measures.ago(self.age(scene, time))).unwrap_or_default());

@@ -53,7 +53,12 @@ struct Ears {
 }
 
 impl Ears {
-    fn on(&mut self, target: Option<web_sys::EventTarget>, kind: &'static str, act: impl Fn(&dyn Hands, &web_sys::Event) + 'static) {
+    fn on(
+        &mut self,
+        target: Option<web_sys::EventTarget>,
+        kind: &'static str,
+        act: impl Fn(&dyn Hands, &web_sys::Event) + 'static,
+    ) {
         let Some(target) = target else { return };
         let hands = Rc::clone(&self.hands);
         // Some of what is heard is to be kept from the browser.
@@ -120,11 +125,10 @@ impl Ears {
         });
         self.on(Some(document().into()), "keydown", |_, event| {
             let Some(key) = event.dyn_ref::<KeyboardEvent>() else { return };
-            if key.key() == "/" && !key.ctrl_key() && !key.meta_key() && !is_typing(event) {
-                if let Some(field) = find_as::<HtmlInputElement>("search") {
-                    event.prevent_default();
-                    let _ = field.focus();
-                }
+            let is_wanted = key.key() == "/" && !key.ctrl_key() && !key.meta_key() && !is_typing(event);
+            if let Some(field) = find_as::<HtmlInputElement>("search").filter(|_| is_wanted) {
+                event.prevent_default();
+                let _ = field.focus();
             }
         });
     }

@@ -22,8 +22,8 @@ use list::List;
 use page::{each, find, find_as, mark, show_if, write};
 
 pub(crate) use listen::{Hands, listen};
-pub(crate) use page::{TROUBLE, show_state};
 pub(crate) use page::write as write_text;
+pub(crate) use page::{TROUBLE, show_state};
 
 /// Most lines that are shown of anything but files found.
 const MOST_LINES: usize = 200;
@@ -90,6 +90,11 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
+    /// A word by its name.
+    fn word(&self, name: &str) -> &'static str {
+        self.measures.0.find(name).unwrap_or_default()
+    }
+
     /// How many milliseconds from now, in seconds, rounded up.
     fn seconds_until(&self, time: f64) -> u64 {
         ((time - self.model.now) / 1000.0).ceil().max(0.0) as u64
@@ -139,7 +144,11 @@ fn draw_frame(scene: &Scene<'_>, state: &'static str) {
     }
     each("#nav button", |button| {
         let is_here = button.get_attribute("data-key").as_deref() == Some(model.panel.key());
-        if is_here { mark(&button, "aria-current", "page") } else { button.remove_attribute("aria-current").unwrap_or(()) }
+        if is_here {
+            mark(&button, "aria-current", "page")
+        } else {
+            button.remove_attribute("aria-current").unwrap_or(())
+        }
     });
     show_if("drop", model.is_dragged_over && state == "open");
     let notice = model.notice.filter(|_| state == "open");
@@ -176,7 +185,7 @@ fn speak(language: Language) {
     if let Some(root) = document().document_element() {
         mark(&root, "lang", language.key());
     }
-    let word = |element: &web_sys::Element, attribute: &str| words.find(&element.get_attribute(attribute)?);
+    let word = |element: &web_sys::Element, attribute: &str| language.find(&element.get_attribute(attribute)?);
     each("[data-word]", |element| page::set(&element, word(&element, "data-word").unwrap_or_default()));
     each("[data-label]", |element| mark(&element, "aria-label", word(&element, "data-label").unwrap_or_default()));
     each("[data-hint]", |element| mark(&element, "placeholder", word(&element, "data-hint").unwrap_or_default()));

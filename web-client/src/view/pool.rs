@@ -4,9 +4,9 @@ use gloo::utils::document;
 use shared::Printable;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 
+use super::Scene;
 use super::list::List;
 use super::page::{copy_of, each, find, find_as, mark, mark_if, set, show, show_if, tag, write, write_part};
-use super::Scene;
 use crate::model::Mode;
 use crate::pool::{Column, Kind};
 use crate::text::{Words, fill};
@@ -72,7 +72,7 @@ fn draw_kinds(scene: &Scene<'_>) {
         show(&chip, count > 0 || results.is_chosen(kind));
         mark(&chip, "data-key", kind.key());
         mark_if(&chip, "aria-pressed", results.is_chosen(kind));
-        write_part(&chip, "of", scene.words.find(kind.key()).unwrap_or_default());
+        write_part(&chip, "of", scene.word(kind.key()));
         if let Some(number) = tag(&chip, "b") {
             set(&number, &scene.measures.number(u64::from(count)));
         }
