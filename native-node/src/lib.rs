@@ -11,3 +11,5 @@ pub mod names;
 pub mod node;
 pub mod page;
 pub mod run;
+pub mod source;
+pub mod ticket;

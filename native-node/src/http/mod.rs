@@ -3,7 +3,10 @@
 //! What a call means is not decided here: `rpc` decodes and encodes, [`Node`] answers.
 
 mod body;
+mod conditions;
 mod content;
+mod disposition;
+mod get;
 mod guard;
 mod methods;
 mod pace;
@@ -19,6 +22,7 @@ use axum::{Json, Router, middleware};
 use crate::node::Node;
 use crate::page;
 
+pub(crate) use disposition::NOT_PLAIN;
 pub use methods::{CallContext, Methods, Reply};
 pub use rpc::rpc_routes;
 pub use serve::{Peer, ServeLimits, serve};
@@ -32,6 +36,7 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/node.json", get(about))
         .merge(rpc_routes::<Node>())
+        .route("/get/{ticket}/{name}", get(get::get))
         // Never published, or not known here: one answer whatever the id.
         .route("/peer/{id}", post(async || (http::StatusCode::NOT_FOUND, "no such peer\n")))
         .fallback(async || (http::StatusCode::NOT_FOUND, "not found\n"))
