@@ -15,6 +15,7 @@ mod harness;
 mod hostile;
 mod interop;
 mod page;
+mod tickets;
 mod tidy;
 mod xmlrpc_vectors;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         downloads::trials(),
         foreign::trials(),
         hostile::trials(),
+        tickets::trials(),
         page::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()

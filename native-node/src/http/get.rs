@@ -168,3 +168,7 @@ impl http_body::Body for Sending {
         SizeHint::with_exact(self.first.as_ref().map_or(0, |first| first.len() as u64) + self.source.left())
     }
 }
+
+#[cfg(test)]
+#[path = "get_tests.rs"]
+mod tests;
