@@ -75,15 +75,19 @@ impl Catalog {
         self.entries.iter()
     }
 
+    /// The files whose paths come after `after`, in their order: to go on where one stopped.
+    pub fn iter_after(&self, after: Option<&SharedPath>) -> impl Iterator<Item = (&SharedPath, &Entry)> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.entries.range::<SharedPath, _>((start, Bound::Unbounded))
+    }
+
     /// Up to `most` files of unknown form whose paths come after `after`, in their order. Costs nothing once all are known.
     #[must_use]
     pub fn unknown_after(&self, after: Option<&SharedPath>, most: usize) -> Vec<(SharedPath, Entry)> {
         if self.unknown == 0 {
             return Vec::new();
         }
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let rest = self.entries.range::<SharedPath, _>((start, Bound::Unbounded));
-        let unknown = rest.filter(|(_, entry)| entry.form == Form::Unknown);
+        let unknown = self.iter_after(after).filter(|(_, entry)| entry.form == Form::Unknown);
         unknown.take(most).map(|(path, entry)| (path.clone(), *entry)).collect()
     }
 
