@@ -26,7 +26,7 @@ impl Site {
             std::fs::write(share.path().join(name), text).unwrap();
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let prepared = prepare(Config::new(Password::new("x"), share.path()), listener).unwrap();
+        let prepared = prepare(Config::new(Password::new("x"), share.path()), listener).await.unwrap();
         let node = Arc::clone(prepared.node());
         let routes = Router::new().route("/get/{ticket}/{name}", axum::routing::get(get));
         let caller = Peer("127.0.0.1:1".parse().unwrap());

@@ -21,14 +21,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 
+use crate::bridge;
 use crate::node::Node;
 use crate::page;
 
 pub(crate) use disposition::NOT_PLAIN;
 pub use methods::{CallContext, Methods, Reply};
 pub(crate) use methods::{FIRST_LOOK_PATIENCE, on_another_thread, out_of_time, too_costly};
+pub(crate) use pace::{Paced, STALL};
 pub use rpc::rpc_routes;
-pub use serve::{Peer, ServeLimits, serve};
+pub use serve::{Peer, ServeLimits, Stay, serve};
 
 /// Every URL a node answers.
 pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
@@ -38,6 +40,7 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .merge(page::page_routes(www))
         .route("/healthz", get(async || "ok\n"))
         .route("/node.json", get(about))
+        .route(bridge::PATH, get(bridge::accept))
         .merge(rpc_routes::<Node>())
         .route("/get/{ticket}/{name}", get(get::get))
         .route("/peer/{id}", post(tab))
@@ -62,5 +65,6 @@ async fn about(State(node): State<Arc<Node>>) -> Json<serde_json::Value> {
         "name": node.name(),
         "url": node.url().as_str(),
         "version": env!("CARGO_PKG_VERSION"),
+        "legacy": node.identity().legacy(),
     }))
 }
