@@ -8,6 +8,7 @@
     reason = "a test that meets the unexpected should stop right there"
 )]
 
+mod bridge;
 mod commands;
 mod downloads;
 mod foreign;
@@ -15,12 +16,15 @@ mod harness;
 mod hostile;
 mod interop;
 mod page;
+mod tickets;
 mod tidy;
 mod xmlrpc_vectors;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // What earlier runs remembered; none is no fault.
+    let _gone = std::fs::remove_dir_all(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"));
     let arguments = libtest_mimic::Arguments::from_args();
     let trials = [
         tidy::trials(),
@@ -28,7 +32,9 @@ fn main() -> ExitCode {
         commands::trials(),
         downloads::trials(),
         foreign::trials(),
+        bridge::trials(),
         hostile::trials(),
+        tickets::trials(),
         page::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()

@@ -2,14 +2,23 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use shared::bridge::PeerInfo;
 use shared::{Answer, Call, Caller, Entry, Fault, Host, Moment, PeerUrl, Scope, SharedPath};
 use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::bridge::{Door, Identity, KnownNodes};
+use crate::desk::Told;
+use crate::dial::Dialer;
 use crate::folder::{self, Change, Share};
+use crate::known_peers::KnownPeers;
 use crate::names::OwnNames;
+use crate::neighbours::Neighbours;
+use crate::source::Relays;
+use crate::tabs::{self, Tabs};
+use crate::ticket::{Grant, Owner, Ticket, Tickets};
 
 /// Downloads of larger files at once: so many that slow readers, who hold a place for long, leave some for others.
 const STREAMS: usize = 512;
@@ -19,16 +28,28 @@ const GENEROUS_STREAMS: usize = 64;
 /// A node, listening or about to.
 #[derive(Debug)]
 pub struct Node {
-    /// Random per process: by it a node recognises itself.
+    /// Random per process: by it a node recognises itself. Its text is asked for with every answer.
     id: String,
+    identity: Identity,
     name: String,
     url: PeerUrl,
     names: OwnNames,
     share: Arc<Share>,
     /// Behind one short lock, never held across an await.
     host: Mutex<Host>,
+    /// Likewise, of its own: a download must not wait for a caller, nor a caller for a download.
+    tickets: Mutex<Tickets>,
     started: Instant,
+    door: Door,
+    known: KnownNodes,
     streams: Arc<Semaphore>,
+    /// For peers of 2004.
+    dialer: Dialer,
+    neighbours: Neighbours,
+    known_peers: KnownPeers,
+    tabs: Tabs,
+    relays: Relays,
+    told: Told,
     /// Somebody named peers that may be new.
     roster_changed: Notify,
     /// Whether the first look through the folder has ended.
@@ -47,17 +68,36 @@ pub(crate) struct Arrival<'a> {
 }
 
 impl Node {
-    /// A node of an empty catalog. `id` is random; `url` is what it tells others.
-    pub(crate) fn new(id: String, name: String, url: PeerUrl, names: OwnNames, share: Share, host: Host) -> Self {
+    /// A node of an empty catalog; `url` is what it tells others.
+    pub(crate) fn new(
+        identity: Identity,
+        name: String,
+        url: PeerUrl,
+        names: OwnNames,
+        share: Share,
+        host: Host,
+        known: KnownNodes,
+        dialer: Dialer,
+    ) -> Self {
         Self {
-            id,
+            id: identity.id().to_string(),
+            identity,
             name,
             url,
             names,
             share: Arc::new(share),
             host: Mutex::new(host),
+            tickets: Mutex::default(),
             started: Instant::now(),
+            door: Door::default(),
+            known,
             streams: Arc::new(Semaphore::new(STREAMS)),
+            dialer,
+            neighbours: Neighbours::default(),
+            known_peers: KnownPeers::default(),
+            tabs: Tabs::default(),
+            relays: Relays::default(),
+            told: Told::default(),
             roster_changed: Notify::new(),
             is_looked_through: watch::Sender::new(false),
         }
@@ -67,6 +107,23 @@ impl Node {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Who it is in every handshake of the bridge.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Which other nodes speak the bridge.
+    #[must_use]
+    pub fn known(&self) -> &KnownNodes {
+        &self.known
+    }
+
+    /// What it keeps at its door.
+    pub(crate) fn door(&self) -> &Door {
+        &self.door
     }
 
     /// What people see it called.
@@ -94,21 +151,124 @@ impl Node {
     }
 
     /// Answers one call of `f`, or of something that is allowed like it.
+    ///
+    /// Whoever guessed too often is answered as if the token were wrong, whatever it is, until the wait is over: otherwise
+    /// guessing would go on, and the right answer would still be seen. So is everybody where the protocol of 2004 is off.
     pub(crate) fn answer(&self, arrival: Arrival<'_>, token: &str, call: Result<Call, Fault>) -> Result<Answer, Fault> {
         let teaches = matches!(&call, Ok(Call::Exchange(urls)) if !urls.is_empty());
         let called = self.names.called(arrival.host, arrival.path);
         let caller = Caller { scope: Scope::of_address(arrival.address).unwrap_or(Scope::Lan), called: &called, token };
-        let answer = self.with_host(|host, now| host.answer(now, &self.url, caller, call));
+        let asked = tabs::asked_at(self, arrival.path);
+        let guess = || self.door.guesses(|guesses| guesses.take(self.now(), arrival.address).ok());
+        let Some(guess) = self.identity.legacy().then(guess).flatten() else {
+            // The token is looked at all the same, so that the time tells nothing.
+            let _whatever_it_is = self.with_host(|host, _| host.admits(&asked, caller));
+            tracing::debug!(address = %arrival.address, "a call with a token was refused unseen");
+            return Ok(Answer::Refused);
+        };
+        let answer = self.with_host(|host, now| host.answer(now, &asked, caller, call));
+        if matches!(answer, Ok(Answer::Refused)) {
+            tracing::info!(address = %arrival.address, "a call with a wrong token was refused");
+        } else {
+            self.door.guesses(|guesses| guesses.right(self.now(), guess));
+        }
         if teaches && matches!(answer, Ok(Answer::Peers(_))) {
-            self.roster_changed.notify_one();
+            self.rouse_roster();
         }
         answer
     }
 
+    /// The time since the node was made.
+    pub(crate) fn now(&self) -> Moment {
+        Moment(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// Looks at or changes the state, briefly.
     pub(crate) fn with_host<T>(&self, work: impl FnOnce(&mut Host, Moment) -> T) -> T {
-        let now = Moment(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let now = self.now();
         work(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner), now)
+    }
+
+    /// An owner of tickets unlike all before: a session that begins.
+    pub fn new_ticket_owner(&self) -> Owner {
+        self.tickets().new_owner()
+    }
+
+    /// A new ticket for a file.
+    ///
+    /// # Errors
+    /// Where the system has no randomness.
+    pub fn mint_ticket(&self, owner: Owner, grant: Grant) -> Result<Ticket, getrandom::Error> {
+        self.tickets().mint(self.now(), owner, grant)
+    }
+
+    /// What a ticket gives, if it is good.
+    pub fn redeem_ticket(&self, ticket: Ticket) -> Option<Arc<Grant>> {
+        self.tickets().redeem(self.now(), ticket)
+    }
+
+    /// Ends all tickets of an owner: a session is over.
+    pub fn revoke_tickets(&self, owner: Owner) {
+        self.tickets().revoke(owner);
+    }
+
+    fn tickets(&self) -> MutexGuard<'_, Tickets> {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The peers that live in browsers.
+    #[must_use]
+    pub fn tabs(&self) -> &Tabs {
+        &self.tabs
+    }
+
+    /// The sessions to other nodes.
+    #[must_use]
+    pub fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
+    }
+
+    /// What is known of other peers besides that they are there.
+    #[must_use]
+    pub fn known_peers(&self) -> &KnownPeers {
+        &self.known_peers
+    }
+
+    /// Who calls peers of 2004.
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    /// Memory for files that pass through.
+    pub(crate) fn relays(&self) -> &Relays {
+        &self.relays
+    }
+
+    /// What tabs are told of who is there.
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// Something of what tabs are told may have changed: who is there, what they are called, how much they share.
+    pub(crate) fn peers_changed(&self) {
+        self.told.changed();
+    }
+
+    /// Whether a peer speaks the bridge. Who is not known to does not.
+    pub(crate) fn is_modern(&self, peer: &PeerUrl) -> bool {
+        self.neighbours.has(peer) || self.known_peers.is_modern(peer)
+    }
+
+    /// Takes over what `from`, a node that proved the password to us, says of a peer.
+    pub fn learn_about(&self, from: &PeerUrl, said: &PeerInfo) {
+        if self.known_peers.learn(from, said, |url| self.with_host(|host, _| host.roster().state_of(url).is_some())) {
+            self.peers_changed();
+        }
+    }
+
+    /// Somebody named peers that may be new.
+    pub(crate) fn rouse_roster(&self) {
+        self.roster_changed.notify_one();
     }
 
     /// Waits until somebody names peers that may be new.
@@ -142,6 +302,7 @@ impl Node {
         if is_looked_through {
             self.is_looked_through.send_replace(true);
         }
+        self.peers_changed();
     }
 
     /// What is to be inspected next.

@@ -6,10 +6,11 @@ use std::fs::File;
 use std::io;
 
 use cap_fs_ext::{FollowSymlinks, MetadataExt, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, Metadata, OpenOptions};
 use shared::SharedPath;
 
 use super::{Share, beneath};
+use crate::source::Version;
 
 /// A shared file that is open, with its facts at that moment.
 #[derive(Debug)]
@@ -54,6 +55,21 @@ impl OpenedFile {
         return std::os::unix::fs::FileExt::read_at(&self.file, buffer, offset);
         #[cfg(windows)]
         return std::os::windows::fs::FileExt::seek_read(&self.file, buffer, offset);
+    }
+
+    /// Which version of the file it was when it was opened.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        Version { size: self.size, modified: self.modified }
+    }
+
+    /// Whether it is still as it was when it was opened, as far as its length and its time tell.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn is_unchanged(&self) -> io::Result<bool> {
+        let now = beneath::entry(&Metadata::from_just_metadata(self.file.metadata()?));
+        Ok((now.size, now.modified) == (self.size, self.modified))
     }
 }
 

@@ -8,9 +8,12 @@ use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
 use shared::{Answer, Fault, Form, Listing, PatternKind};
 use tokio::sync::Semaphore;
 
-use super::content::Content;
+use super::content::{Content, refusal};
 use crate::folder::inspect_file;
 use crate::node::{Arrival, Node};
+use crate::source::{self, Wanted};
+use crate::tabs;
+use crate::ticket::{Grant, Owner, Use};
 
 /// What is known of a call besides its parameters.
 #[derive(Debug, Clone)]
@@ -26,6 +29,11 @@ pub struct CallContext {
 }
 
 impl CallContext {
+    /// Who calls, as shown to whoever holds a file.
+    fn reader(&self) -> String {
+        self.address.ip().to_string()
+    }
+
     fn arrival(&self) -> Arrival<'_> {
         Arrival { address: self.address.ip(), host: self.host.as_deref(), path: &self.path }
     }
@@ -76,10 +84,17 @@ const TABLE: &[MethodInfo] = &[
                and modified (seconds since 1970, UTC), both doubles. kind: words, glob or regex. A wrong token is answered \
                with the boolean 0.",
     },
+    MethodInfo {
+        name: "tinyp2p.ticket",
+        signatures: &[&["string", "string", "string"]],
+        help: "tinyp2p.ticket(token, path): a URL of this one file as it is now, for whoever has the URL: plain HTTP, any \
+               part of it (Range), to be resumed. It is good for twelve hours after it was last used, and not after the file \
+               changed. A wrong token is answered with the boolean 0.",
+    },
 ];
 
 /// How long a listing waits for a node that was just started to have seen its folder.
-const FIRST_LOOK_PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const FIRST_LOOK_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a listing for a client of 2004 looks into files just dropped, before the rest of them are left out.
 const INSPECTION_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -97,6 +112,7 @@ impl Methods for Node {
         match call.method.as_str() {
             "f" => f(&self, call.params, &context).await,
             "tinyp2p.search" => search(&self, call.params, &context).await,
+            "tinyp2p.ticket" => ticket(&self, call.params, &context).await,
             _ => Err(Fault::new(Fault::NO_SUCH_METHOD, "no such method; system.listMethods names those there are")),
         }
     }
@@ -105,19 +121,19 @@ impl Methods for Node {
 /// The function of 2004.
 async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
     let FCall { token, call } = read_f(params)?;
+    let peer = tabs::asked_at(node, &context.path);
     if matches!(call, Ok(shared::Call::List(_))) {
         node.wait_for_the_first_look(FIRST_LOOK_PATIENCE).await;
     }
     match node.answer(context.arrival(), &token, call)? {
-        Answer::Refused => {
-            tracing::info!(address = %context.address, "a call with a wrong token was refused");
-            Ok(Reply::Value(Value::Bool(false)))
-        }
+        Answer::Refused => Ok(Reply::Value(Value::Bool(false))),
         Answer::Peers(peers) => {
             Ok(Reply::Value(Value::Array(peers.into_iter().map(|url| Value::String(url.to_string())).collect())))
         }
         Answer::Files { catalog, pattern } => {
-            let (of_2004, share, is_late) = (context.is_of_2004, node.share(), out_of_time());
+            let (of_2004, is_late) = (context.is_of_2004, out_of_time());
+            // What a tab has not looked into yet, nobody else can.
+            let share = (peer == *node.url()).then(|| node.share());
             on_another_thread(move || {
                 let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?.until(is_late);
                 if !of_2004 {
@@ -126,16 +142,18 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
                 say_left_out(listing.left_out());
                 let start = Instant::now();
                 Ok(Reply::Names(listing.only_plain(move |path, _| {
-                    if start.elapsed() > INSPECTION_PATIENCE {
+                    let Some(share) = share.as_ref().filter(|_| start.elapsed() <= INSPECTION_PATIENCE) else {
                         return Form::Unknown;
-                    }
+                    };
                     let form = share.open_file(path).map(|opened| inspect_file(&opened));
                     form.ok().and_then(Result::ok).unwrap_or(Form::Unknown)
                 })))
             })
             .await?
         }
-        Answer::Give { path, entry } => Content::open(node, path, entry).await.map(Reply::Content),
+        Answer::Give { path, entry } => {
+            Content::open_at(node, &peer, path, entry, context.reader()).await.map(Reply::Content)
+        }
     }
 }
 
@@ -155,14 +173,14 @@ fn say_left_out(count: usize) {
 
 /// A clock for one search. It runs while the search waits for its turn: however many costly ones queue up, they are over
 /// together.
-fn out_of_time() -> impl Fn() -> bool + Send + Sync {
+pub(crate) fn out_of_time() -> impl Fn() -> bool + Send + Sync {
     let start = Instant::now();
     move || start.elapsed() > SEARCH_PATIENCE
 }
 
 /// Runs what may take long (a search through a million names) where it delays nobody: no answer that takes no time, and no
 /// download, which needs such a thread too.
-pub(super) async fn on_another_thread<T: Send + 'static>(
+pub(crate) async fn on_another_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Fault> {
     static THINKERS: Semaphore = Semaphore::const_new(THINKING);
@@ -178,7 +196,7 @@ pub(super) async fn on_another_thread<T: Send + 'static>(
 }
 
 /// What a search is answered with that took too long.
-pub(super) fn too_costly() -> Fault {
+pub(crate) fn too_costly() -> Fault {
     Fault::new(Fault::APPLICATION, "that pattern takes too long; without look-around and back-references it would not")
 }
 
@@ -215,4 +233,25 @@ async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
         if listing.is_late() { Err(too_costly()) } else { Ok(Reply::Value(files)) }
     })
     .await?
+}
+
+/// A URL for scripts and for whatever speaks HTTP and no XML-RPC.
+async fn ticket(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
+    let bad = || Fault::new(Fault::BAD_PARAMETERS, "tinyp2p.ticket takes two strings: token, path");
+    let [token, path] = <[Value; 2]>::try_from(params).map_err(|_| bad())?;
+    let call = path.into_text().map(shared::Call::Fetch).map_err(|_| bad());
+    let Answer::Give { path, .. } = node.answer(context.arrival(), token.as_str().unwrap_or_default(), call)? else {
+        return Ok(Reply::Value(Value::Bool(false)));
+    };
+    let peer = tabs::asked_at(node, &context.path);
+    // As it is, not as it was last seen: on some file systems we see changes seconds later.
+    let version = source::look(node, &peer, &path, &context.reader()).await.map_err(|why| refusal(&why))?;
+    let file = Wanted { peer, path, version };
+    let name = file.path.file_name().to_owned();
+    let ticket = node.mint_ticket(Owner::CALLERS, Grant { file, for_use: Use::Save });
+    let ticket = ticket.map_err(|_| Fault::new(Fault::INTERNAL, "this machine gives no randomness"))?;
+    // By the name it was called, which certainly leads here.
+    let called = context.host.as_ref().map(|host| format!("http://{host}"));
+    let base = called.unwrap_or_else(|| node.url().as_str().trim_end_matches('/').to_owned());
+    Ok(Reply::Value(Value::String(format!("{base}{}", ticket.address(&name)))))
 }

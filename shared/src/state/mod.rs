@@ -1,10 +1,12 @@
 //! What a peer knows: which files one peer holds, and which peers there are.
 
+mod bucket;
 mod catalog;
 mod inspector;
 mod moment;
 mod roster;
 
+pub use bucket::Bucket;
 pub use catalog::{Catalog, Entry, Form};
 pub use inspector::Inspector;
 #[cfg(feature = "xmlrpc")]
