@@ -46,6 +46,20 @@ pub enum OpenError {
 }
 
 impl OpenedFile {
+    /// An open file with its facts of now.
+    ///
+    /// # Errors
+    /// [`OpenError::NotAFile`], or what the system says.
+    pub(super) fn of(file: File) -> Result<Self, OpenError> {
+        let facts = Metadata::from_file(&file)?;
+        if !facts.is_file() {
+            return Err(OpenError::NotAFile);
+        }
+        let entry = beneath::entry(&facts);
+        let identity = (facts.dev(), facts.ino());
+        Ok(Self { file, size: entry.size, modified: entry.modified, identity })
+    }
+
     /// Reads at an offset, wherever the file's own position is.
     ///
     /// # Errors
@@ -93,13 +107,7 @@ impl Share {
         let mut options = OpenOptions::new();
         options.read(true).follow(FollowSymlinks::No).nonblock(true);
         let file = parent.open_with(name, &options).map_err(|error| through_link(error, &root, path))?;
-        let facts = file.metadata().map_err(OpenError::from)?;
-        if !facts.is_file() {
-            return Err(OpenError::NotAFile);
-        }
-        let entry = beneath::entry(&facts);
-        let identity = (facts.dev(), facts.ino());
-        Ok(OpenedFile { file: file.into_std(), size: entry.size, modified: entry.modified, identity })
+        OpenedFile::of(file.into_std())
     }
 }
 
@@ -189,8 +197,9 @@ mod tests {
                     }
                 }
             });
-            for _ in 0..100_000 {
-                match share.open_file(&path("d/a")) {
+            for number in 0..100_000 {
+                let at_once = (number % 2 == 0).then(|| share.open_file_at_once(&path("d/a"))).flatten();
+                match at_once.map_or_else(|| share.open_file(&path("d/a")), Ok) {
                     Ok(mut opened) => {
                         let mut text = String::new();
                         opened.file.read_to_string(&mut text).unwrap();

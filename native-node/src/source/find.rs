@@ -66,6 +66,9 @@ impl Found {
 
 async fn open_own(node: &Node, path: &SharedPath) -> Result<OpenedFile, SourceError> {
     let (share, path) = (node.share(), path.clone());
+    if let Some(opened) = share.open_file_at_once(&path) {
+        return Ok(opened);
+    }
     let opening = tokio::task::spawn_blocking(move || share.open_file(&path));
     // Why it cannot be opened stays in our log.
     opening.await.map_err(|_| SourceError::Interrupted)?.map_err(|error: OpenError| {
