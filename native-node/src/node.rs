@@ -10,6 +10,7 @@ use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::folder::{self, Change, Share};
 use crate::names::OwnNames;
+use crate::source::Lately;
 use crate::ticket::{Grant, Owner, Ticket, Tickets};
 
 /// Downloads of larger files at once: so many that slow readers, who hold a place for long, leave some for others.
@@ -26,6 +27,7 @@ pub struct Node {
     url: PeerUrl,
     names: OwnNames,
     share: Arc<Share>,
+    lately: Arc<Lately>,
     /// Behind one short lock, never held across an await.
     host: Mutex<Host>,
     /// Likewise, of its own: a download must not wait for a caller, nor a caller for a download.
@@ -58,6 +60,7 @@ impl Node {
             url,
             names,
             share: Arc::new(share),
+            lately: Arc::default(),
             host: Mutex::new(host),
             tickets: Mutex::default(),
             started: Instant::now(),
@@ -153,6 +156,11 @@ impl Node {
     /// The folder's files.
     pub(crate) fn share(&self) -> Arc<Share> {
         Arc::clone(&self.share)
+    }
+
+    /// Those of its files that were opened a moment ago.
+    pub(crate) fn lately(&self) -> &Arc<Lately> {
+        &self.lately
     }
 
     /// Whether so few downloads are under way that one more can read ahead generously.

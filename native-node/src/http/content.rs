@@ -92,7 +92,7 @@ fn open(share: &Share, path: &SharedPath, entry: Entry, place: Place) -> Result<
         _ => inspect_file(&opened).map_err(|error| missing(OpenError::Io(error)))?,
     };
     let (size, length) = (opened.size, reply_length(form, opened.size));
-    Ok(Content { length, held: Held::Large { source: Source::own(opened, 0..size, place), form } })
+    Ok(Content { length, held: Held::Large { source: Source::own(Arc::new(opened), 0..size, place), form } })
 }
 
 /// A small file as an answer in one piece.

@@ -6,10 +6,12 @@
 
 mod arriving;
 mod find;
+mod lately;
 mod own;
 mod place;
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -20,6 +22,7 @@ use own::OwnReader;
 
 pub use arriving::{Feeder, PIECES_AHEAD};
 pub use find::{Found, find, look_at_own};
+pub(crate) use lately::Lately;
 pub use place::Place;
 pub(crate) use place::SMALL;
 
@@ -92,7 +95,7 @@ enum Held {
 impl Source {
     /// A part of an own file that is open.
     #[must_use]
-    pub fn own(opened: OpenedFile, part: Range<u64>, place: Place) -> Self {
+    pub fn own(opened: Arc<OpenedFile>, part: Range<u64>, place: Place) -> Self {
         let (version, left) = (opened.version(), part.end.saturating_sub(part.start));
         Self { version, left, held: Held::Own(OwnReader::new(opened, part, place.piece())), place }
     }
