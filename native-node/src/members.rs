@@ -19,6 +19,8 @@ pub(crate) async fn keep(node: Arc<Node>, dialer: Dialer, shutdown: Cancellation
             let (node, dialer) = (Arc::clone(&node), dialer.clone());
             calls.spawn(async move { (call(&node, &dialer, &dial).await, dial.url) });
         }
+        // Peers come and go by what was asked and by what was not answered in time.
+        node.peers_changed();
         let wake = node.with_host(|host, now| host.roster().next_wakeup(now).since(now));
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -33,7 +35,6 @@ pub(crate) async fn keep(node: Arc<Node>, dialer: Dialer, shutdown: Cancellation
                 });
                 if before != after {
                     say(&url, after);
-                    node.peers_changed();
                 }
             }
         }

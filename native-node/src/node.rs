@@ -16,7 +16,7 @@ use crate::folder::{self, Change, Share};
 use crate::known_peers::KnownPeers;
 use crate::names::OwnNames;
 use crate::neighbours::Neighbours;
-use crate::source::Relays;
+use crate::source::{Lately, Relays};
 use crate::tabs::{self, Tabs};
 use crate::ticket::{Grant, Owner, Ticket, Tickets};
 
@@ -35,6 +35,7 @@ pub struct Node {
     url: PeerUrl,
     names: OwnNames,
     share: Arc<Share>,
+    lately: Arc<Lately>,
     /// Behind one short lock, never held across an await.
     host: Mutex<Host>,
     /// Likewise, of its own: a download must not wait for a caller, nor a caller for a download.
@@ -56,6 +57,21 @@ pub struct Node {
     is_looked_through: watch::Sender<bool>,
 }
 
+/// What a node is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) identity: Identity,
+    pub(crate) name: String,
+    /// What it tells others.
+    pub(crate) url: PeerUrl,
+    pub(crate) names: OwnNames,
+    pub(crate) share: Share,
+    pub(crate) host: Host,
+    pub(crate) known: KnownNodes,
+    /// For peers of 2004.
+    pub(crate) dialer: Dialer,
+}
+
 /// How a call came in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival<'a> {
@@ -68,17 +84,9 @@ pub(crate) struct Arrival<'a> {
 }
 
 impl Node {
-    /// A node of an empty catalog; `url` is what it tells others.
-    pub(crate) fn new(
-        identity: Identity,
-        name: String,
-        url: PeerUrl,
-        names: OwnNames,
-        share: Share,
-        host: Host,
-        known: KnownNodes,
-        dialer: Dialer,
-    ) -> Self {
+    /// A node of an empty catalog.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { identity, name, url, names, share, host, known, dialer } = parts;
         Self {
             id: identity.id().to_string(),
             identity,
@@ -86,6 +94,7 @@ impl Node {
             url,
             names,
             share: Arc::new(share),
+            lately: Arc::default(),
             host: Mutex::new(host),
             tickets: Mutex::default(),
             started: Instant::now(),
@@ -279,6 +288,11 @@ impl Node {
     /// The folder's files.
     pub(crate) fn share(&self) -> Arc<Share> {
         Arc::clone(&self.share)
+    }
+
+    /// Those of its files that were opened a moment ago.
+    pub(crate) fn lately(&self) -> &Arc<Lately> {
+        &self.lately
     }
 
     /// Whether so few downloads are under way that one more can read ahead generously.

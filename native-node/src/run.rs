@@ -16,7 +16,7 @@ use crate::folder::{self, FolderError, Share, ShareOptions};
 use crate::http::{self, ServeLimits};
 use crate::members;
 use crate::names::OwnNames;
-use crate::node::Node;
+use crate::node::{Node, Parts};
 
 /// Connections that wait to be accepted. The original's five made every burst of callers fail.
 const BACKLOG: u32 = 4_096;
@@ -158,7 +158,7 @@ pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, 
     let known = move || state.map_or_else(KnownNodes::of_this_person, |folder| KnownNodes::at(Some(folder)));
     let known = tokio::task::spawn_blocking(known).await.map_err(|_| IdentityError::Ending)?;
     let name = config.name.unwrap_or_else(machine);
-    let node = Arc::new(Node::new(identity, name, url, names, share, host, known, dialer.clone()));
+    let node = Arc::new(Node::new(Parts { identity, name, url, names, share, host, known, dialer: dialer.clone() }));
     Ok(Prepared { node, listener, dialer, www: config.www, limits: config.limits })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It trusts no list: what was a file when it was listed may be a FIFO or a link now (A4, A5, A7).
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 
 use cap_fs_ext::{FollowSymlinks, MetadataExt, OpenOptionsFollowExt, OpenOptionsSyncExt};
@@ -46,6 +46,20 @@ pub enum OpenError {
 }
 
 impl OpenedFile {
+    /// An open file with its facts of now.
+    ///
+    /// # Errors
+    /// [`OpenError::NotAFile`], or what the system says.
+    pub(super) fn of(file: File) -> Result<Self, OpenError> {
+        let facts = Metadata::from_file(&file)?;
+        if !facts.is_file() {
+            return Err(OpenError::NotAFile);
+        }
+        let entry = beneath::entry(&facts);
+        let identity = (facts.dev(), facts.ino());
+        Ok(Self { file, size: entry.size, modified: entry.modified, identity })
+    }
+
     /// Reads at an offset, wherever the file's own position is.
     ///
     /// # Errors
@@ -68,8 +82,22 @@ impl OpenedFile {
     /// # Errors
     /// What the system says.
     pub fn is_unchanged(&self) -> io::Result<bool> {
-        let now = beneath::entry(&Metadata::from_just_metadata(self.file.metadata()?));
-        Ok((now.size, now.modified) == (self.size, self.modified))
+        Ok(self.is_as(&self.file.metadata()?))
+    }
+
+    /// Whether it moreover still has a name, as far as the system says.
+    #[must_use]
+    pub fn is_linked_and_unchanged(&self) -> bool {
+        #[cfg(unix)]
+        let is_linked = |now: &fs::Metadata| std::os::unix::fs::MetadataExt::nlink(now) > 0;
+        #[cfg(not(unix))]
+        let is_linked = |_: &fs::Metadata| true;
+        self.file.metadata().is_ok_and(|now| is_linked(&now) && self.is_as(&now))
+    }
+
+    fn is_as(&self, now: &fs::Metadata) -> bool {
+        let now = beneath::entry(&Metadata::from_just_metadata(now.clone()));
+        (now.size, now.modified) == (self.size, self.modified)
     }
 }
 
@@ -93,13 +121,7 @@ impl Share {
         let mut options = OpenOptions::new();
         options.read(true).follow(FollowSymlinks::No).nonblock(true);
         let file = parent.open_with(name, &options).map_err(|error| through_link(error, &root, path))?;
-        let facts = file.metadata().map_err(OpenError::from)?;
-        if !facts.is_file() {
-            return Err(OpenError::NotAFile);
-        }
-        let entry = beneath::entry(&facts);
-        let identity = (facts.dev(), facts.ino());
-        Ok(OpenedFile { file: file.into_std(), size: entry.size, modified: entry.modified, identity })
+        OpenedFile::of(file.into_std())
     }
 }
 
@@ -123,7 +145,6 @@ impl From<io::Error> for OpenError {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::io::Read;
     use std::os::unix::fs::symlink;
     use std::path::Path;
@@ -189,8 +210,9 @@ mod tests {
                     }
                 }
             });
-            for _ in 0..100_000 {
-                match share.open_file(&path("d/a")) {
+            for number in 0..100_000 {
+                let at_once = (number % 2 == 0).then(|| share.open_file_at_once(&path("d/a"))).flatten();
+                match at_once.map_or_else(|| share.open_file(&path("d/a")), Ok) {
                     Ok(mut opened) => {
                         let mut text = String::new();
                         opened.file.read_to_string(&mut text).unwrap();

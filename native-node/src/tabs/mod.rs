@@ -8,8 +8,6 @@
 
 mod offer;
 mod tab;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,12 +44,6 @@ impl Tabs {
         self.known().get(&id).cloned()
     }
 
-    /// The tabs that are here.
-    #[must_use]
-    pub fn here(&self) -> Vec<Arc<Tab>> {
-        self.known().values().filter(|tab| tab.is_here()).cloned().collect()
-    }
-
     fn known(&self) -> MutexGuard<'_, BTreeMap<TabId, Arc<Tab>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -62,6 +54,7 @@ pub(crate) fn enter(node: &Arc<Node>, id: TabId, name: Option<String>, link: Lin
     let url = id.url_at(node.url())?;
     let mut known = node.tabs().known();
     if known.len() >= TABS && !known.contains_key(&id) {
+        tracing::warn!(TABS, "there are as many tabs as there may be; one more has no address");
         return None;
     }
     let tab = known.entry(id).or_insert_with(|| {
@@ -69,6 +62,8 @@ pub(crate) fn enter(node: &Arc<Node>, id: TabId, name: Option<String>, link: Lin
         Arc::new(Tab::new(id, url, node.new_ticket_owner()))
     });
     let number = tab.come(name, link);
+    // What sessions before it offered is not listed any more, and remembered until it offers something itself.
+    node.with_host(|host, now| host.set_away(now, tab.url(), true));
     let stay = Stay { node: Arc::clone(node), tab: Arc::clone(tab), number };
     drop(known);
     node.peers_changed();
