@@ -8,6 +8,7 @@ use shared::{Dial, DialOutcome, MemberState, PeerUrl, Printable};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::bridge::DialError;
 use crate::dial::{CallError, Dialer};
 use crate::node::Node;
 
@@ -52,9 +53,9 @@ fn say(peer: &PeerUrl, state: Option<MemberState>) {
 /// One call, as the roster understands its end.
 async fn call(node: &Node, dialer: &Dialer, dial: &Dial) -> DialOutcome {
     match dialer.exchange(&dial.url, &dial.tell).await {
-        Ok(exchanged) if exchanged.node.as_deref() == Some(node.id()) => DialOutcome::Myself,
         Ok(exchanged) => exchanged.urls.map_or(DialOutcome::Lone, DialOutcome::Answered),
-        Err(CallError::Refused) => DialOutcome::Refused,
+        Err(CallError::Dial(DialError::Myself)) => DialOutcome::Myself,
+        Err(error) if error.is_refusal() => DialOutcome::Refused,
         Err(error) => {
             tracing::debug!(peer = %dial.url, error = %Printable(&error.to_string()), "a call failed");
             DialOutcome::Unreachable

@@ -62,14 +62,14 @@ impl Peers {
 
 /// What answers is named for what its owner would call it.
 fn kind(exchanged: &Exchanged) -> &'static str {
-    if exchanged.node.is_some() { "node" } else { "2004 (not encrypted, not verifiable)" }
+    if exchanged.is_node { "node" } else { "2004 (not encrypted, not verifiable)" }
 }
 
 fn as_json(peer: &PeerUrl, answer: &Result<Exchanged, CallError>, milliseconds: u128) -> serde_json::Value {
     match answer {
         Ok(exchanged) => json!({
             "url": peer.as_str(),
-            "kind": if exchanged.node.is_some() { "node" } else { "2004" },
+            "kind": if exchanged.is_node { "node" } else { "2004" },
             "milliseconds": u64::try_from(milliseconds).unwrap_or(u64::MAX),
         }),
         Err(error) => json!({ "url": peer.as_str(), "error": error.to_string() }),
