@@ -95,7 +95,7 @@ async fn serve(
     let listener = run::bind(address)?;
     let limits = ServeLimits::of_this_process();
     let config = Config { url: Some(own), join, limits, ..Config::new(password, ".") };
-    let prepared = run::prepare(config, listener)?;
+    let prepared = run::prepare(config, listener).await?;
     output::announce(prepared.node(), None);
     prepared.run(shutdown).await?;
     Ok(ExitCode::SUCCESS)

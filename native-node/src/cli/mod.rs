@@ -3,6 +3,7 @@
 mod bars;
 mod classic;
 mod get;
+mod legacy;
 mod ls;
 mod output;
 mod password;

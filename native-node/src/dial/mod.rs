@@ -17,7 +17,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use shared::xmlrpc::{self, Name, Value};
-use shared::{Call, Fault, Password, PatternKind, PeerUrl, limits};
+use shared::{Call, Fault, Password, PatternKind, PeerUrl, Token, limits};
 
 use crate::names::NODE_HEADER;
 
@@ -38,7 +38,8 @@ const SMALL_REPLY_BYTES: usize = 8 << 20;
 #[derive(Debug, Clone)]
 pub struct Dialer {
     client: Client<HttpConnector, Full<Bytes>>,
-    password: Password,
+    /// None where the protocol of 2004 is off.
+    password: Option<Password>,
 }
 
 /// What a peer said to `n` = 0.
@@ -54,6 +55,16 @@ impl Dialer {
     /// A dialer with no connection yet.
     #[must_use]
     pub fn new(password: Password) -> Self {
+        Self::with(Some(password))
+    }
+
+    /// A dialer for where the protocol of 2004 is off: it has no password to make a token from, and calls nobody.
+    #[must_use]
+    pub fn without_legacy() -> Self {
+        Self::with(None)
+    }
+
+    fn with(password: Option<Password>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT));
@@ -65,6 +76,10 @@ impl Dialer {
         Self { client, password }
     }
 
+    fn token(&self, url: &PeerUrl) -> Result<Token, CallError> {
+        Ok(self.password.as_ref().ok_or(CallError::LegacyOff)?.token(url))
+    }
+
     /// `n` = 0: tells a peer whom we know, hears whom it knows.
     ///
     /// # Errors
@@ -72,7 +87,7 @@ impl Dialer {
     pub async fn exchange(&self, url: &PeerUrl, tell: &[PeerUrl]) -> Result<Exchanged, CallError> {
         let call = Call::Exchange(tell.iter().map(ToString::to_string).collect());
         let asked = async {
-            let response = self.send(url, xmlrpc::write_f(&self.password.token(url), &call), PROGRESS).await?;
+            let response = self.send(url, xmlrpc::write_f(&self.token(url)?, &call), PROGRESS).await?;
             let node = node_of(&response);
             let urls = match reply::value(response, SMALL_REPLY_BYTES).await {
                 Ok(value) => Some(xmlrpc::read_peers(value).map_err(CallError::from)?),
@@ -90,7 +105,7 @@ impl Dialer {
     /// # Errors
     /// See [`CallError`].
     pub async fn names(&self, url: &PeerUrl, pattern: &str) -> Result<Vec<Name>, CallError> {
-        let call = xmlrpc::write_f(&self.password.token(url), &Call::List(pattern.to_owned()));
+        let call = xmlrpc::write_f(&self.token(url)?, &Call::List(pattern.to_owned()));
         let value = reply::value(self.send(url, call, ANSWER).await?, limits::REPLY_BYTES).await?;
         xmlrpc::read_names(value).map_err(CallError::from)
     }
@@ -105,7 +120,7 @@ impl Dialer {
             PatternKind::Glob => "glob",
             PatternKind::Regex => "regex",
         };
-        let token = self.password.token(url);
+        let token = self.token(url)?;
         let params = [token.reveal(), kind, pattern].map(Value::from);
         let call = xmlrpc::write_call("tinyp2p.search", &params);
         let value = reply::value(self.send(url, call, ANSWER).await?, limits::REPLY_BYTES).await?;
@@ -117,7 +132,7 @@ impl Dialer {
     /// # Errors
     /// See [`CallError`]; the stream has errors of its own.
     pub async fn fetch(&self, url: &PeerUrl, name: &str) -> Result<ContentStream, CallError> {
-        let call = xmlrpc::write_f(&self.password.token(url), &Call::Fetch(name.to_owned()));
+        let call = xmlrpc::write_f(&self.token(url)?, &Call::Fetch(name.to_owned()));
         Ok(ContentStream::new(self.send(url, call, ANSWER).await?))
     }
 
@@ -127,7 +142,7 @@ impl Dialer {
     /// # Errors
     /// See [`CallError`].
     pub async fn fetch_all(&self, url: &PeerUrl, names: &[&str]) -> Result<Vec<Option<Vec<u8>>>, CallError> {
-        let token = self.password.token(url);
+        let token = self.token(url)?;
         let call = |name: &&str| {
             let params = vec![Value::from(token.reveal()), Value::Int(2), Value::from(*name)];
             Value::Struct(vec![("methodName".into(), "f".into()), ("params".into(), Value::Array(params))])

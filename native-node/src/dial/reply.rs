@@ -30,6 +30,9 @@ pub enum CallError {
     /// It answered with a fault.
     #[error("it answers: {}", Printable::short(&.0.message, 200))]
     Fault(Fault),
+    /// It was not called: tokens are shown to nobody.
+    #[error("it was not called: the protocol of 2004 is off (--legacy off)")]
+    LegacyOff,
     /// It speaks something else.
     #[error("it is no tinyp2p peer: {0}")]
     NotAPeer(String),
