@@ -7,7 +7,7 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 
 use crate::harness::evil::Evil;
-use crate::harness::node::{Node, get, run, tinyp2p};
+use crate::harness::node::{Node, get, program, run, tinyp2p};
 use crate::harness::original::Original;
 use crate::harness::process::{Running, wait_for};
 use crate::harness::tree::{content, tree};
@@ -70,11 +70,7 @@ fn not_in_arguments() {
         assert!(!stdout(&run(bare().args(help))).contains("--password "), "{help:?}");
     }
     // As in 2004 it works, with a warning.
-    ends(
-        Command::new(env!("CARGO_BIN_EXE_tinyp2p")).args(["pw", "client", "http://127.0.0.1:1", "x"]),
-        1,
-        &["can be read by everybody"],
-    );
+    ends(program().args(["pw", "client", "http://127.0.0.1:1", "x"]), 1, &["can be read by everybody"]);
 }
 
 fn password_sources() {
@@ -129,7 +125,7 @@ fn usage_errors() {
     ends(tinyp2p("x").args(["serve", "--url", "nonsense"]), 2, &["nonsense"]);
     ends(tinyp2p("x").args(["get"]), 2, &["URL"]);
     ends(tinyp2p("x").args(["get", url, "x", "--glob", "--words"]), 2, &["--words"]);
-    ends(Command::new(env!("CARGO_BIN_EXE_tinyp2p")).args(["pw", "client", "nonsense", "x"]), 2, &["nonsense"]);
+    ends(program().args(["pw", "client", "nonsense", "x"]), 2, &["nonsense"]);
     let help = run(bare().arg("--help"));
     ok(&help);
     assert!(stdout(&help).contains("130 interrupted"));
@@ -220,7 +216,7 @@ fn ports() {
     let port = taken.local_addr().unwrap().port().to_string();
     let mut command = tinyp2p(PASSWORD);
     ends(command.args(["serve", "--bind", "127.0.0.1", "--port", &port]).arg(dir.path()), 1, &[&port, "in use"]);
-    let classic = || Command::new(env!("CARGO_BIN_EXE_tinyp2p"));
+    let classic = || program();
     ends(classic().current_dir(dir.path()).args(["pw", "server", "127.0.0.1", &port]), 1, &[&port, "in use"]);
     // Whoever else is on 9004, one of two that name no port must go elsewhere.
     let serve = || Node::start(tinyp2p(PASSWORD).args(["serve", "--bind", "127.0.0.1", "--json"]).arg(dir.path()));
@@ -242,7 +238,7 @@ fn serve_errors() {
     ends(serve(&["--bind", "nonsense"]).arg(dir.path()), 2, &["nonsense"]);
     ends(serve(&["--port", "70000"]).arg(dir.path()), 2, &["70000"]);
     let classic = |host: &str, port: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tinyp2p"));
+        let mut command = program();
         command.current_dir(dir.path()).args(["pw", "server", host, port]);
         command
     };

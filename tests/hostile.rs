@@ -8,8 +8,8 @@ mod http;
 mod names;
 mod search;
 mod slow;
-mod victim;
-mod wire;
+pub(crate) mod victim;
+pub(crate) mod wire;
 mod xml;
 
 use libtest_mimic::Trial;

@@ -8,6 +8,7 @@
     reason = "a test that meets the unexpected should stop right there"
 )]
 
+mod bridge;
 mod commands;
 mod downloads;
 mod foreign;
@@ -21,6 +22,8 @@ mod xmlrpc_vectors;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // What earlier runs remembered; none is no fault.
+    let _gone = std::fs::remove_dir_all(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"));
     let arguments = libtest_mimic::Arguments::from_args();
     let trials = [
         tidy::trials(),
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         commands::trials(),
         downloads::trials(),
         foreign::trials(),
+        bridge::trials(),
         hostile::trials(),
         page::trials(),
     ];

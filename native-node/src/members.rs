@@ -17,8 +17,8 @@ pub(crate) async fn keep(node: Arc<Node>, dialer: Dialer, shutdown: Cancellation
     let mut calls = JoinSet::new();
     loop {
         while let Some(dial) = node.with_host(|host, now| host.roster_mut().poll_dial(now)) {
-            let (node, dialer) = (Arc::clone(&node), dialer.clone());
-            calls.spawn(async move { (call(&node, &dialer, &dial).await, dial.url) });
+            let dialer = dialer.clone();
+            calls.spawn(async move { (call(&dialer, &dial).await, dial.url) });
         }
         let wake = node.with_host(|host, now| host.roster().next_wakeup(now).since(now));
         tokio::select! {
@@ -51,7 +51,7 @@ fn say(peer: &PeerUrl, state: Option<MemberState>) {
 }
 
 /// One call, as the roster understands its end.
-async fn call(node: &Node, dialer: &Dialer, dial: &Dial) -> DialOutcome {
+async fn call(dialer: &Dialer, dial: &Dial) -> DialOutcome {
     match dialer.exchange(&dial.url, &dial.tell).await {
         Ok(exchanged) => exchanged.urls.map_or(DialOutcome::Lone, DialOutcome::Answered),
         Err(CallError::Dial(DialError::Myself)) => DialOutcome::Myself,

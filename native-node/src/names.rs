@@ -8,7 +8,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use shared::bridge::Destination;
 use shared::{PeerUrl, Scope};
+
+use crate::bridge;
 
 /// The header by which a node says that it is one of ours, and which: a random id per process, so that a node that dials
 /// another name of its own notices. Its presence also tells a modern node from one of 2004.
@@ -24,20 +27,25 @@ pub struct OwnNames {
     bound: IpAddr,
     /// Host names, lower case.
     names: BTreeSet<String>,
+    /// Host and port in the URL that its owner gave it, lower case. The port may be another one than ours.
+    told: Option<(String, u16)>,
     addresses: Mutex<(Option<Instant>, Vec<IpAddr>)>,
 }
 
 impl OwnNames {
-    /// The names of a node that listens on `bound`, with those its owner gave it (`--alias`, the host in `--url`).
+    /// The names of a node that listens on `bound`, with those its owner gave it (`--alias`, `--url`).
     #[must_use]
-    pub fn new(bound: SocketAddr, aliases: impl IntoIterator<Item = String>) -> Self {
-        let mut names: BTreeSet<String> = aliases.into_iter().map(|alias| alias.to_ascii_lowercase()).collect();
+    pub fn new(bound: SocketAddr, aliases: impl IntoIterator<Item = String>, url: Option<&PeerUrl>) -> Self {
+        let told = url.map(|url| url.host().to_owned());
+        let mut names: BTreeSet<String> =
+            aliases.into_iter().chain(told).map(|alias| alias.to_ascii_lowercase()).collect();
         names.insert("localhost".to_owned());
         if let Some(host) = gethostname::gethostname().to_str().map(str::to_ascii_lowercase) {
             names.insert(format!("{host}.local"));
             names.insert(host);
         }
-        Self { port: bound.port(), bound: bound.ip(), names, addresses: Mutex::default() }
+        let told = url.map(|url| (url.host().to_ascii_lowercase(), url.port()));
+        Self { port: bound.port(), bound: bound.ip(), names, told, addresses: Mutex::default() }
     }
 
     /// Whether a `Host` header may name us: any address (there may be a router in between), and our own names.
@@ -53,11 +61,7 @@ impl OwnNames {
         let Some(base) = host.and_then(|host| PeerUrl::parse(&format!("http://{host}")).ok()) else {
             return Vec::new();
         };
-        let is_ours = match base.host().parse() {
-            Ok(address) => self.listens_on(address),
-            Err(_) => self.has_name(base.host()),
-        };
-        if !is_ours || base.port() != self.port {
+        if !self.is_ours(&base) {
             return Vec::new();
         }
         // `/RPC2` is also where clients post to a URL that has no path at all.
@@ -65,11 +69,27 @@ impl OwnNames {
         bare.into_iter().chain(PeerUrl::parse(&format!("{base}{path}")).ok()).collect()
     }
 
+    /// Whether a caller of the bridge that dialed this means us. Only names that are certainly ours count: any member knows
+    /// the password, and could pass on to us what a caller proves to another.
+    #[must_use]
+    pub fn is_dialed_as(&self, destination: &Destination) -> bool {
+        let Some(authority) = destination.as_str().strip_suffix(bridge::PATH) else { return false };
+        let Ok(url) = PeerUrl::parse(&format!("http://{authority}")) else { return false };
+        let is_told = self.told.as_ref().is_some_and(|(host, port)| host == url.host() && *port == url.port());
+        url.path().is_empty() && (is_told || self.is_ours(&url))
+    }
+
     /// Every URL under which this node can be reached from this machine or its networks, best first.
     #[must_use]
     pub fn urls(&self) -> Vec<PeerUrl> {
         let addresses = if self.bound.is_unspecified() { self.addresses() } else { vec![self.bound] };
         addresses.into_iter().filter_map(|address| url_of(SocketAddr::new(address, self.port))).collect()
+    }
+
+    /// Whether this host and port are ours.
+    fn is_ours(&self, url: &PeerUrl) -> bool {
+        let listens = || url.host().parse().is_ok_and(|address| self.listens_on(address));
+        url.port() == self.port && (self.has_name(url.host()) || listens())
     }
 
     fn has_name(&self, host: &str) -> bool {
@@ -116,7 +136,7 @@ mod tests {
     use super::*;
 
     fn names() -> OwnNames {
-        OwnNames::new("127.0.0.1:9004".parse().unwrap(), ["Files.Example".to_owned()])
+        OwnNames::new("127.0.0.1:9004".parse().unwrap(), ["Files.Example".to_owned()], None)
     }
 
     fn called(host: &str, path: &str) -> Vec<String> {
@@ -138,6 +158,46 @@ mod tests {
             assert!(called(foreign, "/RPC2").is_empty(), "{foreign}");
         }
         assert!(names().called(None, "/RPC2").is_empty());
+    }
+
+    #[test]
+    fn d4_a_call_of_the_bridge_made_for_somebody_else_is_never_taken() {
+        let told = PeerUrl::parse("http://Outside.example:8080").unwrap();
+        let names = OwnNames::new("10.1.2.3:9004".parse().unwrap(), ["Box.local".to_owned()], Some(&told));
+        let is_ours = |dialed: &str| names.is_dialed_as(&dialed.parse().unwrap());
+        for ours in [
+            "10.1.2.3:9004/bridge",
+            "localhost:9004/bridge",
+            "BOX.local:9004/bridge",
+            "outside.example:8080/bridge",
+            "outside.example:9004/bridge",
+        ] {
+            assert!(is_ours(ours), "{ours}");
+        }
+        for foreign in [
+            "10.1.2.3:9004",
+            "10.1.2.3:9004/",
+            "10.1.2.3:9004/bridge/",
+            "10.1.2.3:9004/x/bridge",
+            "10.1.2.3:9004/bridge?x",
+            "10.1.2.3:9005/bridge",
+            "10.1.2.3/bridge",
+            "10.1.2.4:9004/bridge",
+            "127.0.0.1:9004/bridge",
+            "box.local:8080/bridge",
+            "box.local.evil.example:9004/bridge",
+            "eve@box.local:9004/bridge",
+            "http://box.local:9004/bridge",
+            "0.0.0.0:9004/bridge",
+            "/bridge",
+            "/bridge/bridge",
+        ] {
+            assert!(!is_ours(foreign), "{foreign}");
+        }
+        let everywhere = OwnNames::new("0.0.0.0:80".parse().unwrap(), [], None);
+        let is_ours = |dialed: &str| everywhere.is_dialed_as(&dialed.parse().unwrap());
+        assert!(is_ours("127.0.0.1/bridge") && is_ours("localhost:80/bridge"));
+        assert!(!is_ours("8.8.8.8/bridge") && !is_ours("localhost:81/bridge"));
     }
 
     #[test]

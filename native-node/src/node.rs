@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use shared::{Answer, Call, Caller, Entry, Fault, Host, Moment, PeerUrl, Scope, SharedPath};
 use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::bridge::{Door, Identity, KnownNodes};
 use crate::folder::{self, Change, Share};
 use crate::names::OwnNames;
 
@@ -19,8 +20,9 @@ const GENEROUS_STREAMS: usize = 64;
 /// A node, listening or about to.
 #[derive(Debug)]
 pub struct Node {
-    /// Random per process: by it a node recognises itself.
+    /// Random per process: by it a node recognises itself. Its text is asked for with every answer.
     id: String,
+    identity: Identity,
     name: String,
     url: PeerUrl,
     names: OwnNames,
@@ -28,6 +30,8 @@ pub struct Node {
     /// Behind one short lock, never held across an await.
     host: Mutex<Host>,
     started: Instant,
+    door: Door,
+    known: KnownNodes,
     streams: Arc<Semaphore>,
     /// Somebody named peers that may be new.
     roster_changed: Notify,
@@ -47,16 +51,27 @@ pub(crate) struct Arrival<'a> {
 }
 
 impl Node {
-    /// A node of an empty catalog. `id` is random; `url` is what it tells others.
-    pub(crate) fn new(id: String, name: String, url: PeerUrl, names: OwnNames, share: Share, host: Host) -> Self {
+    /// A node of an empty catalog; `url` is what it tells others.
+    pub(crate) fn new(
+        identity: Identity,
+        name: String,
+        url: PeerUrl,
+        names: OwnNames,
+        share: Share,
+        host: Host,
+        known: KnownNodes,
+    ) -> Self {
         Self {
-            id,
+            id: identity.id().to_string(),
+            identity,
             name,
             url,
             names,
             share: Arc::new(share),
             host: Mutex::new(host),
             started: Instant::now(),
+            door: Door::default(),
+            known,
             streams: Arc::new(Semaphore::new(STREAMS)),
             roster_changed: Notify::new(),
             is_looked_through: watch::Sender::new(false),
@@ -67,6 +82,23 @@ impl Node {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Who it is in every handshake of the bridge.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Which other nodes speak the bridge.
+    #[must_use]
+    pub fn known(&self) -> &KnownNodes {
+        &self.known
+    }
+
+    /// What it keeps at its door.
+    pub(crate) fn door(&self) -> &Door {
+        &self.door
     }
 
     /// What people see it called.
@@ -94,20 +126,40 @@ impl Node {
     }
 
     /// Answers one call of `f`, or of something that is allowed like it.
+    ///
+    /// Whoever guessed too often is answered as if the token were wrong, whatever it is, until the wait is over: otherwise
+    /// guessing would go on, and the right answer would still be seen. So is everybody where the protocol of 2004 is off.
     pub(crate) fn answer(&self, arrival: Arrival<'_>, token: &str, call: Result<Call, Fault>) -> Result<Answer, Fault> {
         let teaches = matches!(&call, Ok(Call::Exchange(urls)) if !urls.is_empty());
         let called = self.names.called(arrival.host, arrival.path);
         let caller = Caller { scope: Scope::of_address(arrival.address).unwrap_or(Scope::Lan), called: &called, token };
+        let guess = || self.door.guesses(|guesses| guesses.take(self.now(), arrival.address).ok());
+        let Some(guess) = self.identity.legacy().then(guess).flatten() else {
+            // The token is looked at all the same, so that the time tells nothing.
+            let _whatever_it_is = self.with_host(|host, _| host.admits(&self.url, caller));
+            tracing::debug!(address = %arrival.address, "a call with a token was refused unseen");
+            return Ok(Answer::Refused);
+        };
         let answer = self.with_host(|host, now| host.answer(now, &self.url, caller, call));
+        if matches!(answer, Ok(Answer::Refused)) {
+            tracing::info!(address = %arrival.address, "a call with a wrong token was refused");
+        } else {
+            self.door.guesses(|guesses| guesses.right(self.now(), guess));
+        }
         if teaches && matches!(answer, Ok(Answer::Peers(_))) {
             self.roster_changed.notify_one();
         }
         answer
     }
 
+    /// The time since the node was made.
+    pub(crate) fn now(&self) -> Moment {
+        Moment(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// Looks at or changes the state, briefly.
     pub(crate) fn with_host<T>(&self, work: impl FnOnce(&mut Host, Moment) -> T) -> T {
-        let now = Moment(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let now = self.now();
         work(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner), now)
     }
 

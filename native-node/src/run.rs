@@ -9,7 +9,8 @@ use shared::{Host, Moment, Password, PeerUrl, Roster};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
-use crate::dial::Dialer;
+use crate::bridge::{Identity, IdentityError, KnownNodes};
+use crate::dial::{Dialer, Links, OldDialer};
 use crate::folder::{self, FolderError, Share, ShareOptions};
 use crate::http::{self, ServeLimits};
 use crate::members;
@@ -24,6 +25,10 @@ const BACKLOG: u32 = 4_096;
 pub struct Config {
     /// The one password.
     pub password: Password,
+    /// Whether the protocol of 2004 is spoken, beside the bridge.
+    pub legacy: bool,
+    /// The password for peers of 2004, where it is another one: whoever sees a token can guess what it was made of.
+    pub legacy_password: Option<Password>,
     /// The folder to share.
     pub dir: PathBuf,
     /// The URL others reach it by; found out where none is given.
@@ -38,6 +43,8 @@ pub struct Config {
     pub hidden: bool,
     /// A folder to serve the page from, instead of the one built in.
     pub www: Option<PathBuf>,
+    /// The folder to remember things in between runs, instead of the person's own.
+    pub state: Option<PathBuf>,
     /// Deadlines and bounds of the server.
     pub limits: ServeLimits,
 }
@@ -48,6 +55,8 @@ impl Config {
     pub fn new(password: Password, dir: impl Into<PathBuf>) -> Self {
         Self {
             password,
+            legacy: true,
+            legacy_password: None,
             dir: dir.into(),
             url: None,
             join: Vec::new(),
@@ -55,6 +64,7 @@ impl Config {
             aliases: Vec::new(),
             hidden: false,
             www: None,
+            state: None,
             limits: ServeLimits::default(),
         }
     }
@@ -77,7 +87,10 @@ pub enum NodeError {
     Watch(std::io::Error),
     /// The operating system gives no randomness.
     #[error("no randomness: {0}")]
-    Randomness(getrandom::Error),
+    Randomness(#[from] getrandom::Error),
+    /// The password cannot be prepared.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The listener's own address is no URL.
     #[error("this node has no address that could be a URL; give it one with --url")]
     NoUrl,
@@ -121,27 +134,33 @@ pub struct Prepared {
 ///
 /// # Errors
 /// See [`NodeError`].
-pub fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, NodeError> {
+pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, NodeError> {
     let bound = listener.local_addr().map_err(NodeError::Listener)?;
-    let typed = config.url.iter().map(|url| url.host().to_owned());
-    let names = OwnNames::new(bound, config.aliases.into_iter().chain(typed));
+    let names = OwnNames::new(bound, config.aliases, config.url.as_ref());
     let url = config.url.or_else(|| names.urls().into_iter().next()).ok_or(NodeError::NoUrl)?;
     let machine = || gethostname::gethostname().to_string_lossy().into_owned();
     let share = Share::open(&config.dir, ShareOptions { hidden: config.hidden })?;
-    // Everybody is told the id, and nobody the seed.
-    let (mut id, mut seed) = ([0; 16], [0; 8]);
-    getrandom::fill(&mut id).and_then(|()| getrandom::fill(&mut seed)).map_err(NodeError::Randomness)?;
+    let identity = Identity::new(&config.password, config.legacy).await?;
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed)?;
     let mut roster = Roster::new(url.clone(), u64::from_le_bytes(seed));
     for other in names.urls() {
         roster.add_own(other);
     }
-    for seed in config.join {
+    for seed in config.join.iter().cloned() {
         roster.add_seed(Moment::default(), seed);
     }
-    let dialer = Dialer::new(config.password.clone());
-    let host = Host::new(config.password, url.clone(), roster);
-    let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    let node = Arc::new(Node::new(id, config.name.unwrap_or_else(machine), url, names, share, host));
+    let password_of_2004 = config.legacy_password.unwrap_or(config.password);
+    let old = OldDialer::new(config.legacy.then(|| password_of_2004.clone()));
+    let host = Host::new(password_of_2004, url.clone(), roster);
+    let state = config.state;
+    let known = move || state.map_or_else(KnownNodes::of_this_person, |folder| KnownNodes::at(Some(folder)));
+    let known = tokio::task::spawn_blocking(known).await.map_err(|_| IdentityError::Ending)?;
+    let name = config.name.unwrap_or_else(machine);
+    let node = Arc::new(Node::new(identity.clone(), name, url, names, share, host, known.clone()));
+    let links = Links::new(identity, known, Arc::new(crate::link::start_deaf));
+    config.join.iter().for_each(|url| links.typed(url));
+    let dialer = Dialer::new(links, old);
     Ok(Prepared { node, listener, dialer, www: config.www, limits: config.limits })
 }
 

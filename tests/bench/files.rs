@@ -6,8 +6,9 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::harness::node::{Node, program};
 use crate::harness::original::Original;
-use crate::harness::{node::Node, tree};
+use crate::harness::tree;
 use crate::measure::{Row, Unit, alternate, mebibytes, run};
 use crate::{PASSWORD, raw};
 
@@ -114,7 +115,7 @@ fn text(size: usize) -> Vec<u8> {
 
 /// Our own client.
 pub(crate) fn ours(into: &Path, url: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tinyp2p"));
+    let mut command = program();
     command.current_dir(into).env("TINYP2P_PASSWORD", PASSWORD).args(["get", url]);
     command
 }

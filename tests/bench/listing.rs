@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use shared::Call;
 
-use crate::harness::node::{Node, tinyp2p};
+use crate::harness::node::{Node, program, tinyp2p};
 use crate::harness::original::Original;
 use crate::harness::process::wait_for;
 use crate::measure::{Row, Unit, alternate, run};
@@ -71,7 +71,7 @@ fn list(url: &str, pattern: &str) -> (usize, f64) {
 }
 
 fn as_in_2004(url: &str, pattern: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tinyp2p"));
+    let mut command = program();
     command.args([PASSWORD, "client", url, pattern]);
     command
 }

@@ -83,6 +83,14 @@ fn asked(stream: &mut TcpStream) -> Option<Asked> {
         call.extend_from_slice(&piece[..count]);
         let Some(end) = call.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&call[..end]).to_ascii_lowercase();
+        if !head.starts_with("post ") {
+            // As the original does, which knows nothing else: so does a node find out that this is no node.
+            send(
+                stream,
+                b"HTTP/1.0 501 Unsupported method ('GET')\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n",
+            );
+            return None;
+        }
         let length =
             head.lines().find_map(|line| line.strip_prefix("content-length:"))?.trim().parse::<usize>().ok()?;
         if call.len() >= end + 4 + length {

@@ -1,7 +1,8 @@
 //! Our own program, run as its users run it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::process::{Running, wait_for};
@@ -44,6 +45,12 @@ impl Node {
         self.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
     }
 
+    /// From now on, [`Node::peak_memory`] is about what comes.
+    pub(crate) fn forget_peak_memory(&self) {
+        // 5: see proc_pid_clear_refs(5).
+        std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").expect("the process is ours");
+    }
+
     /// Most memory it has used so far, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
         peak_memory(self.process.id())
@@ -61,10 +68,24 @@ pub(crate) fn peak_memory_in(status: &str) -> u64 {
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") * 1024
 }
 
+/// The program. What it remembers, it remembers in a folder of its own: a port of 127.0.0.1 is somebody else tomorrow.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tinyp2p"));
+    command.env("TINYP2P_STATE", fresh_state()).env_remove("TINYP2P_LOG");
+    command
+}
+
+/// A folder that does not exist yet.
+pub(crate) fn fresh_state() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("state").join(format!("{}-{number}", std::process::id()))
+}
+
 /// The program, with the password where no other process can see it.
 pub(crate) fn tinyp2p(password: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tinyp2p"));
-    command.env("TINYP2P_PASSWORD", password).env_remove("TINYP2P_LOG");
+    let mut command = program();
+    command.env("TINYP2P_PASSWORD", password);
     command
 }
 
@@ -81,5 +102,5 @@ pub(crate) fn get(url: &str, password: &str, pattern: &str, to: &Path) -> Output
 
 /// `tinyp2p PASSWORD client URL PATTERN` in `dir`, to its end.
 pub(crate) fn get_as_in_2004(url: &str, password: &str, pattern: &str, dir: &Path) -> Output {
-    run(Command::new(env!("CARGO_BIN_EXE_tinyp2p")).current_dir(dir).args([password, "client", url, pattern]))
+    run(program().current_dir(dir).args([password, "client", url, pattern]))
 }

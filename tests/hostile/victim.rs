@@ -10,37 +10,37 @@ use shared::{Password, PeerUrl};
 use tempfile::TempDir;
 
 use super::wire::{Wire, call, post, rpc, string, strings};
-use crate::harness::node::{Node, tinyp2p};
+use crate::harness::node::{Node, fresh_state, tinyp2p};
 use crate::harness::tree::tree;
 
-pub(super) const PASSWORD: &str = "correct horse";
+pub(crate) const PASSWORD: &str = "correct horse";
 
 /// A node and the folder it shares.
-pub(super) struct Victim {
-    pub(super) node: Node,
-    pub(super) token: String,
+pub(crate) struct Victim {
+    pub(crate) node: Node,
+    pub(crate) token: String,
     share: TempDir,
     memory: u64,
 }
 
 impl Victim {
     /// A node that shares these files.
-    pub(super) fn with(files: &[(&str, &[u8])]) -> Self {
+    pub(crate) fn with(files: &[(&str, &[u8])]) -> Self {
         Self::sharing(tree(files), &[])
     }
 
     /// A node that shares this folder.
-    pub(super) fn sharing(share: TempDir, more: &[&str]) -> Self {
+    pub(crate) fn sharing(share: TempDir, more: &[&str]) -> Self {
         let node = Node::serve(share.path(), PASSWORD, more);
         Self::of(node, share)
     }
 
     /// A node that may have only so many open files: `SOFT:HARD`.
-    pub(super) fn with_descriptors(most: &str) -> Self {
+    pub(crate) fn with_descriptors(most: &str) -> Self {
         let share = tree(&[("a.txt", b"a")]);
-        let node = tinyp2p(PASSWORD);
         let mut command = std::process::Command::new("prlimit");
-        command.arg(format!("--nofile={most}")).arg(node.get_program());
+        command.arg(format!("--nofile={most}")).arg(tinyp2p(PASSWORD).get_program());
+        command.env("TINYP2P_STATE", fresh_state());
         command.args(["serve", "--bind", "127.0.0.1", "--port", "0", "--json"]).arg(share.path());
         command.env("TINYP2P_PASSWORD", PASSWORD).env_remove("TINYP2P_LOG");
         Self::of(Node::start(&mut command), share)
@@ -52,42 +52,44 @@ impl Victim {
         let mut victim = Self { node, token, share, memory: 0 };
         // Once around, so that what is made at the first call is not counted later.
         victim.must_answer();
+        // Preparing the password took 19 MiB for a moment, below which nothing would be seen.
+        victim.node.forget_peak_memory();
         victim.memory = victim.node.peak_memory();
         victim
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.share.path()
     }
 
     /// `f(token, n, arg)`, the last as XML.
-    pub(super) fn f(&self, n: i32, arg: &str) -> String {
+    pub(crate) fn f(&self, n: i32, arg: &str) -> String {
         call("f", &[&string(&self.token), &format!("<int>{n}</int>"), arg])
     }
 
     /// The names that it lists.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         texts(&rpc(&self.node, self.f(1, &string(""))).body)
     }
 
     /// The peers that it lists.
-    pub(super) fn peers(&self) -> Vec<String> {
+    pub(crate) fn peers(&self) -> Vec<String> {
         texts(&rpc(&self.node, self.f(0, &strings::<&str>([]))).body)
     }
 
     #[track_caller]
-    pub(super) fn must_answer(&self) {
+    pub(crate) fn must_answer(&self) {
         assert!(self.peers().contains(&self.node.url), "it still answers");
     }
 
     /// By how much its most memory grew since the start, in bytes.
-    pub(super) fn growth(&self) -> u64 {
+    pub(crate) fn growth(&self) -> u64 {
         self.node.peak_memory().saturating_sub(self.memory)
     }
 
     /// It took it all: it answers, it did not panic, and its memory grew by no more than this.
     #[track_caller]
-    pub(super) fn must_be_well(mut self, what: &str, most_growth: u64) {
+    pub(crate) fn must_be_well(mut self, what: &str, most_growth: u64) {
         self.must_answer();
         let growth = self.growth();
         eprintln!("{what}: the node's memory grew by {:.1} MiB", mebibytes(growth));
@@ -110,14 +112,14 @@ fn texts(body: &str) -> Vec<String> {
 }
 
 /// Calls `f(token, 0, [])` all the time, and is always answered.
-pub(super) struct GoodCaller {
+pub(crate) struct GoodCaller {
     is_over: Arc<AtomicBool>,
     thread: JoinHandle<Vec<Duration>>,
 }
 
 impl GoodCaller {
     /// On one connection, and for every tenth call on a new one.
-    pub(super) fn of(victim: &Victim) -> Self {
+    pub(crate) fn of(victim: &Victim) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&is_over);
         let request = post(&victim.node, victim.f(0, &strings::<&str>([])));
@@ -145,7 +147,7 @@ impl GoodCaller {
 
     /// Fails unless every call was answered within what a person would wait.
     #[track_caller]
-    pub(super) fn must_have_been_served(self, what: &str) {
+    pub(crate) fn must_have_been_served(self, what: &str) {
         self.is_over.store(true, Ordering::Relaxed);
         let mut times = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         times.sort_unstable();

@@ -10,7 +10,7 @@ use crate::harness::node::Node;
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// One connection to a node.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     /// Read and not yet asked for.
     rest: Vec<u8>,
@@ -18,16 +18,16 @@ pub(super) struct Wire {
 
 /// One answer.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) head: String,
-    pub(super) body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
     /// The code of the fault it is, or what it is instead.
     #[track_caller]
-    pub(super) fn fault(&self) -> i32 {
+    pub(crate) fn fault(&self) -> i32 {
         assert_eq!(self.status, 200, "{self:?}");
         assert!(self.head.to_lowercase().contains("content-length: "), "{self:?}");
         let code = self.body.split_once("<name>faultCode</name>").and_then(|(_, rest)| {
@@ -38,18 +38,18 @@ impl Answer {
     }
 
     /// Whether it is the boolean 0 and nothing else.
-    pub(super) fn is_refusal(&self) -> bool {
+    pub(crate) fn is_refusal(&self) -> bool {
         self.status == 200 && self.body.contains("<boolean>0</boolean>") && !self.body.contains("<fault>")
     }
 }
 
 impl Wire {
-    pub(super) fn to(node: &Node) -> Self {
+    pub(crate) fn to(node: &Node) -> Self {
         Self::at(node.address())
     }
 
     /// To the node at this host and port.
-    pub(super) fn at(address: &str) -> Self {
+    pub(crate) fn at(address: &str) -> Self {
         let stream = TcpStream::connect(address).expect("the node accepts");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -58,23 +58,23 @@ impl Wire {
     }
 
     /// Sends bytes. An error means that the node stopped listening.
-    pub(super) fn say(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.write_all(bytes.as_ref())
     }
 
     /// Sends all that it will ever send.
-    pub(super) fn hang_up(&self) {
+    pub(crate) fn hang_up(&self) {
         // Closed by the node already is as good.
         let _closed = self.stream.shutdown(Shutdown::Write);
     }
 
     /// The next answer; none if the connection ends before there is a whole one.
-    pub(super) fn answer(&mut self) -> Option<Answer> {
+    pub(crate) fn answer(&mut self) -> Option<Answer> {
         self.answer_to("POST")
     }
 
     /// The next answer, to a request of this method.
-    pub(super) fn answer_to(&mut self, method: &str) -> Option<Answer> {
+    pub(crate) fn answer_to(&mut self, method: &str) -> Option<Answer> {
         let end = loop {
             match self.rest.windows(4).position(|window| window == b"\r\n\r\n") {
                 Some(end) => break end + 4,
@@ -94,7 +94,7 @@ impl Wire {
 
     /// Reads until the node closes the connection, and says how long that took; panics if it never does.
     #[track_caller]
-    pub(super) fn wait_for_end(&mut self) -> Duration {
+    pub(crate) fn wait_for_end(&mut self) -> Duration {
         let start = Instant::now();
         while self.more().is_some() {}
         start.elapsed()
@@ -118,7 +118,7 @@ impl Wire {
 }
 
 /// A request with the headers a proper one needs, and these.
-pub(super) fn request(node: &Node, line: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn request(node: &Node, line: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut bytes = format!("{line}\r\nHost: {}\r\n{headers}Content-Length: {}\r\n\r\n", node.address(), body.len());
     if body.is_empty() && !line.starts_with("POST") {
@@ -130,12 +130,12 @@ pub(super) fn request(node: &Node, line: &str, headers: &str, body: impl AsRef<[
 }
 
 /// A call in its request.
-pub(super) fn post(node: &Node, body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn post(node: &Node, body: impl AsRef<[u8]>) -> Vec<u8> {
     request(node, "POST /RPC2 HTTP/1.1", "Content-Type: text/xml\r\n", body)
 }
 
 /// Sends one request on a connection of its own. None: the node closed it without an answer.
-pub(super) fn ask(node: &Node, request: impl AsRef<[u8]>) -> Option<Answer> {
+pub(crate) fn ask(node: &Node, request: impl AsRef<[u8]>) -> Option<Answer> {
     let mut wire = Wire::to(node);
     // The node may have answered and closed before it took everything.
     let _taken = wire.say(request);
@@ -144,24 +144,24 @@ pub(super) fn ask(node: &Node, request: impl AsRef<[u8]>) -> Option<Answer> {
 
 /// Posts a body to a node, which answers it.
 #[track_caller]
-pub(super) fn rpc(node: &Node, body: impl AsRef<[u8]>) -> Answer {
+pub(crate) fn rpc(node: &Node, body: impl AsRef<[u8]>) -> Answer {
     ask(node, post(node, body)).expect("an answer")
 }
 
 /// A call of `method` with parameters that are written as XML already.
-pub(super) fn call(method: &str, params: &[&str]) -> String {
+pub(crate) fn call(method: &str, params: &[&str]) -> String {
     let params: String = params.iter().map(|param| format!("<param><value>{param}</value></param>")).collect();
     format!("<?xml version='1.0'?><methodCall><methodName>{method}</methodName><params>{params}</params></methodCall>")
 }
 
 /// A string as a value.
-pub(super) fn string(text: &str) -> String {
+pub(crate) fn string(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('\r', "&#13;");
     format!("<string>{escaped}</string>")
 }
 
 /// A list of strings as a value.
-pub(super) fn strings<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn strings<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
     let items: String = texts.into_iter().map(|text| format!("<value>{}</value>", string(text.as_ref()))).collect();
     format!("<array><data>{items}</data></array>")
 }

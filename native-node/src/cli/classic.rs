@@ -8,8 +8,8 @@ use shared::{Password, PatternKind, PeerUrl};
 use tokio::net::lookup_host;
 use tokio_util::sync::CancellationToken;
 
+use super::caller;
 use super::output::{self, Failure};
-use crate::dial::Dialer;
 use crate::download::{self, Job};
 use crate::http::ServeLimits;
 use crate::run::{self, Config};
@@ -65,7 +65,7 @@ impl Classic {
                 // Its bars are gone before the last word is said.
                 let report = {
                     let observer = output::observer(false);
-                    download::run(&Dialer::new(self.password), job, observer.as_ref(), shutdown).await?
+                    download::run(&caller::dialer(self.password).await?, job, observer.as_ref(), shutdown).await?
                 };
                 Ok(output::conclude(&report, false))
             }
@@ -95,7 +95,7 @@ async fn serve(
     let listener = run::bind(address)?;
     let limits = ServeLimits::of_this_process();
     let config = Config { url: Some(own), join, limits, ..Config::new(password, ".") };
-    let prepared = run::prepare(config, listener)?;
+    let prepared = run::prepare(config, listener).await?;
     output::announce(prepared.node(), None);
     prepared.run(shutdown).await?;
     Ok(ExitCode::SUCCESS)

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use shared::PeerUrl;
 use tokio_util::sync::CancellationToken;
 
+use super::caller;
 use super::output::{self, Failure};
 use super::password::PasswordArguments;
 use super::{PatternArguments, peer_url};
-use crate::dial::Dialer;
 use crate::download::{self, Job};
 
 /// Download every matching file that is not here yet, from all peers of a network.
@@ -40,7 +40,7 @@ pub(super) struct Get {
 
 impl Get {
     pub(super) async fn run(self, shutdown: CancellationToken) -> Result<ExitCode, Failure> {
-        let dialer = Dialer::new(self.password.given_or_asked()?);
+        let dialer = caller::dialer(self.password.given_or_asked()?).await?;
         let job = Job {
             pool: self.url,
             kind: self.pattern.kind(),

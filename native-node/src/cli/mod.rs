@@ -1,8 +1,10 @@
 //! The command line: what was typed becomes what it means, once, here.
 
 mod bars;
+mod caller;
 mod classic;
 mod get;
+mod legacy;
 mod ls;
 mod output;
 mod password;

@@ -24,13 +24,7 @@ const FILE_BYTES: u64 = 4096;
 impl PasswordArguments {
     /// The password that was given without asking, if any.
     pub(super) fn given(&self) -> Result<Option<Password>, Failure> {
-        let text = match (&self.password_file, std::env::var(VARIABLE)) {
-            (Some(path), _) => first_line(path)?,
-            (None, Ok(text)) => text,
-            (None, Err(std::env::VarError::NotPresent)) => return Ok(None),
-            (None, Err(_)) => return Err(Failure::Usage(format!("{VARIABLE} is not valid UTF-8"))),
-        };
-        usable(text).map(Some)
+        from(self.password_file.as_deref(), VARIABLE)
     }
 
     /// The password that was given, or else typed now.
@@ -47,6 +41,17 @@ impl PasswordArguments {
             _ => Failure::Usage(format!("the password cannot be asked for: {error}")),
         })?)
     }
+}
+
+/// The password in a file or else in a variable of the environment, if any.
+pub(super) fn from(file: Option<&Path>, variable: &str) -> Result<Option<Password>, Failure> {
+    let text = match (file, std::env::var(variable)) {
+        (Some(path), _) => first_line(path)?,
+        (None, Ok(text)) => text,
+        (None, Err(std::env::VarError::NotPresent)) => return Ok(None),
+        (None, Err(_)) => return Err(Failure::Usage(format!("{variable} is not valid UTF-8"))),
+    };
+    usable(text).map(Some)
 }
 
 fn usable(text: String) -> Result<Password, Failure> {

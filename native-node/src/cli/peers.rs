@@ -7,10 +7,11 @@ use serde_json::json;
 use shared::PeerUrl;
 use tokio::task::JoinSet;
 
+use super::caller;
 use super::output::{self, Failure};
 use super::password::PasswordArguments;
 use super::peer_url;
-use crate::dial::{CallError, Dialer, Exchanged};
+use crate::dial::{CallError, Exchanged};
 use crate::download::peers_of;
 
 /// List the peers of a network: what kind each is, and whether it answers.
@@ -28,7 +29,7 @@ pub(super) struct Peers {
 
 impl Peers {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let dialer = Dialer::new(self.password.given_or_asked()?);
+        let dialer = caller::dialer(self.password.given_or_asked()?).await?;
         let mut asked = JoinSet::new();
         for (index, peer) in peers_of(&dialer, &self.url).await?.into_iter().enumerate() {
             let dialer = dialer.clone();

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use shared::{Password, PeerUrl};
 use tokio_util::sync::CancellationToken;
 
+use super::legacy::LegacyArguments;
 use super::output::{self, Failure};
 use super::password::{self, PasswordArguments};
 use super::peer_url;
@@ -58,6 +59,8 @@ pub(super) struct Serve {
     #[arg(long, value_name = "DIR")]
     www: Option<PathBuf>,
     #[command(flatten)]
+    legacy: LegacyArguments,
+    #[command(flatten)]
     password: PasswordArguments,
 }
 
@@ -72,8 +75,12 @@ impl Serve {
                 (Password::new(made.clone()), Some(made))
             }
         };
+        let legacy_password = self.legacy.password()?;
+        self.legacy.judge(&password, legacy_password.as_ref())?;
         let listener = self.bind()?;
         let config = Config {
+            legacy: self.legacy.is_on(),
+            legacy_password,
             url: self.url,
             join: self.join,
             name: self.name,
@@ -83,7 +90,7 @@ impl Serve {
             limits: ServeLimits::of_this_process(),
             ..Config::new(password, self.dir)
         };
-        let prepared = run::prepare(config, listener)?;
+        let prepared = run::prepare(config, listener).await?;
         if self.json {
             output::announce_json(prepared.node());
             if let Some(made) = made {

@@ -109,10 +109,7 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
         node.wait_for_the_first_look(FIRST_LOOK_PATIENCE).await;
     }
     match node.answer(context.arrival(), &token, call)? {
-        Answer::Refused => {
-            tracing::info!(address = %context.address, "a call with a wrong token was refused");
-            Ok(Reply::Value(Value::Bool(false)))
-        }
+        Answer::Refused => Ok(Reply::Value(Value::Bool(false))),
         Answer::Peers(peers) => {
             Ok(Reply::Value(Value::Array(peers.into_iter().map(|url| Value::String(url.to_string())).collect())))
         }

@@ -16,12 +16,14 @@ use std::sync::Arc;
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 
+use crate::bridge;
 use crate::node::Node;
 use crate::page;
 
 pub use methods::{CallContext, Methods, Reply};
+pub(crate) use pace::{Paced, STALL};
 pub use rpc::rpc_routes;
-pub use serve::{Peer, ServeLimits, serve};
+pub use serve::{Peer, ServeLimits, Stay, serve};
 
 /// Every URL a node answers.
 pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
@@ -31,6 +33,7 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .merge(page::page_routes(www))
         .route("/healthz", get(async || "ok\n"))
         .route("/node.json", get(about))
+        .route(bridge::PATH, get(bridge::accept))
         .merge(rpc_routes::<Node>())
         // Never published, or not known here: one answer whatever the id.
         .route("/peer/{id}", post(async || (http::StatusCode::NOT_FOUND, "no such peer\n")))
@@ -46,5 +49,6 @@ async fn about(axum::extract::State(node): axum::extract::State<Arc<Node>>) -> J
         "name": node.name(),
         "url": node.url().as_str(),
         "version": env!("CARGO_PKG_VERSION"),
+        "legacy": node.identity().legacy(),
     }))
 }

@@ -11,11 +11,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+/// How long a reader may take next to nothing.
+pub(crate) const STALL: Duration = Duration::from_secs(30);
+
 /// Fewer bytes than this taken in one window means the reader is gone, or wishes us to think it is there.
 const LEAST_BYTES: usize = 16 << 10;
 
 /// A stream whose writes fail once the other end takes less than [`LEAST_BYTES`] in a window of time.
-pub(super) struct Paced<S> {
+pub(crate) struct Paced<S> {
     stream: S,
     window: Duration,
     /// Runs only while a write waits.
@@ -26,7 +29,7 @@ pub(super) struct Paced<S> {
 
 impl<S> Paced<S> {
     /// Watches over `stream` with windows of this length.
-    pub(super) fn new(stream: S, window: Duration) -> Self {
+    pub(crate) fn new(stream: S, window: Duration) -> Self {
         Self { stream, window, deadline: Box::pin(tokio::time::sleep(window)), waiting: false, taken: 0 }
     }
 

@@ -18,13 +18,34 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower_service::Service as _;
 
-use super::pace::Paced;
+use super::pace::{Paced, STALL};
 
 /// Who is at the other end of a connection; an extension of every request.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
+
+/// What a connection holds for as long as it lives, also beyond HTTP: its place among the others, and its part in the
+/// server's end. An extension of every request, for those that upgrade.
+#[derive(Debug, Clone)]
+pub struct Stay(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    shutdown: CancellationToken,
+    _place: OwnedSemaphorePermit,
+    _tracked: TaskTrackerToken,
+}
+
+impl Stay {
+    /// Asked for when the server ends; who stays after that is waited for a moment only.
+    #[must_use]
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.0.shutdown
+    }
+}
 
 /// The deadlines and bounds of the server.
 #[derive(Debug, Clone, Copy)]
@@ -41,12 +62,7 @@ pub struct ServeLimits {
 
 impl Default for ServeLimits {
     fn default() -> Self {
-        Self {
-            head: Duration::from_secs(10),
-            stall: Duration::from_secs(30),
-            grace: Duration::from_secs(3),
-            connections: 8_192,
-        }
+        Self { head: Duration::from_secs(10), stall: STALL, grace: Duration::from_secs(3), connections: 8_192 }
     }
 }
 
@@ -98,12 +114,12 @@ pub async fn serve(listener: TcpListener, routes: Router, limits: ServeLimits, s
                 continue;
             }
         };
-        let (routes, shutdown) = (routes.clone(), shutdown.clone());
+        let held = Held { shutdown: shutdown.clone(), _place: place, _tracked: connections.token() };
+        let (routes, stay) = (routes.clone(), Stay(Arc::new(held)));
         connections.spawn(async move {
-            if let Err(error) = converse(stream, address, routes, limits, shutdown).await {
+            if let Err(error) = converse(stream, address, routes, limits, stay).await {
                 tracing::debug!(%address, %error, "connection ended");
             }
-            drop(place);
         });
     }
     connections.close();
@@ -128,11 +144,13 @@ async fn converse(
     address: SocketAddr,
     routes: Router,
     limits: ServeLimits,
-    shutdown: CancellationToken,
+    stay: Stay,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let shutdown = stay.shutdown().clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(address));
+        request.extensions_mut().insert(stay.clone());
         // A router is always ready.
         routes.clone().call(request)
     });
@@ -140,7 +158,8 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(Paced::new(stream, limits.stall)), service);
+        .serve_connection(TokioIo::new(Paced::new(stream, limits.stall)), service)
+        .with_upgrades();
     tokio::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

@@ -136,6 +136,13 @@ impl Link {
         self.commands.send(Command::Say(message.into())).await.map_err(|_| LinkError::Interrupted)
     }
 
+    /// Says something before anything else, right after [`Link::start`]: then nothing else waits, and this does not either.
+    /// False if something does, and nothing was said.
+    #[must_use]
+    pub fn say_first(&self, message: impl Into<Message>) -> bool {
+        self.commands.try_send(Command::Say(message.into())).is_ok()
+    }
+
     /// Ends the session in good order; what is under way is interrupted.
     pub fn close(&self) {
         self.closing.cancel();
@@ -151,4 +158,16 @@ impl Link {
     pub async fn closed(&self) {
         self.closed.cancelled().await;
     }
+}
+
+/// TEMPORARY until the desk is merged.
+pub fn start_deaf(opened: crate::bridge::Opened) -> Link {
+    struct Deaf;
+    impl Handler for Deaf {
+        fn said(&self, _: Message) {}
+        async fn asked(self: Arc<Self>, _: Message, answer: Answer) {
+            answer.fail(shared::bridge::ResetCode::UNKNOWN, "not yet");
+        }
+    }
+    Link::start(opened.session, opened.socket, Side::Initiator, Arc::new(Deaf)).0
 }

@@ -1,9 +1,11 @@
 //! What a peer knows: which files one peer holds, and which peers there are.
 
+mod bucket;
 mod catalog;
 mod moment;
 mod roster;
 
+pub use bucket::Bucket;
 pub use catalog::{Catalog, Entry, Form};
 pub use moment::Moment;
 pub use roster::{Dial, DialOutcome, Ignored, Member, MemberState, Roster, Scope};

@@ -29,6 +29,16 @@ impl Password {
         self.0.is_empty()
     }
 
+    /// Whether people guess such passwords: shorter than 12 characters, or made of fewer than 6 different ones.
+    ///
+    /// It says nothing about the others: `password1234` passes, and is as bad. A token of 2004 that was seen once is tried
+    /// against millions of passwords a second.
+    #[must_use]
+    pub fn is_weak(&self) -> bool {
+        let different: std::collections::BTreeSet<char> = self.0.chars().collect();
+        self.0.chars().count() < 12 || different.len() < 6
+    }
+
     /// The text itself, for the bridge's key derivation only.
     #[cfg(feature = "bridge")]
     pub(crate) fn reveal(&self) -> &str {
@@ -114,6 +124,23 @@ mod tests {
     fn a_key_longer_than_a_block_is_hashed_first() {
         // RFC 2202 test case 6 shows the rule for keys above 64 bytes; here only that it works and differs.
         assert!(!token(&"k".repeat(65), "http://h:1").matches(token(&"k".repeat(64), "http://h:1").reveal()));
+    }
+
+    #[test]
+    fn short_and_uniform_passwords_are_weak() {
+        for weak in [
+            "",
+            "secret",
+            "elevenchars",
+            "aaaaaaaaaaaaaaaa",
+            "121212121212121212",
+            "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}",
+        ] {
+            assert!(Password::new(weak).is_weak(), "{weak:?}");
+        }
+        for strong in ["correct horse", "zebra-ladder-cloud-museum-idle-frost", "x8#kQ2!pL0vT"] {
+            assert!(!Password::new(strong).is_weak(), "{strong:?}");
+        }
     }
 
     #[test]

@@ -23,7 +23,6 @@
 //! [`Roster::next_wakeup`] says when to poll again if nothing happens. It resolves no names (see [`Scope`]), enforces no
 //! deadline on a dial, checks no token, and does not know the tabs that a node lists beside it.
 
-mod bucket;
 mod dice;
 mod learn;
 mod member;
@@ -34,8 +33,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Moment, PeerUrl, limits};
-use bucket::Bucket;
+use crate::{Bucket, Moment, PeerUrl, limits};
 use dice::Dice;
 pub use learn::Ignored;
 pub use member::{Member, MemberState};

@@ -1,0 +1,105 @@
+//! The bridge's door: from a TCP connection to an authenticated session, for callers and for those we call.
+//!
+//! ```text
+//! accept  GET /bridge → 101, tp2 ─┐
+//!                                 ├─ M0 … M4, 10 s ─► Opened { session, socket }
+//! dial    TCP → GET /bridge ──────┘
+//! ```
+//!
+//! What comes out is the same on both sides: from then on one binary message of the WebSocket is one record. What a record
+//! says is not looked at here.
+
+mod accept;
+mod dial;
+mod doubts;
+mod guesses;
+mod identity;
+mod known;
+mod line;
+mod talk;
+mod unfinished;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::{SinkExt, StreamExt};
+use shared::bridge::{Kind, Session};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use accept::accept;
+pub use dial::{DialError, Named, connect};
+pub use doubts::{Doubt, Doubts};
+pub use guesses::{Guess, Guesses};
+pub use identity::{Identity, IdentityError};
+pub use known::KnownNodes;
+pub use line::{Line, Socket};
+
+use crate::node::Node;
+use unfinished::{Place, Unfinished};
+
+/// The WebSocket subprotocol.
+pub const SUBPROTOCOL: &str = "tp2";
+/// The path of the bridge.
+pub const PATH: &str = "/bridge";
+/// A responder closes with this code after a wrong password.
+pub const CLOSE_REFUSED: u16 = 4001;
+/// … after a caller dialed a name that is not the responder's.
+pub const CLOSE_DESTINATION: u16 = 4002;
+/// … instead of looking at a password, when too many were wrong.
+pub const CLOSE_TOO_MANY_GUESSES: u16 = 4003;
+
+/// Two ends that have proved the password to each other, whoever dialed.
+#[derive(Debug)]
+pub struct Opened {
+    /// What seals and opens records.
+    pub session: Session,
+    /// One binary message is one record. It holds one of the server's places for connections.
+    pub socket: Socket,
+    /// The other end's address.
+    pub address: SocketAddr,
+}
+
+/// What a node keeps at its door.
+#[derive(Debug, Default)]
+pub(crate) struct Door {
+    guesses: Mutex<Guesses>,
+    unfinished: Unfinished,
+}
+
+impl Door {
+    /// Looks at or changes who guessed how much, briefly.
+    pub(crate) fn guesses<T>(&self, work: impl FnOnce(&mut Guesses) -> T) -> T {
+        work(&mut self.guesses.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A place for one more unfinished handshake, if there is one.
+    fn enter(&self, address: IpAddr) -> Option<Place> {
+        self.unfinished.enter(address)
+    }
+}
+
+/// Attends to a session that a caller opened, until it ends or the node does.
+pub(crate) async fn attend(node: Arc<Node>, opened: Opened, shutdown: CancellationToken) {
+    let Opened { mut session, mut socket, address } = opened;
+    tracing::debug!(node = node.name(), %address, peer = %session.peer.id, "a session is open");
+    // Nothing is answered yet: the session is kept for as long as the caller keeps it.
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            message = socket.next() => match message {
+                Some(Ok(Message::Binary(record))) => match session.opener.open(record.into()) {
+                    Ok(record) if record.kind != Kind::BYE => {}
+                    _ => break,
+                },
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                _ => break,
+            },
+        }
+    }
+    if let Ok(bye) = session.sealer.bye() {
+        // Gone already is as good.
+        let _gone = socket.send(Message::binary(bye)).await;
+    }
+    tracing::debug!(%address, "a session ended");
+}
