@@ -1,6 +1,6 @@
 //! A caller of the bridge that is not our dialer: tokio-tungstenite's client, and the handshake step by step.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -68,8 +68,17 @@ impl Caller {
 
     /// Calls from 127.0.0.`host` with these headers.
     pub(super) async fn from(node: &Node, host: u8, headers: &[(&'static str, &str)]) -> Result<Self, NotUpgraded> {
+        Self::from_address(node, Ipv4Addr::new(127, 0, 0, host), headers).await
+    }
+
+    /// Calls from this address of the machine.
+    pub(super) async fn from_address(
+        node: &Node,
+        own_address: Ipv4Addr,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, NotUpgraded> {
         let own = TcpSocket::new_v4().unwrap();
-        own.bind(SocketAddr::from(([127, 0, 0, host], 0))).unwrap();
+        own.bind(SocketAddr::from((own_address, 0))).unwrap();
         let stream = own.connect(node.address().parse().unwrap()).await.unwrap();
         let mut request = format!("ws://{}/bridge", node.address()).into_client_request().unwrap();
         for (name, value) in headers {

@@ -1,20 +1,28 @@
 //! Callers with and without the password.
 
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
+use native_node::bridge::{DialError, Identity, Named, connect};
 use shared::bridge::{Ending, Kind};
+use shared::{Password, PeerUrl};
 
 use super::caller::{Caller, NotUpgraded, destination, secret};
 use super::on_runtime;
+use crate::harness::node::{Node, tinyp2p};
 use crate::harness::process::wait_for;
-use crate::harness::test;
 use crate::harness::tree::tree;
+use crate::harness::{Trials, test};
 use crate::hostile::victim::{PASSWORD, Victim};
-use crate::hostile::wire::{ask, request};
+use crate::hostile::wire::{ask, call, request, rpc, string};
 
 pub(super) fn trials() -> Vec<Trial> {
-    vec![
+    let address = lan_address();
+    let mut trials = Trials::needing("an address that others could call", &address);
+    trials.add("bridge::d7_who_guesses_from_elsewhere_is_told_to_wait", |address| guesses_from_elsewhere(*address));
+    let mut trials = trials.into_vec();
+    trials.extend([
         test("bridge::the_right_password_opens_a_session", right_password),
         test("bridge::d7_a_wrong_password_is_closed_with_4001_and_counted", wrong_password),
         test("bridge::d3_a_caller_that_sends_back_what_it_hears_gets_nothing", echo),
@@ -22,7 +30,59 @@ pub(super) fn trials() -> Vec<Trial> {
         test("bridge::b7_upgrades_of_other_sites_are_refused", other_sites),
         test("bridge::requests_that_are_no_upgrade_are_told_so", no_upgrade),
         test("bridge::a_node_that_ends_says_goodbye_to_sessions", goodbye),
-    ]
+    ]);
+    trials
+}
+
+/// This machine's own address on its way out. Nothing is sent.
+fn lan_address() -> Result<Ipv4Addr, String> {
+    let way_out = || {
+        let socket = UdpSocket::bind(("0.0.0.0", 0))?;
+        socket.connect(("192.0.2.1", 9))?;
+        socket.local_addr()
+    };
+    match way_out().map(|address| address.ip()) {
+        Ok(IpAddr::V4(address)) if !address.is_loopback() => Ok(address),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+fn guesses_from_elsewhere(address: Ipv4Addr) {
+    let share = tree(&[("a.txt", b"a")]);
+    let mut command = tinyp2p(PASSWORD);
+    command.args(["serve", "--bind", &address.to_string(), "--port", "0", "--json"]).arg(share.path());
+    let node = Node::start(&mut command);
+    let token = |password: &str| Password::new(password).token(&PeerUrl::parse(&node.url).unwrap());
+    let list =
+        |password: &str| rpc(&node, call("f", &[&string(token(password).reveal()), "<int>1</int>", &string("")]));
+    let caller = async || Caller::from_address(&node, address, &[("sec-websocket-protocol", "tp2")]).await;
+    on_runtime(async {
+        // What is right costs nothing, however often.
+        let right = secret(PASSWORD);
+        for _ in 0..20 {
+            assert!(list(PASSWORD).body.contains("a.txt"));
+            caller().await.unwrap().prove(&right, &destination(&node)).await.session();
+        }
+        // Tokens of 2004 and the bridge are one limit.
+        let wrong = secret("wrong");
+        for _ in 0..3 {
+            assert!(list("wrong").is_refusal());
+        }
+        let mut late = caller().await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(caller().await.unwrap().prove(&wrong, &destination(&node)).await.code(), Some(4001));
+        }
+        let refused = caller().await.err().unwrap();
+        let seconds: u64 = refused.retry_after.as_deref().unwrap().parse().unwrap();
+        assert!(refused.status == 429 && (25..=30).contains(&seconds), "{refused:?}");
+        // Nor is the right password looked at, by whichever way it comes.
+        assert_eq!(late.prove(&right, &destination(&node)).await.code(), Some(4003));
+        assert!(list(PASSWORD).is_refusal());
+        let identity = Identity::new(&Password::new(PASSWORD), true).await.unwrap();
+        let error = connect(&identity, &PeerUrl::parse(&node.url).unwrap(), Named::ByPerson).await.unwrap_err();
+        let DialError::TooManyGuesses { retry_after, proof_is_out: false } = error else { panic!("{error:?}") };
+        assert!(retry_after <= Duration::from_secs(30));
+    });
 }
 
 fn right_password() {
@@ -168,7 +228,7 @@ fn no_upgrade() {
 
 fn goodbye() {
     let share = tree(&[]);
-    let node = crate::harness::node::Node::serve(share.path(), PASSWORD, &[]);
+    let node = Node::serve(share.path(), PASSWORD, &[]);
     on_runtime(async {
         let mut caller = Caller::of(&node).await;
         let mut stranger = Caller::of(&node).await;

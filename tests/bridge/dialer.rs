@@ -216,6 +216,7 @@ async fn speak(listener: Listener) -> String {
     let url = format!("http://{}", socket.local_addr().unwrap());
     tokio::spawn(async move {
         let (stream, _) = socket.accept().await.unwrap();
+        #[expect(clippy::result_large_err, reason = "tungstenite wants it so")]
         let agree = |_: &Request, mut response: Response| {
             response.headers_mut().insert("sec-websocket-protocol", "tp2".parse().unwrap());
             Ok(response)

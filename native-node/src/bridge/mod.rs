@@ -11,6 +11,7 @@
 
 mod accept;
 mod dial;
+mod dial_error;
 mod doubts;
 mod guesses;
 mod identity;
@@ -28,7 +29,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use accept::accept;
-pub use dial::{DialError, Named, connect};
+pub use dial::{Named, connect};
+pub use dial_error::DialError;
 pub use doubts::{Doubt, Doubts};
 pub use guesses::{Guess, Guesses};
 pub use identity::{Identity, IdentityError};
