@@ -16,6 +16,7 @@ mod harness;
 mod hostile;
 mod interop;
 mod page;
+mod tickets;
 mod tidy;
 mod xmlrpc_vectors;
 
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         foreign::trials(),
         bridge::trials(),
         hostile::trials(),
+        tickets::trials(),
         page::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()

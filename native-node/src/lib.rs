@@ -12,3 +12,5 @@ pub mod names;
 pub mod node;
 pub mod page;
 pub mod run;
+pub mod source;
+pub mod ticket;

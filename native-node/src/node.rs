@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use shared::{Answer, Call, Caller, Entry, Fault, Host, Moment, PeerUrl, Scope, SharedPath};
@@ -11,6 +11,7 @@ use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 use crate::bridge::{Door, Identity, KnownNodes};
 use crate::folder::{self, Change, Share};
 use crate::names::OwnNames;
+use crate::ticket::{Grant, Owner, Ticket, Tickets};
 
 /// Downloads of larger files at once: so many that slow readers, who hold a place for long, leave some for others.
 const STREAMS: usize = 512;
@@ -29,6 +30,8 @@ pub struct Node {
     share: Arc<Share>,
     /// Behind one short lock, never held across an await.
     host: Mutex<Host>,
+    /// Likewise, of its own: a download must not wait for a caller, nor a caller for a download.
+    tickets: Mutex<Tickets>,
     started: Instant,
     door: Door,
     known: KnownNodes,
@@ -69,6 +72,7 @@ impl Node {
             names,
             share: Arc::new(share),
             host: Mutex::new(host),
+            tickets: Mutex::default(),
             started: Instant::now(),
             door: Door::default(),
             known,
@@ -159,8 +163,34 @@ impl Node {
 
     /// Looks at or changes the state, briefly.
     pub(crate) fn with_host<T>(&self, work: impl FnOnce(&mut Host, Moment) -> T) -> T {
-        let now = self.now();
-        work(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner), now)
+        work(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner), self.now())
+    }
+
+    /// An owner of tickets unlike all before: a session that begins.
+    pub fn new_ticket_owner(&self) -> Owner {
+        self.tickets().new_owner()
+    }
+
+    /// A new ticket for a file.
+    ///
+    /// # Errors
+    /// Where the system has no randomness.
+    pub fn mint_ticket(&self, owner: Owner, grant: Grant) -> Result<Ticket, getrandom::Error> {
+        self.tickets().mint(self.now(), owner, grant)
+    }
+
+    /// What a ticket gives, if it is good.
+    pub fn redeem_ticket(&self, ticket: Ticket) -> Option<Arc<Grant>> {
+        self.tickets().redeem(self.now(), ticket)
+    }
+
+    /// Ends all tickets of an owner: a session is over.
+    pub fn revoke_tickets(&self, owner: Owner) {
+        self.tickets().revoke(owner);
+    }
+
+    fn tickets(&self) -> MutexGuard<'_, Tickets> {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until somebody names peers that may be new.

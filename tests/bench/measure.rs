@@ -68,7 +68,7 @@ pub(crate) fn alternate(
             Unit::Seconds => theirs / our,
             Unit::Rate => our / theirs,
         };
-        eprintln!("  {work}, round {round}: {}, {}, {ratio:.1}×", shown(unit, theirs), shown(unit, our));
+        eprintln!("  {work}, round {round}: {}, {}, {}×", shown(unit, theirs), shown(unit, our), times(ratio));
         by_original.push(theirs);
         by_ours.push(our);
         ratios.push(ratio);
@@ -79,9 +79,14 @@ pub(crate) fn alternate(
         work,
         shown(unit, median(by_original)),
         shown(unit, median(by_ours)),
-        format!("**{:.1}×** ({lowest:.1}–{highest:.1})", median(ratios)),
+        format!("**{}×** ({}–{})", times(median(ratios)), times(lowest), times(highest)),
         mark,
     )
+}
+
+/// A ratio, more exactly where it is close to one.
+fn times(ratio: f64) -> String {
+    if ratio < 2. { format!("{ratio:.2}") } else { format!("{ratio:.1}") }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

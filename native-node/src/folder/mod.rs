@@ -17,6 +17,7 @@ mod inspect_unknown;
 mod into_folder;
 mod names;
 mod open;
+mod open_at_once;
 mod save;
 mod scan;
 mod share;

@@ -6,10 +6,11 @@ use std::fs::File;
 use std::io;
 
 use cap_fs_ext::{FollowSymlinks, MetadataExt, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, Metadata, OpenOptions};
 use shared::SharedPath;
 
 use super::{Share, beneath};
+use crate::source::Version;
 
 /// A shared file that is open, with its facts at that moment.
 #[derive(Debug)]
@@ -45,6 +46,20 @@ pub enum OpenError {
 }
 
 impl OpenedFile {
+    /// An open file with its facts of now.
+    ///
+    /// # Errors
+    /// [`OpenError::NotAFile`], or what the system says.
+    pub(super) fn of(file: File) -> Result<Self, OpenError> {
+        let facts = Metadata::from_file(&file)?;
+        if !facts.is_file() {
+            return Err(OpenError::NotAFile);
+        }
+        let entry = beneath::entry(&facts);
+        let identity = (facts.dev(), facts.ino());
+        Ok(Self { file, size: entry.size, modified: entry.modified, identity })
+    }
+
     /// Reads at an offset, wherever the file's own position is.
     ///
     /// # Errors
@@ -54,6 +69,21 @@ impl OpenedFile {
         return std::os::unix::fs::FileExt::read_at(&self.file, buffer, offset);
         #[cfg(windows)]
         return std::os::windows::fs::FileExt::seek_read(&self.file, buffer, offset);
+    }
+
+    /// Which version of the file it was when it was opened.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        Version { size: self.size, modified: self.modified }
+    }
+
+    /// Whether it is still as it was when it was opened, as far as its length and its time tell.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn is_unchanged(&self) -> io::Result<bool> {
+        let now = beneath::entry(&Metadata::from_just_metadata(self.file.metadata()?));
+        Ok((now.size, now.modified) == (self.size, self.modified))
     }
 }
 
@@ -77,13 +107,7 @@ impl Share {
         let mut options = OpenOptions::new();
         options.read(true).follow(FollowSymlinks::No).nonblock(true);
         let file = parent.open_with(name, &options).map_err(|error| through_link(error, &root, path))?;
-        let facts = file.metadata().map_err(OpenError::from)?;
-        if !facts.is_file() {
-            return Err(OpenError::NotAFile);
-        }
-        let entry = beneath::entry(&facts);
-        let identity = (facts.dev(), facts.ino());
-        Ok(OpenedFile { file: file.into_std(), size: entry.size, modified: entry.modified, identity })
+        OpenedFile::of(file.into_std())
     }
 }
 
@@ -173,8 +197,9 @@ mod tests {
                     }
                 }
             });
-            for _ in 0..100_000 {
-                match share.open_file(&path("d/a")) {
+            for number in 0..100_000 {
+                let at_once = (number % 2 == 0).then(|| share.open_file_at_once(&path("d/a"))).flatten();
+                match at_once.map_or_else(|| share.open_file(&path("d/a")), Ok) {
                     Ok(mut opened) => {
                         let mut text = String::new();
                         opened.file.read_to_string(&mut text).unwrap();

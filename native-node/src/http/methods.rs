@@ -8,9 +8,11 @@ use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
 use shared::{Answer, Fault, Form, Listing, PatternKind};
 use tokio::sync::Semaphore;
 
-use super::content::Content;
+use super::content::{Content, refusal};
 use crate::folder::inspect_file;
 use crate::node::{Arrival, Node};
+use crate::source::{self, Wanted};
+use crate::ticket::{Grant, Owner, Use};
 
 /// What is known of a call besides its parameters.
 #[derive(Debug, Clone)]
@@ -76,6 +78,13 @@ const TABLE: &[MethodInfo] = &[
                and modified (seconds since 1970, UTC), both doubles. kind: words, glob or regex. A wrong token is answered \
                with the boolean 0.",
     },
+    MethodInfo {
+        name: "tinyp2p.ticket",
+        signatures: &[&["string", "string", "string"]],
+        help: "tinyp2p.ticket(token, path): a URL of this one file as it is now, for whoever has the URL: plain HTTP, any \
+               part of it (Range), to be resumed. It is good for twelve hours after it was last used, and not after the file \
+               changed. A wrong token is answered with the boolean 0.",
+    },
 ];
 
 /// How long a listing waits for a node that was just started to have seen its folder.
@@ -97,6 +106,7 @@ impl Methods for Node {
         match call.method.as_str() {
             "f" => f(&self, call.params, &context).await,
             "tinyp2p.search" => search(&self, call.params, &context).await,
+            "tinyp2p.ticket" => ticket(&self, call.params, &context).await,
             _ => Err(Fault::new(Fault::NO_SUCH_METHOD, "no such method; system.listMethods names those there are")),
         }
     }
@@ -212,4 +222,24 @@ async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
         if listing.is_late() { Err(too_costly()) } else { Ok(Reply::Value(files)) }
     })
     .await?
+}
+
+/// A URL for scripts and for whatever speaks HTTP and no XML-RPC.
+async fn ticket(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
+    let bad = || Fault::new(Fault::BAD_PARAMETERS, "tinyp2p.ticket takes two strings: token, path");
+    let [token, path] = <[Value; 2]>::try_from(params).map_err(|_| bad())?;
+    let call = path.into_text().map(shared::Call::Fetch).map_err(|_| bad());
+    let Answer::Give { path, .. } = node.answer(context.arrival(), token.as_str().unwrap_or_default(), call)? else {
+        return Ok(Reply::Value(Value::Bool(false)));
+    };
+    // As it is, not as it was last seen: on some file systems we see changes seconds later.
+    let version = source::look_at_own(node, &path).await.map_err(|why| refusal(&why))?;
+    let file = Wanted { peer: node.url().clone(), path, version };
+    let name = file.path.file_name().to_owned();
+    let ticket = node.mint_ticket(Owner::CALLERS, Grant { file, for_use: Use::Save });
+    let ticket = ticket.map_err(|_| Fault::new(Fault::INTERNAL, "this machine gives no randomness"))?;
+    // By the name it was called, which certainly leads here.
+    let called = context.host.as_ref().map(|host| format!("http://{host}"));
+    let base = called.unwrap_or_else(|| node.url().as_str().trim_end_matches('/').to_owned());
+    Ok(Reply::Value(Value::String(format!("{base}{}", ticket.address(&name)))))
 }

@@ -3,7 +3,10 @@
 //! What a call means is not decided here: `rpc` decodes and encodes, [`Node`] answers.
 
 mod body;
+mod conditions;
 mod content;
+mod disposition;
+mod get;
 mod guard;
 mod methods;
 mod pace;
@@ -20,6 +23,7 @@ use crate::bridge;
 use crate::node::Node;
 use crate::page;
 
+pub(crate) use disposition::NOT_PLAIN;
 pub use methods::{CallContext, Methods, Reply};
 pub(crate) use pace::{Paced, STALL};
 pub use rpc::rpc_routes;
@@ -35,6 +39,7 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .route("/node.json", get(about))
         .route(bridge::PATH, get(bridge::accept))
         .merge(rpc_routes::<Node>())
+        .route("/get/{ticket}/{name}", get(get::get))
         // Never published, or not known here: one answer whatever the id.
         .route("/peer/{id}", post(async || (http::StatusCode::NOT_FOUND, "no such peer\n")))
         .fallback(async || (http::StatusCode::NOT_FOUND, "not found\n"))

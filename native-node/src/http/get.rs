@@ -1,0 +1,174 @@
+//! `GET /get/{ticket}/{name}`: one file to whoever holds a ticket for it, to be resumed at will and never taken for whole
+//! while it is not.
+//!
+//! What is sent is a stranger's file at our own address, so a browser must neither run it nor guess what it is: unless a
+//! ticket is for a preview of a harmless kind it can only be saved.
+
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode, Uri};
+use http_body::{Frame, SizeHint};
+
+use super::conditions::{Facts, Verdict};
+use super::disposition::{attachment, shown_as};
+use crate::node::Node;
+use crate::source::{self, Found, Source, SourceError};
+use crate::ticket::{Grant, Ticket, Use};
+
+/// On every answer below `/get/`, also on those without a file.
+const GUARDED: [(HeaderName, HeaderValue); 5] = [
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    // Asked for again each time: a ticket that was revoked must not live on in a browser's cache.
+    (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+];
+
+/// Answers GET and HEAD.
+pub(super) async fn get(State(node): State<Arc<Node>>, method: Method, uri: Uri, asked: HeaderMap) -> Response {
+    let mut response = match answer(&node, &method, &uri, &asked).await {
+        Ok(response) => response,
+        Err(refused) => refused.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.extend(GUARDED);
+    response
+}
+
+type Refused = (StatusCode, String);
+
+async fn answer(node: &Arc<Node>, method: &Method, uri: &Uri, asked: &HeaderMap) -> Result<Response, Refused> {
+    // What follows the ticket is for people; it is not even decoded.
+    let ticket = uri.path().split('/').nth(2).and_then(Ticket::parse);
+    let Some(grant) = ticket.and_then(|ticket| node.redeem_ticket(ticket)) else {
+        let words = "This link is not good, or not any more. Look for the file again to get a new one.\n";
+        return Err((StatusCode::NOT_FOUND, words.to_owned()));
+    };
+    let found = source::find(node, &grant.file).await.map_err(|why| refusal(&why))?;
+    let facts = Facts::new(found.version());
+    let size = found.version().size;
+    let mut response = match facts.judge(method, asked) {
+        Verdict::Whole => send(node, method, found, 0..size).await?,
+        Verdict::Part(part) => {
+            let range = format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1));
+            let mut response = send(node, method, found, part).await?;
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            insert(&mut response, header::CONTENT_RANGE, HeaderValue::try_from(range).ok());
+            response
+        }
+        Verdict::NotModified => {
+            let mut response = StatusCode::NOT_MODIFIED.into_response();
+            // Or the length of this empty answer would be said to be that of the file.
+            insert(&mut response, header::CONTENT_LENGTH, Some(size.into()));
+            insert(&mut response, header::ETAG, facts.tag());
+            insert(&mut response, header::LAST_MODIFIED, facts.last_modified());
+            return Ok(response);
+        }
+        Verdict::Failed => {
+            return Err((StatusCode::PRECONDITION_FAILED, "This is another version of the file.\n".into()));
+        }
+        Verdict::Unsatisfiable => {
+            let words = "The file has no such part.\n";
+            let mut response = (StatusCode::RANGE_NOT_SATISFIABLE, words).into_response();
+            insert(&mut response, header::CONTENT_RANGE, HeaderValue::try_from(format!("bytes */{size}")).ok());
+            insert(&mut response, header::ACCEPT_RANGES, Some(HeaderValue::from_static("bytes")));
+            return Ok(response);
+        }
+    };
+    let (media_type, disposition) = shape(&grant);
+    insert(&mut response, header::CONTENT_TYPE, Some(HeaderValue::from_static(media_type)));
+    insert(&mut response, header::CONTENT_DISPOSITION, Some(disposition));
+    insert(&mut response, header::ACCEPT_RANGES, Some(HeaderValue::from_static("bytes")));
+    insert(&mut response, header::ETAG, facts.tag());
+    insert(&mut response, header::LAST_MODIFIED, facts.last_modified());
+    Ok(response)
+}
+
+/// As what a file is sent.
+fn shape(grant: &Grant) -> (&'static str, HeaderValue) {
+    let name = grant.file.path.file_name();
+    match shown_as(name).filter(|_| grant.for_use == Use::Preview) {
+        Some(media_type) => (media_type, HeaderValue::from_static("inline")),
+        None => ("application/octet-stream", attachment(name)),
+    }
+}
+
+fn insert(response: &mut Response, name: HeaderName, value: Option<HeaderValue>) {
+    value.map(|value| response.headers_mut().insert(name, value));
+}
+
+/// A part of a file as a body; for HEAD only its length.
+async fn send(node: &Arc<Node>, method: &Method, found: Found, part: Range<u64>) -> Result<Response, Refused> {
+    let length = part.end.saturating_sub(part.start);
+    let body = if method == Method::HEAD {
+        Body::empty()
+    } else {
+        let mut source = found.read(node, part).await.map_err(|why| refusal(&why))?;
+        // The first piece before the head: what fails at once is answered in words, and what is small goes out in one.
+        let first = source.next().await.map_err(|why| refusal(&why))?;
+        match first {
+            None => Body::empty(),
+            Some(bytes) if source.left() == 0 => Body::from(bytes),
+            Some(bytes) => Body::new(Sending { first: Some(bytes), source }),
+        }
+    };
+    let mut response = body.into_response();
+    insert(&mut response, header::CONTENT_LENGTH, Some(length.into()));
+    Ok(response)
+}
+
+/// Why there is no file, in words.
+fn refusal(why: &SourceError) -> Refused {
+    let status = match why {
+        SourceError::Missing => StatusCode::NOT_FOUND,
+        SourceError::Changed => StatusCode::GONE,
+        SourceError::NotHere | SourceError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        SourceError::Interrupted | SourceError::TooMuch => StatusCode::BAD_GATEWAY,
+        SourceError::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, format!("{why}\n"))
+}
+
+/// The body: pieces as they are read. Its error cuts the connection, so that nobody takes a part for the whole.
+#[derive(Debug)]
+struct Sending {
+    first: Option<Bytes>,
+    source: Source,
+}
+
+impl http_body::Body for Sending {
+    type Data = Bytes;
+    type Error = SourceError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SourceError>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        let next = ready!(self.source.poll_next(cx));
+        if let Err(error) = &next {
+            tracing::info!(%error, "a file could not be sent to its end; the connection is cut");
+        }
+        Poll::Ready(next.map(|bytes| bytes.map(Frame::data)).transpose())
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.source.left() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.first.as_ref().map_or(0, |first| first.len() as u64) + self.source.left())
+    }
+}
+
+#[cfg(test)]
+#[path = "get_tests.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+//! The bytes of one version of one file, in pieces, wherever it is held.
+//!
+//! Whoever reads a [`Source`] cannot tell a file on our disk from one that another peer sends, and need not: it gets exactly
+//! the bytes that were announced or an error, never fewer, never more, never those of another version. What they are sent
+//! in (plain HTTP, XML, records of the bridge) is not known here.
+
+mod arriving;
+mod find;
+mod own;
+mod place;
+
+use std::ops::Range;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use shared::{PeerUrl, SharedPath};
+
+use crate::folder::OpenedFile;
+use own::OwnReader;
+
+pub use arriving::{Feeder, PIECES_AHEAD};
+pub use find::{Found, find, look_at_own};
+pub use place::Place;
+pub(crate) use place::SMALL;
+
+/// What tells one version of a file from the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Version {
+    /// Length in bytes.
+    pub size: u64,
+    /// Last change, in nanoseconds since 1970-01-01 UTC.
+    pub modified: i64,
+}
+
+/// One version of one file of one peer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Wanted {
+    /// Whose file it is; ours for the URL of this node.
+    pub peer: PeerUrl,
+    /// Its path there.
+    pub path: SharedPath,
+    /// Which version.
+    pub version: Version,
+}
+
+/// Why the bytes of a file cannot be had, or not all of them.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The peer that holds it cannot be reached from here.
+    #[error("the peer that holds the file is not here")]
+    NotHere,
+    /// It has no such file, or none that it shows to others.
+    #[error("the file is not there any more, or cannot be read")]
+    Missing,
+    /// It has another version of it, or the file changes while it is read.
+    #[error("the file has changed since; look for it again")]
+    Changed,
+    /// As many are read as may be at once.
+    #[error("too many downloads at once here; try again in a while")]
+    Busy,
+    /// The other end went away, or this node is ending.
+    #[error("the transfer was interrupted")]
+    Interrupted,
+    /// The other end sent more than it announced.
+    #[error("the peer that holds the file sent more than it announced")]
+    TooMuch,
+    /// What the system said of reading our own disk.
+    #[error("the file cannot be read: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// The bytes of a file from an offset on, in pieces. It holds two of these at most, and its place among the streams.
+#[derive(Debug)]
+pub struct Source {
+    version: Version,
+    /// Bytes still to be given.
+    left: u64,
+    held: Held,
+    #[expect(dead_code, reason = "held, not read: it is given back when the reading ends")]
+    place: Place,
+}
+
+/// Where the bytes come from.
+#[derive(Debug)]
+enum Held {
+    /// A file of our own.
+    Own(OwnReader),
+    /// Somebody else's, as it comes in.
+    Arriving(arriving::Arriving),
+}
+
+impl Source {
+    /// A part of an own file that is open.
+    #[must_use]
+    pub fn own(opened: OpenedFile, part: Range<u64>, place: Place) -> Self {
+        let (version, left) = (opened.version(), part.end.saturating_sub(part.start));
+        Self { version, left, held: Held::Own(OwnReader::new(opened, part, place.piece())), place }
+    }
+
+    /// A part of a file that somebody else sends: what is given to the feeder comes out here, `length` bytes in all. The
+    /// feeder waits while [`PIECES_AHEAD`] pieces are not taken yet; the deadlines are its own.
+    #[must_use]
+    pub fn arriving(version: Version, length: u64, place: Place) -> (Feeder, Self) {
+        let (feeder, arriving) = arriving::channel(length);
+        (feeder, Self { version, left: length, held: Held::Arriving(arriving), place })
+    }
+
+    /// The version these bytes are of.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// How many bytes are still to come.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// The next bytes, never none of them; `None` once all were given.
+    ///
+    /// # Errors
+    /// See [`SourceError`]. What was given before is then a part of a file that may not exist any more, and nothing comes
+    /// after it.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// As [`Source::next`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, SourceError>> {
+        let next = match &mut self.held {
+            Held::Own(reader) => ready!(reader.poll_next(cx)),
+            Held::Arriving(arriving) => ready!(arriving.poll_next(cx)),
+        };
+        Poll::Ready(match next? {
+            None if self.left > 0 => Err(SourceError::Interrupted),
+            None => Ok(None),
+            Some(bytes) => {
+                self.left = self.left.checked_sub(bytes.len() as u64).ok_or(SourceError::TooMuch)?;
+                Ok(Some(bytes))
+            }
+        })
+    }
+}

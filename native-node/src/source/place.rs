@@ -1,0 +1,53 @@
+//! Places among the files that are read at once: so many that slow readers leave some for others, so few that all together
+//! hold little memory.
+
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::SourceError;
+use crate::node::Node;
+
+/// What is no longer than this is read in one piece and takes no place, in bytes: it holds no more than its own answer.
+pub(crate) const SMALL: u64 = 64 << 10;
+/// What a stream reads at a time, in bytes: two of these are all that it holds. They stay in a processor's own cache.
+const PIECE: usize = 256 << 10;
+/// The same while many streams are under way.
+const PIECE_OF_MANY: usize = 32 << 10;
+/// How long a reader waits for a place.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The right to read a file, given back when it is dropped.
+#[derive(Debug)]
+pub struct Place {
+    piece: usize,
+    #[expect(dead_code, reason = "held, not read: it is given back when this is dropped")]
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// Waits for a place to read `length` bytes.
+    ///
+    /// # Errors
+    /// [`SourceError::Busy`] if there is none for too long.
+    pub async fn take(node: &Node, length: u64) -> Result<Self, SourceError> {
+        if length <= SMALL {
+            return Ok(Self::small());
+        }
+        let piece = if node.is_calm() { PIECE } else { PIECE_OF_MANY };
+        let taken = tokio::time::timeout(PATIENCE, node.places()).await.map_err(|_| SourceError::Busy)?;
+        Ok(Self { piece, permit: Some(taken.map_err(|_| SourceError::Busy)?) })
+    }
+
+    /// For what is small, nobody waits.
+    #[must_use]
+    pub fn small() -> Self {
+        Self { piece: PIECE, permit: None }
+    }
+
+    /// How much is to be read at a time, in bytes.
+    #[must_use]
+    pub fn piece(&self) -> usize {
+        self.piece
+    }
+}

@@ -1,0 +1,347 @@
+//! Tickets: whoever knows one may fetch one version of one file over plain HTTP, and nothing else.
+//!
+//! They exist for what cannot prove the password, such as a browser's download manager and `curl`. A ticket is 128 random
+//! bits in the path of a URL. It is kept as it is, in memory only: whoever can read that memory reads the password as well.
+//! A look-up tells nothing by its time either, because a map's keyed hash decides what is compared with what.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use percent_encoding::utf8_percent_encode;
+use shared::{Moment, safe_name};
+
+use crate::http::NOT_PLAIN;
+use crate::source::Wanted;
+
+/// How long a ticket is good for after it was last used.
+pub const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
+/// Most tickets at once; of more, those unused for longest go first.
+pub const MOST: usize = 65_536;
+/// Most tickets of one owner, so that nobody drives out everybody else's.
+pub const MOST_OF_ONE: usize = 16_384;
+/// Uses within this time count as one, so that a busy ticket costs no more than a look-up.
+const SAME_USE: Duration = Duration::from_secs(60);
+
+/// The capability itself. A secret: never shown by `Debug`, never to be logged.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticket(u128);
+
+/// A ticket's text in hexadecimal digits.
+const DIGITS: usize = 32;
+
+impl Ticket {
+    fn new() -> Result<Self, getrandom::Error> {
+        let mut bits = [0; 16];
+        getrandom::fill(&mut bits)?;
+        Ok(Self(u128::from_be_bytes(bits)))
+    }
+
+    /// Reads what [`Ticket::reveal`] wrote, and nothing else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let is_ours = text.len() == DIGITS && text.bytes().all(is_digit);
+        is_ours.then(|| u128::from_str_radix(text, 16).ok().map(Self))?
+    }
+
+    /// The 32 digits, to put into a URL.
+    #[must_use]
+    pub fn reveal(self) -> String {
+        format!("{:032x}", self.0)
+    }
+
+    /// The address of the file `name` below its node. The name is for people and for `curl -O`; the ticket alone decides.
+    #[must_use]
+    pub fn address(self, name: &str) -> String {
+        let mut address = format!("/get/{:032x}/", self.0);
+        // Writing to a text cannot fail.
+        let _written = write!(address, "{}", utf8_percent_encode(&safe_name(name), NOT_PLAIN));
+        address
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket(…)")
+    }
+}
+
+/// Who asked for a ticket: a session, a tab, or all who call without one. A number that its holder was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner(u64);
+
+impl Owner {
+    /// All who call over XML-RPC: they share a password and have no session that could end.
+    pub const CALLERS: Self = Self(0);
+}
+
+/// What the file is fetched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// To be saved, whatever it is.
+    Save,
+    /// To be shown inside the page, if it is of a kind that can do no harm there.
+    Preview,
+}
+
+/// What a ticket gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Which file, in which version.
+    pub file: Wanted,
+    /// What for.
+    pub for_use: Use,
+}
+
+/// All tickets of a node.
+#[derive(Debug, Default)]
+pub struct Tickets {
+    held: HashMap<Ticket, Held>,
+    /// By last use.
+    order: BTreeMap<Turn, Ticket>,
+    owners: HashMap<Owner, BTreeSet<Turn>>,
+    next_turn: Turn,
+    next_owner: u64,
+}
+
+/// Counts uses: the lower, the longer ago.
+type Turn = u64;
+
+#[derive(Debug)]
+struct Held {
+    grant: Arc<Grant>,
+    owner: Owner,
+    turn: Turn,
+    used: Moment,
+}
+
+impl Tickets {
+    /// An owner unlike all before.
+    pub fn new_owner(&mut self) -> Owner {
+        self.next_owner += 1;
+        Owner(self.next_owner)
+    }
+
+    /// A new ticket.
+    ///
+    /// # Errors
+    /// Where the system has no randomness.
+    pub fn mint(&mut self, now: Moment, owner: Owner, grant: Grant) -> Result<Ticket, getrandom::Error> {
+        let ticket = Ticket::new()?;
+        self.forget_old(now);
+        let of_owner = self.owners.get(&owner);
+        if of_owner.is_some_and(|turns| turns.len() >= MOST_OF_ONE) {
+            let oldest = of_owner.and_then(BTreeSet::first).and_then(|turn| self.order.get(turn)).copied();
+            self.forget(oldest);
+        } else if self.held.len() >= MOST {
+            self.forget(self.oldest());
+        }
+        let turn = self.take_turn(ticket, owner);
+        self.held.insert(ticket, Held { grant: Arc::new(grant), owner, turn, used: now });
+        Ok(ticket)
+    }
+
+    /// What a ticket gives, if it is still good. It is good for longer then.
+    pub fn redeem(&mut self, now: Moment, ticket: Ticket) -> Option<Arc<Grant>> {
+        let held = self.held.get(&ticket)?;
+        let unused = now.since(held.used);
+        if unused > LIFETIME {
+            self.forget(Some(ticket));
+            return None;
+        }
+        let grant = Arc::clone(&held.grant);
+        if unused > SAME_USE {
+            let (owner, turn) = (held.owner, held.turn);
+            self.leave_turn(owner, turn);
+            let turn = self.take_turn(ticket, owner);
+            if let Some(held) = self.held.get_mut(&ticket) {
+                (held.turn, held.used) = (turn, now);
+            }
+        }
+        Some(grant)
+    }
+
+    /// Ends all tickets of an owner. What is being fetched by one of them goes on.
+    pub fn revoke(&mut self, owner: Owner) {
+        for turn in self.owners.remove(&owner).unwrap_or_default() {
+            if let Some(ticket) = self.order.remove(&turn) {
+                self.held.remove(&ticket);
+            }
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// The one unused for longest.
+    fn oldest(&self) -> Option<Ticket> {
+        self.order.first_key_value().map(|(_, ticket)| *ticket)
+    }
+
+    fn forget_old(&mut self, now: Moment) {
+        while let Some(oldest) = self.oldest() {
+            if self.held.get(&oldest).is_some_and(|held| now.since(held.used) <= LIFETIME) {
+                break;
+            }
+            self.forget(Some(oldest));
+        }
+    }
+
+    fn forget(&mut self, ticket: Option<Ticket>) {
+        if let Some(held) = ticket.and_then(|ticket| self.held.remove(&ticket)) {
+            self.leave_turn(held.owner, held.turn);
+        }
+    }
+
+    fn take_turn(&mut self, ticket: Ticket, owner: Owner) -> Turn {
+        let turn = self.next_turn;
+        self.next_turn += 1;
+        self.order.insert(turn, ticket);
+        self.owners.entry(owner).or_default().insert(turn);
+        turn
+    }
+
+    fn leave_turn(&mut self, owner: Owner, turn: Turn) {
+        self.order.remove(&turn);
+        if let Some(turns) = self.owners.get_mut(&owner) {
+            turns.remove(&turn);
+            if turns.is_empty() {
+                self.owners.remove(&owner);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::{PeerUrl, SharedPath};
+
+    use super::*;
+    use crate::source::Version;
+
+    const HOUR: u64 = 60 * 60 * 1000;
+
+    fn grant(name: &str) -> Grant {
+        Grant {
+            file: Wanted {
+                peer: PeerUrl::parse("http://127.0.0.1:9004").unwrap(),
+                path: SharedPath::parse(name).unwrap(),
+                version: Version { size: 7, modified: 9 },
+            },
+            for_use: Use::Save,
+        }
+    }
+
+    /// All three maps tell of the same tickets.
+    fn assert_whole(tickets: &Tickets) {
+        let of_owners: usize = tickets.owners.values().map(BTreeSet::len).sum();
+        assert_eq!((tickets.order.len(), of_owners), (tickets.len(), tickets.len()));
+        for (turn, ticket) in &tickets.order {
+            let held = &tickets.held[ticket];
+            assert_eq!(held.turn, *turn);
+            assert!(tickets.owners[&held.owner].contains(turn));
+        }
+    }
+
+    #[test]
+    fn a_ticket_gives_its_own_file_and_its_text_comes_back() {
+        let mut tickets = Tickets::default();
+        let minted = ["a", "b"].map(|name| tickets.mint(Moment(0), Owner::CALLERS, grant(name)).unwrap());
+        for (ticket, name) in minted.into_iter().zip(["a", "b"]) {
+            let read = Ticket::parse(&ticket.reveal()).unwrap();
+            assert_eq!(tickets.redeem(Moment(1), read).unwrap().file.path.as_str(), name);
+        }
+        assert!(tickets.redeem(Moment(1), Ticket(minted[0].0 ^ 1)).is_none());
+        assert_eq!(format!("{:?}", minted[0]), "Ticket(…)");
+    }
+
+    #[test]
+    fn only_the_very_text_is_read() {
+        let text = Ticket(0xAB).reveal();
+        assert_eq!(text, "000000000000000000000000000000ab");
+        let wrong = ["", "ab", &text.to_uppercase(), &text[1..], &format!("{text}0"), &format!("+{}", &text[1..])];
+        for wrong in wrong {
+            assert!(Ticket::parse(wrong).is_none(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_plain_ascii_whatever_the_name() {
+        let address = |name| Ticket(1).address(name).split_off("/get/".len() + DIGITS + 1);
+        assert_eq!(address("summer-1.0_a~.txt"), "summer-1.0_a~.txt");
+        assert_eq!(address("a b#%&\r\n"), "a%20b%23%25%26__");
+        assert_eq!(address("../?\"\u{202e}x"), "..___x");
+        assert_eq!(address("日"), "%E6%97%A5");
+    }
+
+    #[test]
+    fn a_ticket_lasts_for_as_long_as_it_is_used() {
+        let mut tickets = Tickets::default();
+        let ticket = tickets.mint(Moment(0), Owner::CALLERS, grant("a")).unwrap();
+        for hour in [11, 22, 33] {
+            assert!(tickets.redeem(Moment(hour * HOUR), ticket).is_some(), "{hour}");
+            assert_whole(&tickets);
+        }
+        assert!(tickets.redeem(Moment(46 * HOUR), ticket).is_none());
+        assert!(tickets.is_empty());
+        assert_whole(&tickets);
+    }
+
+    #[test]
+    fn old_ones_go_when_new_ones_come() {
+        let mut tickets = Tickets::default();
+        for _ in 0..3 {
+            tickets.mint(Moment(0), Owner::CALLERS, grant("a")).unwrap();
+        }
+        tickets.mint(Moment(13 * HOUR), Owner::CALLERS, grant("a")).unwrap();
+        assert_eq!(tickets.len(), 1);
+        assert_whole(&tickets);
+    }
+
+    #[test]
+    fn an_owner_takes_its_own_with_it() {
+        let mut tickets = Tickets::default();
+        let (mine, other) = (tickets.new_owner(), tickets.new_owner());
+        let ticket = tickets.mint(Moment(0), mine, grant("a")).unwrap();
+        let kept = tickets.mint(Moment(0), other, grant("a")).unwrap();
+        tickets.revoke(mine);
+        assert!(tickets.redeem(Moment(0), ticket).is_none());
+        assert!(tickets.redeem(Moment(0), kept).is_some());
+        assert_whole(&tickets);
+    }
+
+    #[test]
+    fn there_are_never_too_many_and_the_longest_unused_goes_first() {
+        let mut tickets = Tickets::default();
+        let owner = tickets.new_owner();
+        let [first, second] = [(); 2].map(|()| tickets.mint(Moment(0), owner, grant("a")).unwrap());
+        let from_other = tickets.mint(Moment(0), Owner::CALLERS, grant("a")).unwrap();
+        tickets.redeem(Moment(HOUR), first).unwrap();
+        for _ in 0..MOST_OF_ONE - 1 {
+            tickets.mint(Moment(HOUR), owner, grant("a")).unwrap();
+        }
+        assert_eq!(tickets.len(), MOST_OF_ONE + 1);
+        assert!(tickets.redeem(Moment(HOUR), first).is_some());
+        assert!(tickets.redeem(Moment(HOUR), second).is_none());
+        for _ in 0..MOST / MOST_OF_ONE {
+            let owner = tickets.new_owner();
+            for _ in 0..MOST_OF_ONE {
+                tickets.mint(Moment(HOUR), owner, grant("a")).unwrap();
+            }
+        }
+        assert_eq!(tickets.len(), MOST);
+        assert!(tickets.redeem(Moment(HOUR), from_other).is_none());
+        assert_whole(&tickets);
+    }
+}

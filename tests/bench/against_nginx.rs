@@ -1,0 +1,220 @@
+//! Plain downloads beside nginx, as ratios: `cargo bench --bench against-nginx`.
+//!
+//! The same file on the same machine in the same minute, alternating, in memory already: nginx with sendfile and without a
+//! log, a node by ticket. It needs nginx and wrk (Debian: nginx-light, wrk) and says so where one is missing. `--rounds N`
+//! says how often (7), `--only NAME` which contest.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a measurement that meets the unexpected should stop right there"
+)]
+
+#[path = "../harness/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests use the rest")]
+mod harness;
+#[allow(dead_code, reason = "the other benchmark uses the rest")]
+mod measure;
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use harness::node::{Node, peak_memory};
+use harness::original::free_port;
+use harness::process::{Running, wait_for};
+use harness::tree;
+use measure::{Row, Unit, alternate, mebibytes, run};
+use shared::xmlrpc::{read_reply, write_call};
+use shared::{Password, PeerUrl};
+use tempfile::TempDir;
+
+const PASSWORD: &str = "correct horse";
+const LARGE: u64 = 1 << 30;
+const SMALL: usize = 4 << 10;
+
+fn main() -> ExitCode {
+    let (rounds, only) = match arguments() {
+        Ok(arguments) => arguments,
+        Err(wrong) => {
+            eprintln!("against-nginx: {wrong}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for (program, package) in [("nginx", "nginx-light"), ("wrk", "wrk"), ("curl", "curl")] {
+        if Command::new(program).arg("-v").output().is_err() {
+            eprintln!("against-nginx: {program} is missing; on Debian: apt-get install {package}");
+            return ExitCode::FAILURE;
+        }
+    }
+    let site = Site::new();
+    let mut rows = Vec::new();
+    for (name, contest) in CONTESTS {
+        if only.as_ref().is_none_or(|only| only == name) {
+            eprintln!("{name} …");
+            rows.push(contest(&site, rounds));
+        }
+    }
+    println!("| work | nginx | tinyp2p | ratio (lowest–highest) | mark |\n|---|--:|--:|--:|--:|");
+    for row in rows {
+        println!("{row}");
+    }
+    println!("most memory of the node: {}", mebibytes(peak_memory(site.node.process.id())));
+    ExitCode::SUCCESS
+}
+
+type Contest = fn(&Site, usize) -> Row;
+
+const CONTESTS: [(&str, Contest); 4] = [
+    ("whole", |site, rounds| {
+        let work = "1 GiB to a socket that is read";
+        alternate(work, (Unit::Seconds, "≥ 1.2×"), rounds, || read(&site.theirs("large"), 0), || read(&site.large, 0))
+    }),
+    ("range", |site, rounds| {
+        let work = "the same from byte 1,000,000 on (Range)";
+        let from = 1_000_000;
+        alternate(
+            work,
+            (Unit::Seconds, "≥ 1.2×"),
+            rounds,
+            || read(&site.theirs("large"), from),
+            || read(&site.large, from),
+        )
+    }),
+    ("curl", |site, rounds| {
+        let curl =
+            |url: &str| run(Command::new("curl").args(["--fail", "--silent", "--output", "/dev/null", url])).seconds;
+        let work = "1 GiB with curl to nowhere";
+        alternate(work, (Unit::Seconds, "≥ 1.2×"), rounds, || curl(&site.theirs("large")), || curl(&site.large))
+    }),
+    ("small", |site, rounds| {
+        let work = "a file of 4 KiB, 64 connections of wrk";
+        alternate(work, (Unit::Rate, "≥ 0.8×"), rounds, || wrk(&site.theirs("small")), || wrk(&site.small))
+    }),
+];
+
+/// The same folder served by both.
+struct Site {
+    node: Node,
+    /// URLs of the node's two files.
+    large: String,
+    small: String,
+    nginx: Nginx,
+    #[expect(dead_code, reason = "held so that it is there")]
+    share: TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let share = tree::tree(&[("small", &tree::binary(SMALL))]);
+        let mut large = File::create(share.path().join("large")).expect("a file");
+        let block = tree::binary(1 << 20);
+        for _ in 0..LARGE / block.len() as u64 {
+            large.write_all(&block).expect("room on the disk");
+        }
+        large.sync_all().expect("it is written");
+        let node = Node::serve(share.path(), PASSWORD, &[]);
+        let [large, small] = ["large", "small"].map(|name| ticket(&node, name));
+        Self { node, large, small, nginx: Nginx::serve(share.path()), share }
+    }
+
+    fn theirs(&self, name: &str) -> String {
+        format!("http://{}/{name}", self.nginx.address)
+    }
+}
+
+fn ticket(node: &Node, name: &str) -> String {
+    let token = Password::new(PASSWORD).token(&PeerUrl::parse(&node.url).expect("a URL")).reveal().to_owned();
+    let call = String::from_utf8(write_call("tinyp2p.ticket", &[token.as_str().into(), name.into()])).expect("XML");
+    wait_for("a ticket", Duration::from_secs(10), || {
+        let answer = Command::new("curl").args(["--silent", "--data-binary", &call, &node.url]).output().expect("curl");
+        read_reply(&answer.stdout).ok()?.ok()?.into_text().ok()
+    })
+}
+
+/// nginx as it is good at this.
+struct Nginx {
+    address: String,
+    #[expect(dead_code, reason = "held: it ends when this is dropped")]
+    process: Running,
+    #[expect(dead_code, reason = "held so that it is there")]
+    folder: TempDir,
+}
+
+impl Nginx {
+    fn serve(root: &Path) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let address = format!("127.0.0.1:{}", free_port());
+        // Its workers give up root's rights, and with them the right to read a temporary folder.
+        let user = if rustix::process::getuid().is_root() { "user root;" } else { "" };
+        let here = folder.path().display();
+        let configuration = format!(
+            "{user} daemon off; master_process on; worker_processes auto; pid {here}/pid; error_log {here}/error.log;\n\
+             events {{ worker_connections 1024; }}\n\
+             http {{ access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 100000000;\n\
+             client_body_temp_path {here}/a; proxy_temp_path {here}/b; fastcgi_temp_path {here}/c;\n\
+             uwsgi_temp_path {here}/d; scgi_temp_path {here}/e;\n\
+             server {{ listen {address}; root {}; }} }}\n",
+            root.display()
+        );
+        std::fs::write(folder.path().join("nginx.conf"), configuration).expect("its configuration");
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(folder.path()).arg("-c").arg(folder.path().join("nginx.conf"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let process = Running::new(command.spawn().expect("it starts"));
+        wait_for("nginx to listen", Duration::from_secs(5), || TcpStream::connect(&address).ok());
+        Self { address, process, folder }
+    }
+}
+
+/// Seconds until all from this byte on was read.
+fn read(url: &str, from: u64) -> f64 {
+    let (address, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a URL");
+    let mut piece = vec![0; 1 << 20];
+    let start = Instant::now();
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let range = if from > 0 { format!("Range: bytes={from}-\r\n") } else { String::new() };
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{range}\r\n").expect("it reads");
+    let mut all = 0;
+    while let count @ 1.. = stream.read(&mut piece).expect("it sends") {
+        all += count as u64;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let head = all - (LARGE - from);
+    assert!((100..2000).contains(&head), "all of it came: {all} bytes");
+    seconds
+}
+
+/// Requests per second.
+fn wrk(url: &str) -> f64 {
+    let output = Command::new("wrk").args(["-t1", "-c64", "-d4s", url]).output().expect("wrk");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!said.contains("Non-2xx") && !said.contains("Socket errors"), "{said}");
+    let rate = said.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
+    rate.and_then(|rate| rate.trim().parse().ok()).unwrap_or_else(|| panic!("{said}"))
+}
+
+fn arguments() -> Result<(usize, Option<String>), String> {
+    let (mut rounds, mut only) = (7, None);
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--rounds" => {
+                let count = words.next().and_then(|count| count.parse().ok()).filter(|count| *count > 0);
+                rounds = count.ok_or("--rounds takes a number from 1 on")?;
+            }
+            "--only" => {
+                let names = CONTESTS.map(|(name, _)| name);
+                let named = words.next().filter(|only| names.contains(&only.as_str()));
+                only = Some(named.ok_or(format!("--only takes one of: {}", names.join(", ")))?);
+            }
+            // What cargo says to every benchmark.
+            "--bench" => {}
+            _ => return Err(format!("{word:?} is not understood; there are --rounds N and --only NAME")),
+        }
+    }
+    Ok((rounds, only))
+}

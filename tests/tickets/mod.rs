@@ -1,0 +1,80 @@
+//! Downloads over plain HTTP by ticket, with the programs that people use for them: no password, no XML-RPC, one URL.
+
+mod changes;
+mod curl;
+mod load;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use libtest_mimic::Trial;
+use shared::xmlrpc::{Value, read_reply, write_call};
+use shared::{Password, PeerUrl};
+use tempfile::TempDir;
+
+use crate::harness::node::{Node, run};
+use crate::harness::ok;
+use crate::harness::process::wait_for;
+use crate::harness::tree::tree;
+
+const PASSWORD: &str = "correct horse";
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let curl = Command::new("curl").arg("--version").output().map(drop).map_err(|error| error.to_string());
+    [curl::trials(&curl), changes::trials(&curl), load::trials()].into_iter().flatten().collect()
+}
+
+/// A node that shares some files, and a folder to download into.
+struct Site {
+    node: Node,
+    share: TempDir,
+    into: TempDir,
+    token: String,
+}
+
+impl Site {
+    fn new(files: &[(&str, &[u8])]) -> Self {
+        let share = tree(files);
+        let node = Node::serve(share.path(), PASSWORD, &[]);
+        let token = Password::new(PASSWORD).token(&PeerUrl::parse(&node.url).unwrap()).reveal().to_owned();
+        Self { node, share, into: tempfile::tempdir().unwrap(), token }
+    }
+
+    /// A URL for a file, which is in the share by now or soon.
+    fn url(&self, path: &str) -> String {
+        wait_for("the file to be listed", std::time::Duration::from_secs(10), || match self.ask(&self.token, path) {
+            Ok(Value::String(url)) => Some(url),
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => None,
+        })
+    }
+
+    /// `tinyp2p.ticket(token, path)`, or its fault.
+    fn ask(&self, token: &str, path: &str) -> Result<Value, shared::Fault> {
+        let call = write_call("tinyp2p.ticket", &[token.into(), path.into()]);
+        let answer = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(answer.path(), call).unwrap();
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--max-time", "20", "--data-binary"]);
+        let got = run(curl.arg(format!("@{}", answer.path().display())).arg(&self.node.url));
+        ok(&got);
+        read_reply(&got.stdout).expect("an answer")
+    }
+
+    fn saved(&self) -> &Path {
+        self.into.path()
+    }
+
+    /// curl in the folder for downloads.
+    fn curl(&self, arguments: &[&str]) -> Output {
+        run(Command::new("curl")
+            .current_dir(self.saved())
+            .args(["--silent", "--show-error", "--fail", "--max-time", "120"])
+            .args(arguments))
+    }
+
+    /// Writes a file of nothing but zeros that takes no place on the disk.
+    fn sparse(&self, name: &str, size: u64) {
+        std::fs::File::create(self.share.path().join(name)).unwrap().set_len(size).unwrap();
+    }
+}
