@@ -1,20 +1,25 @@
 //! The tinyp2p page: what a browser tab runs once `www/boot.js` has started it.
 //!
 //! What happens is an [`Event`]; [`update`] turns it into a new [`Model`] and the [`Effect`]s to carry out. All of that is
-//! pure and tested natively. Only `runner` and `view` touch the browser, and nothing here is ever leaked on purpose.
+//! pure and tested natively. Only `runner`, `transport` and `view` touch the browser, and nothing here is ever leaked on
+//! purpose.
 
 mod effect;
 mod event;
 mod model;
 mod panics;
+pub mod pool;
 mod runner;
+pub mod text;
+#[cfg_attr(feature = "demo", path = "demo.rs")]
+mod transport;
 mod update;
 mod view;
 
-pub use effect::Effect;
-pub use event::Event;
-pub use model::{Model, Node, NodeError, Sight};
-pub use update::update;
+pub use effect::*;
+pub use event::*;
+pub use model::*;
+pub use update::{Timer, update};
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
