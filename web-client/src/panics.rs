@@ -8,7 +8,7 @@ use crate::view;
 pub(crate) fn show_to_the_person() {
     panic::set_hook(Box::new(|panic| {
         web_sys::console::error_1(&panic.to_string().into());
-        view::write(view::TROUBLE, &format!("This page has made a mistake and stopped; reload it. ({panic})"));
+        view::write_text(view::TROUBLE, &format!("This page has made a mistake and stopped; reload it. ({panic})"));
         view::show_state("broken");
     }));
 }

@@ -1,13 +1,6 @@
-//! What the page knows. Plain data: no element, no socket, no clock.
+//! The node behind this page, as it answers before anybody has proved anything.
 
 use shared::{PeerUrl, UrlError};
-
-/// All the page knows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Model {
-    /// The node behind this page.
-    pub node: Sight,
-}
 
 /// What the page knows of the node behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,26 +23,23 @@ pub struct Node {
     pub version: String,
     /// Where other peers find it.
     pub url: PeerUrl,
+    /// Whether it also speaks the protocol of 2004, which is not encrypted.
+    pub legacy: bool,
 }
 
-/// Why the node behind the page could not be asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why the node behind the page could not be asked; `text` has the words.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeError {
     /// Nothing came back at all.
-    #[error("This node cannot be reached. It may have been stopped, or this device may have left its network.")]
     Unreachable,
     /// Something answered, but not as a node does.
-    #[error("What answers at this address is not a tinyp2p node: it said “{0}”.")]
     Status(u16),
     /// The answer lacks one of its words.
-    #[error("The node answered without its {0}. Its version may differ from this page's; reload the page.")]
     Missing(&'static str),
     /// The answer was no JSON.
-    #[error("The node's answer cannot be read. Its version may differ from this page's; reload the page.")]
     Unreadable,
     /// The URL it names is none that a peer has.
-    #[error("The node names an address that no peer has: {0}.")]
-    Url(#[from] UrlError),
+    Url(UrlError),
 }
 
 impl Node {
@@ -59,7 +49,10 @@ impl Node {
     /// [`NodeError::Missing`] or [`NodeError::Url`]: the node's fault; the page can only say so.
     pub fn from_words(word: impl Fn(&str) -> Option<String>) -> Result<Self, NodeError> {
         let must = |key: &'static str| word(key).ok_or(NodeError::Missing(key));
-        Ok(Self { name: must("name")?, version: must("version")?, url: PeerUrl::parse(&must("url")?)? })
+        let url = PeerUrl::parse(&must("url")?).map_err(NodeError::Url)?;
+        // Nodes from before there was a choice do not say.
+        let legacy = word("legacy").is_some_and(|word| word == "true");
+        Ok(Self { name: must("name")?, version: must("version")?, url, legacy })
     }
 }
 
@@ -72,10 +65,11 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_made_of_its_three_words() {
-        let all = [("name", "attic"), ("version", "0.1.0"), ("url", "http://192.168.1.7:9004")];
+    fn a_node_is_made_of_its_words() {
+        let all = [("name", "attic"), ("version", "0.1.0"), ("url", "http://192.168.1.7:9004"), ("legacy", "true")];
         let node = Node::from_words(words(&all)).unwrap();
-        assert_eq!((node.name.as_str(), node.url.as_str()), ("attic", "http://192.168.1.7:9004"));
+        assert_eq!((node.name.as_str(), node.url.as_str(), node.legacy), ("attic", "http://192.168.1.7:9004", true));
+        assert!(!Node::from_words(words(&all[..3])).unwrap().legacy);
         assert_eq!(Node::from_words(words(&all[..2])), Err(NodeError::Missing("url")));
     }
 

@@ -1,0 +1,75 @@
+//! Files this tab offers, and who reads them. The files themselves stay with the browser; here each is a number.
+
+use shared::{PeerUrl, SharedPath};
+
+/// All that this tab offers.
+#[derive(Debug, Default)]
+pub struct Hold {
+    /// Files, by path.
+    pub files: Vec<Held>,
+    /// Who reads them, oldest first; those that have ended stay for a while.
+    pub readings: Vec<Reading>,
+}
+
+/// A file as the browser hands it over: dropped, picked or pasted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// The browser's file, as `runner` has numbered it.
+    pub handle: u32,
+    /// Its name, with the folders it was dropped in.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was changed, in nanoseconds since 1970.
+    pub modified: i64,
+}
+
+/// A file this tab offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The browser's file, as `runner` has numbered it.
+    pub handle: u32,
+    /// The path under which it is offered.
+    pub path: SharedPath,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was changed, in nanoseconds since 1970.
+    pub modified: i64,
+    /// How often it was read to its end.
+    pub times_read: u32,
+}
+
+/// Somebody reading a file of ours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The transport's number for it.
+    pub id: u32,
+    /// Who reads; a node that fetches for somebody else says for whom, if it knows.
+    pub reader: Option<PeerUrl>,
+    /// Which file.
+    pub handle: u32,
+    /// How much of it has been sent.
+    pub bytes: u64,
+    /// When it ended, in milliseconds since 1970.
+    pub ended_at: Option<f64>,
+}
+
+impl Hold {
+    /// Whether somebody reads at this moment.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.readings.iter().any(|reading| reading.ended_at.is_none())
+    }
+
+    /// How large all of it is.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().fold(0, |bytes, file| bytes.saturating_add(file.size))
+    }
+
+    /// The file with this number.
+    #[must_use]
+    pub fn file(&self, handle: u32) -> Option<&Held> {
+        self.files.iter().find(|file| file.handle == handle)
+    }
+}

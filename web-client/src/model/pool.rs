@@ -1,0 +1,106 @@
+//! The search field and how far its search is.
+
+use crate::pool::{Results, Sort};
+
+/// How the field is read, as the person has set it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// All of these words, anywhere in the path.
+    #[default]
+    Words,
+    /// `*` and `?`.
+    Glob,
+    /// A regular expression as in Python.
+    Regex,
+}
+
+impl Mode {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Words, Self::Glob, Self::Regex];
+
+    /// Its name in the page's markup.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Words => "words",
+            Self::Glob => "glob",
+            Self::Regex => "regex",
+        }
+    }
+}
+
+/// What is asked: a kind of pattern and its text.
+pub use Mode as PatternKind;
+
+/// The search.
+#[derive(Debug, Default)]
+pub struct Pool {
+    /// The text of the field.
+    pub field: String,
+    /// How it is read, unless it is written as `/…/`.
+    pub mode: Mode,
+    /// By what results are sorted.
+    pub sort: Sort,
+    /// How far the search is.
+    pub progress: Progress,
+    /// What is wrong with the pattern, in the node's words.
+    pub trouble: Option<String>,
+    /// What the last search that brought anything has brought.
+    pub results: Results,
+    /// The search that is asked; each has a number of its own.
+    pub(crate) asked: u32,
+    /// The search whose results are shown.
+    pub(crate) shown: u32,
+    /// Whether the list was set anew, so that it begins at its top.
+    pub(crate) is_new: bool,
+    /// Whether a slice of work is on its way.
+    pub(crate) is_working: bool,
+    /// Whether a pause in typing is waited for.
+    pub(crate) is_typing: bool,
+}
+
+/// How far a search is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Whether peers are still asked.
+    pub is_searching: bool,
+    /// Peers that have answered.
+    pub answered: u32,
+    /// Peers that could not be asked.
+    pub failed: u32,
+}
+
+impl Pool {
+    /// What the field asks for: `/…/` is a regular expression however the toggle stands.
+    #[must_use]
+    pub fn pattern(&self) -> (PatternKind, &str) {
+        let field = self.field.trim();
+        let between = field.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+        match between.filter(|pattern| !pattern.is_empty()) {
+            Some(pattern) => (Mode::Regex, pattern),
+            None if self.mode == Mode::Words => (Mode::Words, field),
+            // In a regular expression a space counts.
+            None => (self.mode, &self.field),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_make_a_regular_expression() {
+        let pattern = |mode, field: &str| {
+            let pool = Pool { mode, field: field.into(), ..Pool::default() };
+            let (kind, text) = pool.pattern();
+            (kind, text.to_owned())
+        };
+        assert_eq!(pattern(Mode::Words, " summer 2003 "), (Mode::Words, "summer 2003".into()));
+        assert_eq!(pattern(Mode::Words, r"/\.mp3$/"), (Mode::Regex, r"\.mp3$".into()));
+        assert_eq!(pattern(Mode::Glob, "/a b/"), (Mode::Regex, "a b".into()));
+        assert_eq!(pattern(Mode::Words, "/half"), (Mode::Words, "/half".into()));
+        assert_eq!(pattern(Mode::Words, "//"), (Mode::Words, "//".into()));
+        assert_eq!(pattern(Mode::Glob, "*.mp3 "), (Mode::Glob, "*.mp3 ".into()));
+    }
+}

@@ -1,0 +1,346 @@
+//! What a search has found, stored compactly: one row for each content, with all who hold it.
+//!
+//! Equal content is what bears the same name and the same known size at different peers. An unknown size proves nothing,
+//! and two files of one peer are never one: it would not offer the same thing twice. It does not know in which order
+//! rows are shown.
+
+use std::collections::BTreeMap;
+
+use shared::PeerUrl;
+
+use super::Kind;
+use super::naming;
+
+/// A file somebody offers, as it arrives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Its path below the peer's shared folder, with `/`.
+    pub path: String,
+    /// Its size in bytes; peers of 2004 do not say.
+    pub size: Option<u64>,
+    /// When it was changed, in nanoseconds since 1970; peers of 2004 do not say.
+    pub modified: Option<i64>,
+}
+
+/// Where one copy of a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Who holds it.
+    pub peer: PeerUrl,
+    /// Its path there.
+    pub path: String,
+}
+
+/// All rows of one search. A row is named by its number, which never changes.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// All paths, one behind the other.
+    text: String,
+    copies: Vec<Copy>,
+    rows: Vec<Row>,
+    peers: Vec<PeerUrl>,
+    /// From the hash of a name and size to the newest row with it. A tree, so that no peer can make it slow.
+    folded: BTreeMap<u64, u32>,
+}
+
+#[derive(Debug)]
+struct Row {
+    head: u64,
+    size: Option<u64>,
+    modified: i64,
+    first: u32,
+    last: u32,
+    /// The next older row of the same hash.
+    older: u32,
+    holders: u16,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+struct Copy {
+    start: u32,
+    length: u16,
+    /// Where the name begins in the path.
+    name: u16,
+    peer: u16,
+    next: u32,
+}
+
+/// No row, no copy.
+const NONE: u32 = u32::MAX;
+/// A time that nobody told.
+const NO_TIME: i64 = i64::MIN;
+/// Rows of the same name and size that are looked through for one to fold into: a peer with a thousand empty
+/// `__init__.py` must not make each further one slower.
+const LOOKED_THROUGH: usize = 24;
+
+/// What became of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// It is a row of its own.
+    Row(u32),
+    /// It was folded into this row.
+    Folded(u32),
+    /// There is no room, or it is no file's path.
+    Nothing,
+}
+
+impl Found {
+    /// Adds what `peer` offers.
+    pub(crate) fn add(&mut self, peer: &PeerUrl, offer: &Offer) -> Added {
+        let Some(peer) = self.peer_number(peer) else { return Added::Nothing };
+        let name_at = offer.path.rfind('/').map_or(0, |slash| slash + 1);
+        let name = offer.path.get(name_at..).unwrap_or_default();
+        let (Ok(start), Ok(length), Ok(name_start)) =
+            (u32::try_from(self.text.len()), u16::try_from(offer.path.len()), u16::try_from(name_at))
+        else {
+            return Added::Nothing;
+        };
+        if name.is_empty() || self.rows.len() >= super::MOST_ROWS || self.copies.len() >= super::MOST_COPIES {
+            return Added::Nothing;
+        }
+        let copy = count(self.copies.len());
+        let hash = offer.size.map(|size| hash(name, size));
+        let newest = hash.and_then(|hash| self.folded.get(&hash).copied()).unwrap_or(NONE);
+        let into = self.row_to_fold_into(newest, peer, name, offer);
+        self.text.push_str(&offer.path);
+        self.copies.push(Copy { start, length, name: name_start, peer, next: NONE });
+        if let Some(into) = into {
+            self.fold_in(into, copy, offer);
+            return Added::Folded(into);
+        }
+        let number = count(self.rows.len());
+        if let Some(hash) = hash {
+            self.folded.insert(hash, number);
+        }
+        self.rows.push(Row {
+            head: naming::head(name),
+            size: offer.size,
+            modified: offer.modified.unwrap_or(NO_TIME),
+            first: copy,
+            last: copy,
+            older: newest,
+            holders: 1,
+            kind: Kind::of(name),
+        });
+        Added::Row(number)
+    }
+
+    /// The row that holds the same content without this peer: best one of the same path.
+    fn row_to_fold_into(&self, newest: u32, peer: u16, name: &str, offer: &Offer) -> Option<u32> {
+        let mut best = None;
+        let mut next = newest;
+        for _ in 0..LOOKED_THROUGH {
+            let Some(row) = self.row(next) else { break };
+            let is_same = row.size == offer.size && self.name(next) == name;
+            if is_same && self.copies_of(next).all(|copy| copy.peer != peer) {
+                if self.copies_of(next).any(|copy| self.path_of(copy) == offer.path) {
+                    return Some(next);
+                }
+                best = Some(next);
+            }
+            next = row.older;
+        }
+        best
+    }
+
+    fn fold_in(&mut self, into: u32, copy: u32, offer: &Offer) {
+        let Some(row) = self.rows.get_mut(into as usize) else { return };
+        if let Some(last) = self.copies.get_mut(row.last as usize) {
+            last.next = copy;
+        }
+        row.last = copy;
+        row.holders = row.holders.saturating_add(1);
+        if row.modified == NO_TIME {
+            row.modified = offer.modified.unwrap_or(NO_TIME);
+        }
+    }
+
+    fn peer_number(&mut self, peer: &PeerUrl) -> Option<u16> {
+        if let Some(number) = self.peers.iter().position(|known| known == peer) {
+            return u16::try_from(number).ok();
+        }
+        let number = u16::try_from(self.peers.len()).ok()?;
+        self.peers.push(peer.clone());
+        Some(number)
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether there was no room for all that was found.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.rows.len() >= super::MOST_ROWS || self.copies.len() >= super::MOST_COPIES
+    }
+
+    /// A row's name.
+    #[must_use]
+    pub fn name(&self, row: u32) -> &str {
+        let copy = self.first(row);
+        copy.and_then(|copy| self.path_of(copy).get(usize::from(copy.name)..)).unwrap_or_default()
+    }
+
+    /// The folder in which the first holder has it; empty at the top.
+    #[must_use]
+    pub fn folder(&self, row: u32) -> &str {
+        let copy = self.first(row);
+        copy.and_then(|copy| self.path_of(copy).get(..usize::from(copy.name).saturating_sub(1))).unwrap_or_default()
+    }
+
+    /// A row's size, if anybody said.
+    #[must_use]
+    pub fn size(&self, row: u32) -> Option<u64> {
+        self.row(row)?.size
+    }
+
+    /// When a row was changed, in nanoseconds since 1970, if anybody said.
+    #[must_use]
+    pub fn modified(&self, row: u32) -> Option<i64> {
+        self.row(row).map(|row| row.modified).filter(|time| *time != NO_TIME)
+    }
+
+    /// A row's kind.
+    #[must_use]
+    pub fn kind(&self, row: u32) -> Kind {
+        self.row(row).map_or(Kind::Other, |row| row.kind)
+    }
+
+    /// How many hold it.
+    #[must_use]
+    pub fn holders(&self, row: u32) -> u16 {
+        self.row(row).map_or(0, |row| row.holders)
+    }
+
+    /// Who holds it.
+    pub fn holding(&self, row: u32) -> impl Iterator<Item = &PeerUrl> {
+        self.copies_of(row).filter_map(|copy| self.peers.get(usize::from(copy.peer)))
+    }
+
+    /// All places where it can be had.
+    #[must_use]
+    pub fn sources(&self, row: u32) -> Vec<Source> {
+        let source = |copy: &Copy| {
+            let peer = self.peers.get(usize::from(copy.peer))?.clone();
+            Some(Source { peer, path: self.path_of(copy).to_owned() })
+        };
+        self.copies_of(row).filter_map(source).collect()
+    }
+
+    /// The first bytes of its name's place in the order of names.
+    pub(crate) fn head(&self, row: u32) -> u64 {
+        self.row(row).map_or(0, |row| row.head)
+    }
+
+    fn row(&self, row: u32) -> Option<&Row> {
+        self.rows.get(row as usize)
+    }
+
+    fn first(&self, row: u32) -> Option<&Copy> {
+        self.copies.get(self.row(row)?.first as usize)
+    }
+
+    fn copies_of(&self, row: u32) -> impl Iterator<Item = &Copy> {
+        std::iter::successors(self.first(row), |copy| self.copies.get(copy.next as usize))
+    }
+
+    fn path_of(&self, copy: &Copy) -> &str {
+        let start = copy.start as usize;
+        self.text.get(start..start + usize::from(copy.length)).unwrap_or_default()
+    }
+}
+
+/// A length as a number; [`super::MOST_COPIES`] keeps it in range.
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(NONE)
+}
+
+/// FNV-1a. Whoever makes names collide gains nothing: names are compared, and few of them.
+fn hash(name: &str, size: u64) -> u64 {
+    let bytes = name.bytes().chain(size.to_le_bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(name: &str) -> PeerUrl {
+        PeerUrl::parse(&format!("http://{name}:9004")).unwrap()
+    }
+
+    fn offer(path: &str, size: Option<u64>) -> Offer {
+        Offer { path: path.into(), size, modified: Some(7) }
+    }
+
+    #[test]
+    fn equal_content_is_one_row_with_its_holders() {
+        let (attic, cellar) = (peer("attic"), peer("cellar"));
+        let mut found = Found::default();
+        assert_eq!(found.add(&attic, &offer("Music/song.mp3", Some(5))), Added::Row(0));
+        assert_eq!(found.add(&cellar, &offer("song.mp3", Some(5))), Added::Folded(0));
+        assert_eq!((found.len(), found.holders(0), found.name(0), found.folder(0)), (1, 2, "song.mp3", "Music"));
+        let sources = found.sources(0);
+        assert_eq!(sources[1], Source { peer: cellar.clone(), path: "song.mp3".into() });
+        assert_eq!(found.holding(0).collect::<Vec<_>>(), [&attic, &cellar]);
+    }
+
+    #[test]
+    fn other_sizes_unknown_sizes_and_the_same_peer_are_never_folded() {
+        let (attic, old) = (peer("attic"), peer("old"));
+        let mut found = Found::default();
+        for (index, (peer, path, size)) in [
+            (&attic, "a.txt", Some(5)),
+            (&old, "a.txt", Some(6)),
+            (&old, "a.txt", None),
+            (&attic, "a.txt", None),
+            (&attic, "sub/a.txt", Some(5)),
+            (&attic, "A.txt", Some(5)),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(found.add(peer, &offer(path, size)), Added::Row(u32::try_from(index).unwrap()), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_same_path_is_preferred_to_the_same_name() {
+        let (attic, cellar) = (peer("attic"), peer("cellar"));
+        let mut found = Found::default();
+        for path in ["one/cover.jpg", "two/cover.jpg", "three/cover.jpg"] {
+            found.add(&attic, &offer(path, Some(9)));
+        }
+        assert_eq!(found.add(&cellar, &offer("two/cover.jpg", Some(9))), Added::Folded(1));
+        // Each further one still finds a row that this peer is not in.
+        assert_eq!(found.add(&cellar, &offer("three/cover.jpg", Some(9))), Added::Folded(2));
+    }
+
+    #[test]
+    fn thousands_of_equal_names_of_one_peer_cost_no_more_each() {
+        let attic = peer("attic");
+        let mut found = Found::default();
+        for number in 0..50_000 {
+            found.add(&attic, &offer(&format!("{number}/__init__.py"), Some(0)));
+        }
+        assert_eq!(found.len(), 50_000);
+    }
+
+    #[test]
+    fn what_has_no_name_is_left_out() {
+        let mut found = Found::default();
+        for path in ["", "folder/", &"x".repeat(70_000)] {
+            assert_eq!(found.add(&peer("attic"), &offer(path, Some(1))), Added::Nothing);
+        }
+        assert!(found.is_empty());
+    }
+}

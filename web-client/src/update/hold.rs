@@ -1,0 +1,146 @@
+//! Decides about files this tab offers: which can be, what replaces what, and what is told of who reads them.
+
+use shared::SharedPath;
+
+use crate::effect::{Effect, Order};
+use crate::event::HoldEvent;
+use crate::model::{Dropped, Held, Link, Model, Notice, Reading};
+
+/// Most files a tab offers.
+const MOST: usize = 20_000;
+/// Most readings that are remembered.
+const MOST_READINGS: usize = 200;
+
+pub(super) fn update(model: &mut Model, event: HoldEvent, effects: &mut Vec<Effect>) {
+    match event {
+        HoldEvent::Dragged(is_over) if is_over == model.is_dragged_over => return,
+        HoldEvent::Dragged(is_over) => model.is_dragged_over = is_over,
+        HoldEvent::Dropped(files) => {
+            model.is_dragged_over = false;
+            offer(model, files, effects);
+        }
+        HoldEvent::Withdrawn(handle) => withdraw(model, &[handle], effects),
+        HoldEvent::AllWithdrawn => {
+            let all: Vec<u32> = model.hold.files.iter().map(|file| file.handle).collect();
+            withdraw(model, &all, effects);
+        }
+        HoldEvent::Reading { id, reader, handle, bytes } => {
+            let readings = &mut model.hold.readings;
+            match readings.iter_mut().find(|reading| reading.id == id) {
+                Some(reading) => reading.bytes = bytes,
+                None => {
+                    if readings.len() >= MOST_READINGS {
+                        readings.remove(0);
+                    }
+                    readings.push(Reading { id, reader, handle, bytes, ended_at: None });
+                }
+            }
+        }
+        HoldEvent::ReadingEnded { id, is_whole } => {
+            let ended = model.hold.readings.iter_mut().find(|reading| reading.id == id && reading.ended_at.is_none());
+            if let Some(reading) = ended {
+                reading.ended_at = Some(model.now);
+                let file = model.hold.files.iter_mut().find(|file| file.handle == reading.handle);
+                if let Some(file) = file.filter(|_| is_whole) {
+                    file.times_read += 1;
+                    reading.bytes = file.size;
+                }
+            }
+        }
+    }
+    effects.push(Effect::Draw);
+}
+
+/// Offers files; one under a path that is offered already takes its place.
+fn offer(model: &mut Model, files: Vec<Dropped>, effects: &mut Vec<Effect>) {
+    let mut new: Vec<Held> = Vec::new();
+    let mut refused = Vec::new();
+    for Dropped { handle, path, size, modified } in files {
+        match SharedPath::parse(&path) {
+            Ok(path) if model.hold.files.len() + new.len() < MOST => {
+                new.push(Held { handle, path, size, modified, times_read: 0 });
+            }
+            _ => refused.push(handle),
+        }
+    }
+    new.sort_by(|one, other| one.path.cmp(&other.path));
+    let is_new = |file: &&Held| new.binary_search_by(|new| new.path.cmp(&file.path)).is_ok();
+    let replaced: Vec<u32> = model.hold.files.iter().filter(is_new).map(|file| file.handle).collect();
+    withdraw(model, &replaced, effects);
+    super::notice(model, if new.is_empty() { Notice::NotOffered(refused.len()) } else { Notice::Offered(new.len()) });
+    if !refused.is_empty() {
+        effects.push(Effect::Release(refused));
+    }
+    if !new.is_empty() {
+        model.hold.files.extend(new.iter().cloned());
+        model.hold.files.sort_by(|one, other| one.path.cmp(&other.path));
+        // Before that, opening the session offers all.
+        if matches!(model.link, Link::Open { .. }) {
+            effects.push(Effect::Transport(Order::Offer(new)));
+        }
+    }
+}
+
+fn withdraw(model: &mut Model, handles: &[u32], effects: &mut Vec<Effect>) {
+    if handles.is_empty() {
+        return;
+    }
+    model.hold.files.retain(|file| !handles.contains(&file.handle));
+    model.hold.readings.retain(|reading| !handles.contains(&reading.handle));
+    if matches!(model.link, Link::Open { .. }) {
+        effects.push(Effect::Transport(Order::Withdraw(handles.to_vec())));
+    }
+    effects.push(Effect::Release(handles.to_vec()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, LinkEvent};
+    use crate::update;
+
+    fn file(handle: u32, path: &str) -> Dropped {
+        Dropped { handle, path: path.into(), size: 10, modified: 0 }
+    }
+
+    fn send(model: &mut Model, event: HoldEvent) -> Vec<Effect> {
+        update(model, Event::Hold(event))
+    }
+
+    fn opened() -> Model {
+        let mut model = Model::default();
+        let _ = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
+        model
+    }
+
+    #[test]
+    fn a_path_dropped_again_is_replaced_and_others_stay() {
+        let mut model = opened();
+        let _ = send(&mut model, HoldEvent::Dropped(vec![file(1, "a.txt"), file(2, "b/c.txt")]));
+        let effects = send(&mut model, HoldEvent::Dropped(vec![file(3, "a.txt")]));
+        assert!(effects.contains(&Effect::Transport(Order::Withdraw(vec![1]))));
+        assert!(effects.contains(&Effect::Release(vec![1])));
+        let handles: Vec<_> = model.hold.files.iter().map(|file| file.handle).collect();
+        assert_eq!(handles, [3, 2]);
+    }
+
+    #[test]
+    fn names_that_nobody_could_fetch_are_refused_in_words() {
+        let mut model = opened();
+        let effects = send(&mut model, HoldEvent::Dropped(vec![file(1, "../up"), file(2, "")]));
+        assert!(effects.contains(&Effect::Release(vec![1, 2])));
+        assert_eq!(model.notice.unwrap().0, Notice::NotOffered(2));
+        assert!(model.hold.files.is_empty());
+    }
+
+    #[test]
+    fn closing_is_warned_about_while_somebody_reads() {
+        let mut model = opened();
+        let _ = send(&mut model, HoldEvent::Dropped(vec![file(1, "a.txt")]));
+        let reading = HoldEvent::Reading { id: 9, reader: None, handle: 1, bytes: 0 };
+        assert!(send(&mut model, reading).contains(&Effect::WarnBeforeClosing(true)));
+        let ended = send(&mut model, HoldEvent::ReadingEnded { id: 9, is_whole: true });
+        assert!(ended.contains(&Effect::WarnBeforeClosing(false)));
+        assert_eq!(model.hold.files[0].times_read, 1);
+    }
+}

@@ -1,0 +1,213 @@
+//! Decides about the search: when it is asked, what of the answers counts, and what is done with rows.
+
+use super::{Timer, save};
+use crate::effect::{Effect, Order};
+use crate::event::PoolEvent;
+use crate::model::{Link, Model, Progress};
+use crate::pool::Results;
+
+/// A pause in typing that is long enough to ask, in milliseconds.
+const PAUSE_MS: u32 = 150;
+/// Between two slices of work, in milliseconds: the browser draws and hears the person.
+const BREATH_MS: u32 = 0;
+
+pub(super) fn update(model: &mut Model, event: PoolEvent, effects: &mut Vec<Effect>) {
+    let pool = &mut model.pool;
+    match event {
+        PoolEvent::Typed(field) => {
+            pool.field = field;
+            pool.is_typing = true;
+            effects.push(Effect::SetTimer(Timer::Typing, PAUSE_MS));
+        }
+        PoolEvent::Entered if !pool.is_typing => return,
+        PoolEvent::Entered => return search(model, effects),
+        PoolEvent::ModeChosen(mode) => {
+            pool.mode = mode;
+            return search(model, effects);
+        }
+        PoolEvent::Found { search, peer, offers } => {
+            if search != pool.asked {
+                return;
+            }
+            show(model, search);
+            model.pool.results.take(peer, offers);
+            return schedule(model, effects);
+        }
+        PoolEvent::Answered { search, error, .. } => {
+            if search != pool.asked {
+                return;
+            }
+            pool.progress.answered += 1;
+            pool.progress.failed += u32::from(error.is_some());
+        }
+        PoolEvent::Done { search } => {
+            if search != pool.asked {
+                return;
+            }
+            show(model, search);
+            model.pool.progress.is_searching = false;
+        }
+        PoolEvent::PatternBad { search, why } => {
+            if search != pool.asked {
+                return;
+            }
+            pool.trouble = Some(why);
+            pool.progress.is_searching = false;
+        }
+        PoolEvent::Sorted(column) => {
+            pool.sort = pool.sort.pressed(column);
+            pool.results.sort_by(pool.sort);
+            pool.is_new = true;
+            schedule(model, effects);
+        }
+        PoolEvent::KindChosen(kind) => {
+            pool.results.choose(kind);
+            pool.is_new = true;
+        }
+        PoolEvent::Walked { step, is_range } => pool.results.walk(step, is_range),
+        PoolEvent::Pressed { row, is_range } => {
+            if let Some(row) = row.or(pool.results.selection.cursor()) {
+                pool.results.press(row, is_range);
+            }
+        }
+        PoolEvent::AllSelected => pool.results.select_all(),
+        PoolEvent::NoneSelected => pool.results.selection.clear(),
+        PoolEvent::SaveWanted => {
+            let selection = &pool.results.selection;
+            let mut rows: Vec<u32> = selection.rows().collect();
+            if rows.is_empty() {
+                rows.extend(selection.cursor());
+            }
+            save::begin(model, &rows, effects);
+            model.pool.results.selection.clear();
+        }
+        PoolEvent::RowSaveWanted(row) => save::begin(model, &[row], effects),
+    }
+    effects.push(Effect::Draw);
+}
+
+/// Asks what the field asks for.
+pub(super) fn search(model: &mut Model, effects: &mut Vec<Effect>) {
+    let pool = &mut model.pool;
+    pool.is_typing = false;
+    pool.trouble = None;
+    if !matches!(model.link, Link::Open { .. }) {
+        // Opening the session asks it.
+        effects.push(Effect::Draw);
+        return;
+    }
+    if pool.progress.is_searching {
+        effects.push(Effect::Transport(Order::CancelSearch(pool.asked)));
+    }
+    pool.asked += 1;
+    pool.progress = Progress { is_searching: true, ..Progress::default() };
+    let (kind, pattern) = pool.pattern();
+    let search = Order::Search { id: pool.asked, kind, pattern: pattern.to_owned() };
+    effects.extend([Effect::Transport(search), Effect::Draw]);
+}
+
+/// Puts the results of another search away for those of this; until its first word they stay, so that nothing flickers.
+fn show(model: &mut Model, search: u32) {
+    let pool = &mut model.pool;
+    if pool.shown == search {
+        return;
+    }
+    let mut results = Results::new(pool.sort);
+    results.choose_as(&pool.results);
+    pool.results = results;
+    pool.shown = search;
+    pool.is_new = true;
+}
+
+/// One slice of work, and the next if there is more.
+pub(super) fn work(model: &mut Model, effects: &mut Vec<Effect>) {
+    model.pool.is_working = false;
+    model.pool.results.work();
+    effects.push(Effect::Draw);
+    schedule(model, effects);
+}
+
+fn schedule(model: &mut Model, effects: &mut Vec<Effect>) {
+    if model.pool.results.is_unfinished() && !model.pool.is_working {
+        model.pool.is_working = true;
+        effects.push(Effect::SetTimer(Timer::Work, BREATH_MS));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, LinkEvent};
+    use crate::pool::{Column, Kind, Offer};
+    use crate::update;
+    use shared::PeerUrl;
+
+    fn send(model: &mut Model, event: PoolEvent) -> Vec<Effect> {
+        update(model, Event::Pool(event))
+    }
+
+    fn opened() -> Model {
+        let mut model = Model::default();
+        let _ = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
+        model
+    }
+
+    fn found(search: u32, names: &[&str]) -> PoolEvent {
+        let offers = names.iter().map(|name| Offer { path: (*name).into(), size: Some(3), modified: None }).collect();
+        PoolEvent::Found { search, peer: PeerUrl::parse("http://attic:1").unwrap(), offers }
+    }
+
+    fn rows(model: &Model) -> usize {
+        model.pool.results.shown().len()
+    }
+
+    #[test]
+    fn a_pause_in_typing_asks_and_cancels_what_was_asked_before() {
+        let mut model = opened();
+        let typed = send(&mut model, PoolEvent::Typed("mp3".into()));
+        assert_eq!(typed, [Effect::SetTimer(Timer::Typing, PAUSE_MS), Effect::Draw]);
+        let asked = update(&mut model, Event::TimeUp(Timer::Typing));
+        assert_eq!(asked[0], Effect::Transport(Order::CancelSearch(1)));
+        let search = Order::Search { id: 2, kind: crate::model::Mode::Words, pattern: "mp3".into() };
+        assert_eq!(asked[1], Effect::Transport(search));
+    }
+
+    #[test]
+    fn old_results_stay_until_the_new_search_has_a_word() {
+        let mut model = opened();
+        let _ = send(&mut model, found(1, &["a", "b"]));
+        let _ = update(&mut model, Event::TimeUp(Timer::Work));
+        let _ = send(&mut model, PoolEvent::Typed("b".into()));
+        let _ = update(&mut model, Event::TimeUp(Timer::Typing));
+        assert_eq!(rows(&model), 2);
+        assert_eq!(send(&mut model, found(1, &["late"])), [], "of a search nobody waits for");
+        let _ = send(&mut model, PoolEvent::Done { search: 2 });
+        assert_eq!(rows(&model), 0);
+    }
+
+    #[test]
+    fn a_bad_pattern_is_told_and_takes_nothing_away() {
+        let mut model = opened();
+        let _ = send(&mut model, found(1, &["a"]));
+        let _ = update(&mut model, Event::TimeUp(Timer::Work));
+        let _ = send(&mut model, PoolEvent::Typed("/(/".into()));
+        let _ = update(&mut model, Event::TimeUp(Timer::Typing));
+        let _ = send(&mut model, PoolEvent::PatternBad { search: 2, why: "a ( is not closed".into() });
+        assert_eq!((rows(&model), model.pool.trouble.as_deref()), (1, Some("a ( is not closed")));
+        let _ = send(&mut model, PoolEvent::Typed("/a/".into()));
+        let _ = update(&mut model, Event::TimeUp(Timer::Typing));
+        assert_eq!(model.pool.trouble, None);
+    }
+
+    #[test]
+    fn sorting_and_filtering_keep_what_is_selected() {
+        let mut model = opened();
+        let _ = send(&mut model, found(1, &["a.mp3", "b.jpg"]));
+        let _ = update(&mut model, Event::TimeUp(Timer::Work));
+        let _ = send(&mut model, PoolEvent::Pressed { row: Some(1), is_range: false });
+        let _ = send(&mut model, PoolEvent::Sorted(Column::Size));
+        let _ = update(&mut model, Event::TimeUp(Timer::Work));
+        let _ = send(&mut model, PoolEvent::KindChosen(Some(Kind::Audio)));
+        assert_eq!((rows(&model), model.pool.results.selection.count()), (1, 1));
+    }
+}

@@ -1,0 +1,85 @@
+//! Decides about the file shown: only what may be, and only what came for it.
+
+use crate::effect::{Effect, Order};
+use crate::event::PreviewEvent;
+use crate::model::{Model, Preview, Shown, Viewer};
+
+pub(super) fn update(model: &mut Model, event: PreviewEvent, effects: &mut Vec<Effect>) {
+    match event {
+        PreviewEvent::Wanted(row) => return open(model, row, effects),
+        PreviewEvent::CursorWanted => {
+            let cursor = model.pool.results.selection.cursor();
+            return cursor.into_iter().for_each(|row| open(model, row, effects));
+        }
+        PreviewEvent::Ready { id, address } => {
+            // Whatever a peer might bring about, nothing but these is ever shown.
+            let is_safe = address.starts_with("blob:") || (address.starts_with('/') && !address.starts_with("//"));
+            set(model, id, if is_safe { Shown::At(address) } else { Shown::Failed(String::new()) });
+        }
+        PreviewEvent::Text { id, text, is_cut } => set(model, id, Shown::Text { text, is_cut }),
+        PreviewEvent::Failed { id, why } => set(model, id, Shown::Failed(why)),
+        PreviewEvent::SaveWanted => {
+            if let Some(Preview { name, size, sources, .. }) = model.preview.clone() {
+                super::save::begin_all(model, vec![(name, size, sources)], effects);
+            }
+        }
+        PreviewEvent::Closed if model.preview.is_none() => return,
+        PreviewEvent::Closed => close(model, effects),
+    }
+    effects.push(Effect::Draw);
+}
+
+fn open(model: &mut Model, row: u32, effects: &mut Vec<Effect>) {
+    let found = model.pool.results.found();
+    let name = found.name(row).to_owned();
+    let Some((viewer, media_type)) = Viewer::of(&name) else { return };
+    let (sources, size) = (found.sources(row), found.size(row));
+    let id = model.chance();
+    close(model, effects);
+    let asked = sources.clone();
+    model.preview = Some(Preview { id, name, size, sources, viewer, shown: Shown::Asking });
+    effects.push(Effect::Transport(Order::OpenPreview { id, sources: asked, size, viewer, media_type }));
+    effects.push(Effect::Draw);
+}
+
+fn set(model: &mut Model, id: u32, shown: Shown) {
+    if let Some(preview) = model.preview.as_mut().filter(|preview| preview.id == id) {
+        preview.shown = shown;
+    }
+}
+
+fn close(model: &mut Model, effects: &mut Vec<Effect>) {
+    if let Some(preview) = model.preview.take() {
+        effects.push(Effect::Transport(Order::ClosePreview(preview.id)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, LinkEvent, PoolEvent};
+    use crate::pool::Offer;
+    use crate::update;
+    use crate::update::Timer;
+
+    #[test]
+    fn only_what_is_safe_is_asked_for_and_only_from_safe_addresses() {
+        let mut model = Model::default();
+        let _ = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
+        let offer = |path: &str| Offer { path: path.into(), size: Some(1), modified: None };
+        let peer = shared::PeerUrl::parse("http://attic:1").unwrap();
+        let found = PoolEvent::Found { search: 1, peer, offers: vec![offer("a.png"), offer("b.exe")] };
+        let _ = update(&mut model, Event::Pool(found));
+        let _ = update(&mut model, Event::TimeUp(Timer::Work));
+        let mut send = |event| update(&mut model, Event::Preview(event));
+        assert_eq!(send(PreviewEvent::Wanted(1)), []);
+        let asked = send(PreviewEvent::Wanted(0));
+        let Effect::Transport(Order::OpenPreview { id, media_type, .. }) = asked[0] else { panic!("{asked:?}") };
+        assert_eq!(media_type, "image/png");
+        for address in ["javascript:alert(1)", "//evil.example/a.png", "http://evil.example/"] {
+            let _ = send(PreviewEvent::Ready { id, address: address.into() });
+        }
+        assert_eq!(send(PreviewEvent::Closed), [Effect::Transport(Order::ClosePreview(id)), Effect::Draw]);
+        assert_eq!(model.preview, None);
+    }
+}

@@ -1,0 +1,227 @@
+//! Decides about files on their way to the disk: which way, how many at a time, and what follows an end.
+
+use crate::effect::{Effect, Order};
+use crate::event::SaveEvent;
+use crate::model::{Link, Model, Notice, Save, Saving, Way};
+use crate::pool::Source;
+
+/// Saves at a time: each holds up to 256 MiB in memory, and more would only slow each other down.
+const AT_ONCE: usize = 2;
+/// Most saves that are remembered.
+const MOST: usize = 5_000;
+
+pub(super) fn update(model: &mut Model, event: SaveEvent, effects: &mut Vec<Effect>) {
+    let now = model.now;
+    match event {
+        SaveEvent::Progress { id, bytes } => {
+            if let Some(save) = running(model, id) {
+                save.measure(now, bytes);
+            }
+        }
+        SaveEvent::HandedOver { id } => end(model, id, Saving::HandedOver),
+        SaveEvent::Done { id } => end(model, id, Saving::Done),
+        SaveEvent::Failed { id, why } => end(model, id, Saving::Failed(why)),
+        SaveEvent::Cancelled(id) => {
+            let save = model.saves.list.iter_mut().find(|save| save.id == id);
+            if let Some(save) = save.filter(|save| matches!(save.state, Saving::Running | Saving::Waiting)) {
+                if save.state == Saving::Running {
+                    effects.push(Effect::Transport(Order::CancelSave(id)));
+                }
+                save.state = Saving::Cancelled;
+            }
+        }
+        SaveEvent::Retried(id) => {
+            let way = |save: &Save| model.settings.way_for(model.is_secure, save.size);
+            if let Some(save) = model.saves.list.iter_mut().find(|save| save.id == id && has_ended(save)) {
+                save.way = way(save);
+                save.state = Saving::Waiting;
+                (save.bytes, save.speed) = (0, 0.0);
+            }
+        }
+        SaveEvent::Cleared => model.saves.list.retain(|save| !has_ended(save)),
+        SaveEvent::WayChosen(way) => {
+            model.settings.way = Some(way);
+            effects.push(Effect::Remember(model.settings.to_text()));
+        }
+    }
+    begin_waiting(model, effects);
+    effects.push(Effect::Draw);
+}
+
+/// Begins to save rows, or lets them wait for their turn.
+pub(super) fn begin(model: &mut Model, rows: &[u32], effects: &mut Vec<Effect>) {
+    let found = model.pool.results.found();
+    let file = |row: &u32| (found.name(*row).to_owned(), found.size(*row), found.sources(*row));
+    let files = rows.iter().take(MOST).map(file).collect();
+    begin_all(model, files, effects);
+}
+
+/// The same, for files by name, size and where they are.
+pub(super) fn begin_all(model: &mut Model, files: Vec<(String, Option<u64>, Vec<Source>)>, effects: &mut Vec<Effect>) {
+    let mut begun = 0;
+    for (name, size, sources) in files {
+        if sources.is_empty() || model.saves.list.len() >= MOST {
+            continue;
+        }
+        // Equal names and sizes are one content; a second wish while the first is under way changes nothing.
+        let is_same = |save: &Save| !has_ended(save) && save.sources == sources;
+        if model.saves.list.iter().any(is_same) {
+            continue;
+        }
+        model.saves.last_id += 1;
+        model.saves.list.push(Save {
+            id: model.saves.last_id,
+            name,
+            size,
+            sources,
+            way: model.settings.way_for(model.is_secure, size),
+            state: Saving::Waiting,
+            bytes: 0,
+            speed: 0.0,
+            measured_at: 0.0,
+            measured_bytes: 0,
+        });
+        begun += 1;
+    }
+    if begun > 0 {
+        super::notice(model, Notice::Saving(begun));
+    }
+    begin_waiting(model, effects);
+}
+
+/// Begins what waits, as far as there is room.
+pub(super) fn begin_waiting(model: &mut Model, effects: &mut Vec<Effect>) {
+    if !matches!(model.link, Link::Open { .. }) {
+        return;
+    }
+    let now = model.now;
+    let running = model.saves.list.iter().filter(|save| save.state == Saving::Running).count();
+    let waiting = model.saves.list.iter_mut().filter(|save| save.state == Saving::Waiting);
+    for save in waiting.take(AT_ONCE.saturating_sub(running)) {
+        save.state = Saving::Running;
+        (save.measured_at, save.measured_bytes) = (now, 0);
+        effects.push(Effect::Transport(Order::Save {
+            id: save.id,
+            name: save.name.clone(),
+            size: save.size,
+            sources: save.sources.clone(),
+            way: save.way,
+        }));
+    }
+}
+
+/// What ran in a session that is lost waits for the next.
+pub(super) fn wait_again(model: &mut Model) {
+    for save in model.saves.list.iter_mut().filter(|save| save.state == Saving::Running) {
+        save.state = Saving::Waiting;
+        save.speed = 0.0;
+    }
+}
+
+/// Whether closing the page would lose it.
+pub(super) fn would_be_lost(save: &Save) -> bool {
+    match save.state {
+        Saving::Waiting => true,
+        Saving::Running => save.way == Way::Session,
+        _ => false,
+    }
+}
+
+fn has_ended(save: &Save) -> bool {
+    !matches!(save.state, Saving::Waiting | Saving::Running)
+}
+
+fn running(model: &mut Model, id: u32) -> Option<&mut Save> {
+    model.saves.list.iter_mut().find(|save| save.id == id && save.state == Saving::Running)
+}
+
+fn end(model: &mut Model, id: u32, state: Saving) {
+    // A save the person has cancelled stays cancelled.
+    if let Some(save) = running(model, id) {
+        if state == Saving::Done {
+            save.bytes = save.size.unwrap_or(save.bytes);
+        }
+        save.state = state;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, LinkEvent, PoolEvent};
+    use crate::model::Loss;
+    use crate::pool::Offer;
+    use crate::update;
+    use crate::update::Timer;
+    use shared::PeerUrl;
+
+    fn with_rows(names: &[&str]) -> Model {
+        let mut model = Model::default();
+        model.unlock.secret = Some(crate::model::Secret::new("horse".into()));
+        let _ = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
+        let offers = names.iter().map(|name| Offer { path: (*name).into(), size: Some(1000), modified: None });
+        let peer = PeerUrl::parse("http://attic:1").unwrap();
+        let found = PoolEvent::Found { search: 1, peer, offers: offers.collect() };
+        let _ = update(&mut model, Event::Pool(found));
+        let _ = update(&mut model, Event::TimeUp(Timer::Work));
+        model
+    }
+
+    fn send(model: &mut Model, event: SaveEvent) -> Vec<Effect> {
+        update(model, Event::Save(event))
+    }
+
+    fn begun(effects: &[Effect]) -> Vec<u32> {
+        let id = |effect: &Effect| match effect {
+            Effect::Transport(Order::Save { id, .. }) => Some(*id),
+            _ => None,
+        };
+        effects.iter().filter_map(id).collect()
+    }
+
+    #[test]
+    fn many_are_saved_a_few_at_a_time() {
+        let mut model = with_rows(&["a", "b", "c"]);
+        let _ = update(&mut model, Event::Pool(PoolEvent::AllSelected));
+        assert_eq!(begun(&update(&mut model, Event::Pool(PoolEvent::SaveWanted))), [1, 2]);
+        assert_eq!(begun(&send(&mut model, SaveEvent::Done { id: 1 })), [3]);
+        assert_eq!(model.saves.list[0].thousandths(), Some(1000));
+        assert_eq!(model.pool.results.selection.count(), 0);
+    }
+
+    #[test]
+    fn the_same_file_is_not_saved_twice_at_once() {
+        let mut model = with_rows(&["a"]);
+        assert_eq!(begun(&update(&mut model, Event::Pool(PoolEvent::RowSaveWanted(0)))), [1]);
+        assert_eq!(begun(&update(&mut model, Event::Pool(PoolEvent::RowSaveWanted(0)))), [0_u32; 0]);
+    }
+
+    #[test]
+    fn a_lost_session_lets_it_wait_and_a_new_one_begins_it_again() {
+        let mut model = with_rows(&["a"]);
+        let _ = update(&mut model, Event::Pool(PoolEvent::RowSaveWanted(0)));
+        let _ = update(&mut model, Event::Link(LinkEvent::Lost(Loss::Interrupted)));
+        assert_eq!(model.saves.list[0].state, Saving::Waiting);
+        assert_eq!(begun(&update(&mut model, Event::Link(LinkEvent::Open { url: None }))), [1_u32]);
+    }
+
+    #[test]
+    fn what_was_cancelled_stays_cancelled_and_can_be_tried_again() {
+        let mut model = with_rows(&["a"]);
+        let _ = update(&mut model, Event::Pool(PoolEvent::RowSaveWanted(0)));
+        assert!(send(&mut model, SaveEvent::Cancelled(1)).contains(&Effect::Transport(Order::CancelSave(1))));
+        let _ = send(&mut model, SaveEvent::Done { id: 1 });
+        assert_eq!(model.saves.list[0].state, Saving::Cancelled);
+        assert_eq!(begun(&send(&mut model, SaveEvent::Retried(1))), [1]);
+    }
+
+    #[test]
+    fn speed_and_time_left_follow_what_arrives() {
+        let mut model = with_rows(&["a"]);
+        let _ = update(&mut model, Event::Pool(PoolEvent::RowSaveWanted(0)));
+        model.now = 1_000.0;
+        let _ = send(&mut model, SaveEvent::Progress { id: 1, bytes: 250 });
+        let save = &model.saves.list[0];
+        assert_eq!((save.speed, save.seconds_left(), save.thousandths()), (250.0, Some(4), Some(250)));
+    }
+}

@@ -1,0 +1,108 @@
+//! Decides about the password: given, wrong, left, and passed on as an invite.
+
+use crate::effect::{Effect, Order};
+use crate::event::UnlockEvent;
+use crate::model::{Link, Model, Notice, Saving, Secret};
+
+pub(super) fn update(model: &mut Model, event: UnlockEvent, effects: &mut Vec<Effect>) {
+    match event {
+        UnlockEvent::ShownOrHidden => model.unlock.is_shown = !model.unlock.is_shown,
+        UnlockEvent::Given(secret) => {
+            if secret.reveal().is_empty() {
+                model.unlock.is_empty = true;
+            } else if model.unlock.wait_until <= model.now && model.link == Link::Locked {
+                connect(model, secret, effects);
+                return;
+            }
+        }
+        UnlockEvent::Left => {
+            leave(model);
+            effects.push(Effect::Transport(Order::Disconnect));
+        }
+        UnlockEvent::InviteWanted(base) => {
+            let Some(secret) = &model.unlock.secret else { return };
+            let link = secret.invite(&base);
+            model.invite = Some(link.clone());
+            effects.push(Effect::CopyInvite(link));
+            return;
+        }
+        UnlockEvent::InviteCopied => {
+            super::notice(model, Notice::Copied);
+        }
+        UnlockEvent::InviteNotCopied => {}
+        UnlockEvent::InviteClosed if model.invite.is_none() => return,
+        UnlockEvent::InviteClosed => model.invite = None,
+    }
+    effects.push(Effect::Draw);
+}
+
+/// Tries a password.
+pub(super) fn connect(model: &mut Model, secret: Secret, effects: &mut Vec<Effect>) {
+    model.unlock.is_wrong = false;
+    model.unlock.is_empty = false;
+    model.unlock.is_shown = false;
+    model.unlock.secret = Some(secret.clone());
+    model.link = Link::Connecting;
+    effects.extend([Effect::Transport(Order::Connect(secret)), Effect::Draw]);
+}
+
+/// Forgets the password and what came through it; files this tab holds stay with it.
+pub(super) fn leave(model: &mut Model) {
+    model.unlock.secret = None;
+    model.unlock.has_been_open = false;
+    model.link = Link::Locked;
+    model.invite = None;
+    model.preview = None;
+    model.peers.clear();
+    let asked = model.pool.asked;
+    model.pool = crate::model::Pool { mode: model.pool.mode, sort: model.pool.sort, asked, ..Default::default() };
+    model.hold.readings.clear();
+    for save in &mut model.saves.list {
+        if matches!(save.state, Saving::Running | Saving::Waiting) {
+            save.state = Saving::Cancelled;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::event::{Event, LinkEvent, UnlockEvent};
+    use crate::model::{Link, Model, Secret};
+    use crate::{Effect, update};
+
+    fn given(password: &str) -> Event {
+        Event::Unlock(UnlockEvent::Given(Secret::new(password.into())))
+    }
+
+    #[test]
+    fn a_wrong_password_waits_as_long_as_the_node_says() {
+        let mut model = Model { now: 1_000.0, ..Model::default() };
+        let _ = update(&mut model, given("wrong"));
+        let _ = update(&mut model, Event::Link(LinkEvent::Refused { wait_s: 30 }));
+        assert!(model.unlock.is_wrong && model.link == Link::Locked);
+        let _ = update(&mut model, given("again"));
+        assert_eq!(model.link, Link::Locked, "too early");
+        model.now = 31_001.0;
+        let _ = update(&mut model, given("again"));
+        assert_eq!(model.link, Link::Connecting);
+    }
+
+    #[test]
+    fn nothing_typed_calls_nobody() {
+        let mut model = Model::default();
+        assert_eq!(update(&mut model, given("")), [Effect::Draw]);
+        assert!(model.unlock.is_empty);
+    }
+
+    #[test]
+    fn an_invite_is_made_of_the_password_that_works() {
+        let mut model = Model::default();
+        let wanted = || Event::Unlock(UnlockEvent::InviteWanted("http://attic:9004/".into()));
+        assert_eq!(update(&mut model, wanted()), []);
+        let _ = update(&mut model, given("two words"));
+        let link = Secret::new("http://attic:9004/#two%20words".into());
+        assert_eq!(update(&mut model, wanted()), [Effect::CopyInvite(link)]);
+        let _ = update(&mut model, Event::Unlock(UnlockEvent::Left));
+        assert_eq!(update(&mut model, wanted()), []);
+    }
+}

@@ -1,0 +1,61 @@
+//! What this tab offers, and who reads it at the moment.
+
+use shared::Printable;
+
+use super::page::{lines, mark, show, show_if, tag, write, write_part};
+use super::{MOST_LINES, Scene, draw_more, peer_name};
+use crate::model::{Link, Reading};
+use crate::text::fill_two;
+
+pub(super) fn draw(scene: &Scene<'_>) {
+    let (words, hold, measures) = (scene.words, &scene.model.hold, scene.measures);
+    let count = hold.files.len();
+    let all = || [measures.count(&words.files, count as u64), measures.size(hold.bytes())].join(" · ");
+    write("hold-count", &if count > 0 { all() } else { String::new() });
+    write("nav-hold", &measures.number(count as u64));
+    show_if("nav-hold", count > 0);
+    show_if("withdraw-all", count > 1);
+    let readings: Vec<&Reading> = hold.readings.iter().rev().take(8).collect();
+    lines("readings", "t-reading", readings.len(), |index, line| {
+        let Some(reading) = readings.get(index) else { return };
+        let file = hold.file(reading.handle);
+        let size = file.map_or(0, |file| file.size);
+        let name = file.map(|file| Printable::short(file.path.file_name(), 80).to_string()).unwrap_or_default();
+        let reader = reading.reader.as_ref().map(|url| peer_name(scene.model, url));
+        let reader = reader.unwrap_or_else(|| words.somebody.to_owned());
+        let sentence = match reading.ended_at {
+            None => words.reading_now,
+            Some(_) if reading.bytes >= size => words.reading_done,
+            Some(_) => words.reading_broken,
+        };
+        write_part(line, "name", &fill_two(sentence, &reader, &name));
+        if let Some(bar) = tag(line, "progress") {
+            show(&bar, reading.ended_at.is_none());
+            let thousandths = u128::from(reading.bytes.min(size)) * 1000 / u128::from(size.max(1));
+            mark(&bar, "value", &thousandths.to_string());
+            mark(&bar, "aria-label", &name);
+        }
+    });
+    lines("held", "t-held", count.min(MOST_LINES), |index, line| {
+        let Some(file) = hold.files.get(index) else { return };
+        let path = Printable::short(file.path.as_str(), 200).to_string();
+        mark(line, "data-id", &file.handle.to_string());
+        write_part(line, "name", &path);
+        let mut what = vec![measures.size(file.size)];
+        if file.times_read > 0 {
+            what.push(measures.count(&words.times_read, u64::from(file.times_read)));
+        }
+        write_part(line, "what", &what.join(" · "));
+        if let Some(button) = tag(line, "button") {
+            super::page::set(&button, words.withdraw);
+            mark(&button, "aria-label", &[words.withdraw, &path].join(": "));
+        }
+    });
+    draw_more(scene, "held-more", count);
+    let url = match &scene.model.link {
+        Link::Open { url: Some(url) } if count > 0 => Some(url),
+        _ => None,
+    };
+    show_if("offered-at", url.is_some());
+    write("our-url", url.map_or("", |url| url.as_str()));
+}
