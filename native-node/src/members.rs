@@ -33,6 +33,7 @@ pub(crate) async fn keep(node: Arc<Node>, dialer: Dialer, shutdown: Cancellation
                 });
                 if before != after {
                     say(&url, after);
+                    node.peers_changed();
                 }
             }
         }

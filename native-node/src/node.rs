@@ -5,11 +5,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use shared::bridge::PeerInfo;
 use shared::{Answer, Call, Caller, Entry, Fault, Host, Moment, PeerUrl, Scope, SharedPath};
 use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::desk::Told;
+use crate::dial::Dialer;
 use crate::folder::{self, Change, Share};
+use crate::known_peers::KnownPeers;
 use crate::names::OwnNames;
+use crate::neighbours::Neighbours;
+use crate::source::Relays;
+use crate::tabs::{self, Tabs};
 use crate::ticket::{Grant, Owner, Ticket, Tickets};
 
 /// Downloads of larger files at once: so many that slow readers, who hold a place for long, leave some for others.
@@ -32,6 +39,13 @@ pub struct Node {
     tickets: Mutex<Tickets>,
     started: Instant,
     streams: Arc<Semaphore>,
+    /// For peers of 2004.
+    dialer: Dialer,
+    neighbours: Neighbours,
+    known_peers: KnownPeers,
+    tabs: Tabs,
+    relays: Relays,
+    told: Told,
     /// Somebody named peers that may be new.
     roster_changed: Notify,
     /// Whether the first look through the folder has ended.
@@ -51,7 +65,15 @@ pub(crate) struct Arrival<'a> {
 
 impl Node {
     /// A node of an empty catalog. `id` is random; `url` is what it tells others.
-    pub(crate) fn new(id: String, name: String, url: PeerUrl, names: OwnNames, share: Share, host: Host) -> Self {
+    pub(crate) fn new(
+        id: String,
+        name: String,
+        url: PeerUrl,
+        names: OwnNames,
+        share: Share,
+        host: Host,
+        dialer: Dialer,
+    ) -> Self {
         Self {
             id,
             name,
@@ -62,6 +84,12 @@ impl Node {
             tickets: Mutex::default(),
             started: Instant::now(),
             streams: Arc::new(Semaphore::new(STREAMS)),
+            dialer,
+            neighbours: Neighbours::default(),
+            known_peers: KnownPeers::default(),
+            tabs: Tabs::default(),
+            relays: Relays::default(),
+            told: Told::default(),
             roster_changed: Notify::new(),
             is_looked_through: watch::Sender::new(false),
         }
@@ -102,9 +130,10 @@ impl Node {
         let teaches = matches!(&call, Ok(Call::Exchange(urls)) if !urls.is_empty());
         let called = self.names.called(arrival.host, arrival.path);
         let caller = Caller { scope: Scope::of_address(arrival.address).unwrap_or(Scope::Lan), called: &called, token };
-        let answer = self.with_host(|host, now| host.answer(now, &self.url, caller, call));
+        let asked = tabs::asked_at(self, arrival.path);
+        let answer = self.with_host(|host, now| host.answer(now, &asked, caller, call));
         if teaches && matches!(answer, Ok(Answer::Peers(_))) {
-            self.roster_changed.notify_one();
+            self.rouse_roster();
         }
         answer
     }
@@ -114,7 +143,8 @@ impl Node {
         work(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner), self.now())
     }
 
-    fn now(&self) -> Moment {
+    /// The time since it was made.
+    pub(crate) fn now(&self) -> Moment {
         Moment(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
@@ -143,6 +173,61 @@ impl Node {
 
     fn tickets(&self) -> MutexGuard<'_, Tickets> {
         self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The peers that live in browsers.
+    #[must_use]
+    pub fn tabs(&self) -> &Tabs {
+        &self.tabs
+    }
+
+    /// The sessions to other nodes.
+    #[must_use]
+    pub fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
+    }
+
+    /// What is known of other peers besides that they are there.
+    #[must_use]
+    pub fn known_peers(&self) -> &KnownPeers {
+        &self.known_peers
+    }
+
+    /// Who calls peers of 2004.
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    /// Memory for files that pass through.
+    pub(crate) fn relays(&self) -> &Relays {
+        &self.relays
+    }
+
+    /// What tabs are told of who is there.
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// Something of what tabs are told may have changed: who is there, what they are called, how much they share.
+    pub(crate) fn peers_changed(&self) {
+        self.told.changed();
+    }
+
+    /// Whether a peer speaks the bridge. Who is not known to does not.
+    pub(crate) fn is_modern(&self, peer: &PeerUrl) -> bool {
+        self.neighbours.has(peer) || self.known_peers.is_modern(peer)
+    }
+
+    /// Takes over what `from`, a node that proved the password to us, says of a peer.
+    pub fn learn_about(&self, from: &PeerUrl, said: &PeerInfo) {
+        if self.known_peers.learn(from, said, |url| self.with_host(|host, _| host.roster().state_of(url).is_some())) {
+            self.peers_changed();
+        }
+    }
+
+    /// Somebody named peers that may be new.
+    pub(crate) fn rouse_roster(&self) {
+        self.roster_changed.notify_one();
     }
 
     /// Waits until somebody names peers that may be new.
@@ -176,6 +261,7 @@ impl Node {
         if is_looked_through {
             self.is_looked_through.send_replace(true);
         }
+        self.peers_changed();
     }
 
     /// What is to be inspected next.

@@ -9,6 +9,7 @@ use shared::{Host, Moment, Password, PeerUrl, Roster};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
+use crate::desk;
 use crate::dial::Dialer;
 use crate::folder::{self, FolderError, Share, ShareOptions};
 use crate::http::{self, ServeLimits};
@@ -141,7 +142,7 @@ pub fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, NodeEr
     let dialer = Dialer::new(config.password.clone());
     let host = Host::new(config.password, url.clone(), roster);
     let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    let node = Arc::new(Node::new(id, config.name.unwrap_or_else(machine), url, names, share, host));
+    let node = Arc::new(Node::new(id, config.name.unwrap_or_else(machine), url, names, share, host, dialer.clone()));
     Ok(Prepared { node, listener, dialer, www: config.www, limits: config.limits })
 }
 
@@ -161,9 +162,11 @@ impl Prepared {
         let _watching = watch_folder(&self.node).map_err(NodeError::Watch)?;
         let routes = http::routes(Arc::clone(&self.node), self.www);
         // It serves while it joins: two that join through each other never wait for each other.
+        let telling = tokio::spawn(desk::tell_who_is_there(Arc::clone(&self.node)));
         let gossip = tokio::spawn(members::keep(self.node, self.dialer, shutdown.clone()));
         http::serve(self.listener, routes, self.limits, shutdown).await;
         gossip.abort();
+        telling.abort();
         Ok(())
     }
 }

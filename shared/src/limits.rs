@@ -160,7 +160,6 @@ pub const BATCH_FILE_BYTES: u64 = 64 << 10;
 /// Rows of a search in one record; about 100 bytes each.
 pub const ROWS_PER_RECORD: usize = 1_024;
 
-
 // ---- Tabs ----
 
 /// Most files that one tab may offer.

@@ -94,6 +94,20 @@ impl Link {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         H: Handler,
     {
+        Self::start_with(session, socket, side, |_| handler)
+    }
+
+    /// The same, for a handler that asks back: it is made with the link, before anything comes in.
+    pub fn start_with<S, H>(
+        session: Session,
+        socket: WebSocketStream<S>,
+        side: Side,
+        handler: impl FnOnce(&Self) -> Arc<H>,
+    ) -> (Self, tokio::task::JoinHandle<Ended>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        H: Handler,
+    {
         let (commands, at_commands) = mpsc::channel(COMMANDS);
         let (signals, at_signals) = mpsc::unbounded_channel();
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
@@ -105,7 +119,7 @@ impl Link {
             closed: closed.clone(),
         };
         let ends = drive::Ends { commands: at_commands, signals: at_signals, signal: signals, closing };
-        let driving = drive::drive(session, socket, side, handler, ends);
+        let driving = drive::drive(session, socket, side, handler(&link), ends);
         let task = tokio::spawn(async move {
             let _tells = closed.drop_guard();
             driving.await

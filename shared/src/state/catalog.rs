@@ -115,6 +115,13 @@ impl Catalog {
         old.is_some()
     }
 
+    /// Takes all files out.
+    pub fn clear(&mut self) {
+        self.revision += u64::from(!self.is_empty());
+        self.entries.clear();
+        self.unknown = 0;
+    }
+
     /// Takes out every file below the folder `folder`; answers how many there were.
     pub fn remove_folder(&mut self, folder: &SharedPath) -> usize {
         let below = format!("{}/", folder.as_str());
@@ -156,6 +163,12 @@ mod tests {
         assert!(!catalog.remove(&path("b")));
         assert!(catalog.remove(&path("a")));
         assert_eq!((catalog.revision(), catalog.is_empty()), (3, true));
+        catalog.clear();
+        assert_eq!(catalog.revision(), 3);
+        catalog.insert(path("a"), entry(1));
+        catalog.clear();
+        assert_eq!((catalog.revision(), catalog.is_empty()), (5, true));
+        assert!(catalog.unknown_after(None, 9).is_empty());
     }
 
     #[test]
