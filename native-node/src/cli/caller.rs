@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use shared::Password;
 use shared::bridge::{Hello, Message, ResetCode, Role, Side};
+use shared::{Password, PeerUrl};
 
 use super::legacy::LegacyArguments;
 use super::output::Failure;
@@ -40,7 +40,7 @@ impl CallerArguments {
     }
 }
 
-fn start(opened: Opened) -> Link {
+fn start(opened: Opened, _: &PeerUrl) -> Option<Link> {
     let hello = Hello {
         role: Role::Command,
         name: String::new(),
@@ -52,7 +52,7 @@ fn start(opened: Opened) -> Link {
     if !link.say_first(hello) {
         link.close();
     }
-    link
+    Some(link)
 }
 
 /// A command has nothing that anybody could ask for.

@@ -9,8 +9,8 @@ use js_sys::{Array, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    DataTransfer, File, FileList, FilePropertyBag, FileSystemDirectoryEntry, FileSystemDirectoryReader, FileSystemEntry,
-    FileSystemFileEntry,
+    DataTransfer, File, FileList, FilePropertyBag, FileSystemDirectoryEntry, FileSystemDirectoryReader,
+    FileSystemEntry, FileSystemFileEntry,
 };
 
 use crate::model::Dropped;
@@ -49,8 +49,7 @@ impl Files {
         let path = picked_in.filter(|path| !path.is_empty()).unwrap_or_else(|| [folder, &file.name()].concat());
         let mut files = self.0.borrow_mut();
         let handle = u32::try_from(files.len()).ok()?;
-        let dropped =
-            Dropped { handle, path, size: file.size() as u64, modified: (file.last_modified() * 1e6) as i64 };
+        let dropped = Dropped { handle, path, size: file.size() as u64, modified: (file.last_modified() * 1e6) as i64 };
         files.push(Some(file));
         Some(dropped)
     }
