@@ -11,6 +11,7 @@ pub mod known_peers;
 pub mod link;
 mod members;
 pub mod names;
+pub mod neighbours;
 pub mod node;
 pub mod page;
 pub mod run;
