@@ -21,7 +21,6 @@ use shared::limits::{TAB_RETURN, TABS};
 use crate::link::Link;
 use crate::node::Node;
 use offer::Totals;
-use tab::Line;
 
 pub use tab::Tab;
 
