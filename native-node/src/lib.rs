@@ -2,15 +2,19 @@
 
 pub mod bridge;
 pub mod cli;
+pub mod desk;
 pub mod dial;
 pub mod download;
 pub mod folder;
 pub mod http;
+pub mod known_peers;
 pub mod link;
 mod members;
 pub mod names;
+pub mod neighbours;
 pub mod node;
 pub mod page;
 pub mod run;
 pub mod source;
+pub mod tabs;
 pub mod ticket;

@@ -9,16 +9,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::bridge::DialError;
-use crate::dial::{CallError, Dialer};
+use crate::dial::CallError;
 use crate::node::Node;
 
 /// Keeps the roster alive until `shutdown`.
-pub(crate) async fn keep(node: Arc<Node>, dialer: Dialer, shutdown: CancellationToken) {
+pub(crate) async fn keep(node: Arc<Node>, shutdown: CancellationToken) {
     let mut calls = JoinSet::new();
     loop {
         while let Some(dial) = node.with_host(|host, now| host.roster_mut().poll_dial(now)) {
-            let dialer = dialer.clone();
-            calls.spawn(async move { (call(&dialer, &dial).await, dial.url) });
+            let node = Arc::clone(&node);
+            calls.spawn(async move { (call(&node, &dial).await, dial.url) });
         }
         let wake = node.with_host(|host, now| host.roster().next_wakeup(now).since(now));
         tokio::select! {
@@ -34,6 +34,7 @@ pub(crate) async fn keep(node: Arc<Node>, dialer: Dialer, shutdown: Cancellation
                 });
                 if before != after {
                     say(&url, after);
+                    node.peers_changed();
                 }
             }
         }
@@ -51,9 +52,12 @@ fn say(peer: &PeerUrl, state: Option<MemberState>) {
 }
 
 /// One call, as the roster understands its end.
-async fn call(dialer: &Dialer, dial: &Dial) -> DialOutcome {
-    match dialer.exchange(&dial.url, &dial.tell).await {
-        Ok(exchanged) => exchanged.urls.map_or(DialOutcome::Lone, DialOutcome::Answered),
+async fn call(node: &Node, dial: &Dial) -> DialOutcome {
+    match node.dialer().exchange(&dial.url, &dial.tell).await {
+        Ok(exchanged) => {
+            exchanged.peers.iter().for_each(|peer| node.learn_about(&dial.url, peer));
+            exchanged.urls.map_or(DialOutcome::Lone, DialOutcome::Answered)
+        }
         Err(CallError::Dial(DialError::Myself)) => DialOutcome::Myself,
         Err(error) if error.is_refusal() => DialOutcome::Refused,
         Err(error) => {

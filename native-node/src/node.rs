@@ -5,12 +5,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use shared::bridge::PeerInfo;
 use shared::{Answer, Call, Caller, Entry, Fault, Host, Moment, PeerUrl, Scope, SharedPath};
 use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::bridge::{Door, Identity, KnownNodes};
+use crate::desk::Told;
+use crate::dial::Dialer;
 use crate::folder::{self, Change, Share};
+use crate::known_peers::KnownPeers;
 use crate::names::OwnNames;
+use crate::source::Relays;
+use crate::tabs::{self, Tabs};
 use crate::ticket::{Grant, Owner, Ticket, Tickets};
 
 /// Downloads of larger files at once: so many that slow readers, who hold a place for long, leave some for others.
@@ -36,6 +42,11 @@ pub struct Node {
     door: Door,
     known: KnownNodes,
     streams: Arc<Semaphore>,
+    dialer: Dialer,
+    known_peers: KnownPeers,
+    tabs: Tabs,
+    relays: Relays,
+    told: Told,
     /// Somebody named peers that may be new.
     roster_changed: Notify,
     /// Whether the first look through the folder has ended.
@@ -63,6 +74,7 @@ impl Node {
         share: Share,
         host: Host,
         known: KnownNodes,
+        dialer: Dialer,
     ) -> Self {
         Self {
             id: identity.id().to_string(),
@@ -77,6 +89,11 @@ impl Node {
             door: Door::default(),
             known,
             streams: Arc::new(Semaphore::new(STREAMS)),
+            dialer,
+            known_peers: KnownPeers::default(),
+            tabs: Tabs::default(),
+            relays: Relays::default(),
+            told: Told::default(),
             roster_changed: Notify::new(),
             is_looked_through: watch::Sender::new(false),
         }
@@ -137,21 +154,22 @@ impl Node {
         let teaches = matches!(&call, Ok(Call::Exchange(urls)) if !urls.is_empty());
         let called = self.names.called(arrival.host, arrival.path);
         let caller = Caller { scope: Scope::of_address(arrival.address).unwrap_or(Scope::Lan), called: &called, token };
+        let asked = tabs::asked_at(self, arrival.path);
         let guess = || self.door.guesses(|guesses| guesses.take(self.now(), arrival.address).ok());
         let Some(guess) = self.identity.legacy().then(guess).flatten() else {
             // The token is looked at all the same, so that the time tells nothing.
-            let _whatever_it_is = self.with_host(|host, _| host.admits(&self.url, caller));
+            let _whatever_it_is = self.with_host(|host, _| host.admits(&asked, caller));
             tracing::debug!(address = %arrival.address, "a call with a token was refused unseen");
             return Ok(Answer::Refused);
         };
-        let answer = self.with_host(|host, now| host.answer(now, &self.url, caller, call));
+        let answer = self.with_host(|host, now| host.answer(now, &asked, caller, call));
         if matches!(answer, Ok(Answer::Refused)) {
             tracing::info!(address = %arrival.address, "a call with a wrong token was refused");
         } else {
             self.door.guesses(|guesses| guesses.right(self.now(), guess));
         }
         if teaches && matches!(answer, Ok(Answer::Peers(_))) {
-            self.roster_changed.notify_one();
+            self.rouse_roster();
         }
         answer
     }
@@ -193,6 +211,55 @@ impl Node {
         self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The peers that live in browsers.
+    #[must_use]
+    pub fn tabs(&self) -> &Tabs {
+        &self.tabs
+    }
+
+    /// What is known of other peers besides that they are there.
+    #[must_use]
+    pub fn known_peers(&self) -> &KnownPeers {
+        &self.known_peers
+    }
+
+    /// Who calls other peers.
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    /// Memory for files that pass through.
+    pub(crate) fn relays(&self) -> &Relays {
+        &self.relays
+    }
+
+    /// What tabs are told of who is there.
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// Something of what tabs are told may have changed: who is there, what they are called, how much they share.
+    pub(crate) fn peers_changed(&self) {
+        self.told.changed();
+    }
+
+    /// Whether a peer speaks the bridge. Who is not known to does not.
+    pub(crate) fn is_modern(&self, peer: &PeerUrl) -> bool {
+        self.dialer.links().has(peer) || self.known_peers.is_modern(peer)
+    }
+
+    /// Takes over what `from`, a node that proved the password to us, says of a peer.
+    pub fn learn_about(&self, from: &PeerUrl, said: &PeerInfo) {
+        if self.known_peers.learn(from, said, |url| self.with_host(|host, _| host.roster().state_of(url).is_some())) {
+            self.peers_changed();
+        }
+    }
+
+    /// Somebody named peers that may be new.
+    pub(crate) fn rouse_roster(&self) {
+        self.roster_changed.notify_one();
+    }
+
     /// Waits until somebody names peers that may be new.
     pub(crate) async fn roster_changed(&self) {
         self.roster_changed.notified().await;
@@ -224,6 +291,7 @@ impl Node {
         if is_looked_through {
             self.is_looked_through.send_replace(true);
         }
+        self.peers_changed();
     }
 
     /// What is to be inspected next.

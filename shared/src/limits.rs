@@ -55,6 +55,8 @@ pub const RUMOUR_DOUBT: u32 = 2;
 
 /// Time between two exchanges with a random live peer, give or take a fifth.
 pub const GOSSIP_INTERVAL: Duration = Duration::from_secs(10);
+/// A new tab is told to somebody within this time.
+pub const LOCAL_TOLD_WITHIN: Duration = Duration::from_secs(1);
 /// A live peer that has not answered for this long is dialed; up to a sixth earlier, so that they do not bunch.
 pub const PROBE_AFTER: Duration = Duration::from_secs(60);
 /// A peer is listed for at most this long after its last answer.
@@ -157,5 +159,39 @@ pub const BATCH_BYTES: u64 = 1 << 20;
 pub const BATCH_FILE_BYTES: u64 = 64 << 10;
 /// Rows of a search in one record; about 100 bytes each.
 pub const ROWS_PER_RECORD: usize = 1_024;
+
+// ---- Tabs ----
+
+/// Most files that one tab may offer.
+pub const TAB_FILES: usize = 100_000;
+/// Most bytes that the paths of these may have together.
+pub const TAB_PATH_BYTES: usize = 32 << 20;
+/// Most files that all tabs of a node may offer together.
+pub const TABS_FILES: usize = 1_000_000;
+/// Most bytes that the paths of all these may have together.
+pub const TABS_PATH_BYTES: usize = 128 << 20;
+/// Largest file that is taken for one, in bytes: lengths are added up and written in base64.
+pub const TAB_FILE_BYTES: u64 = 1 << 50;
+/// Most tabs that one node knows at once.
+pub const TABS: usize = 4_096;
+/// How long transfers wait for a tab that went away.
+pub const TAB_RETURN: Duration = Duration::from_secs(20);
+/// Most peers in one message about who is there: about 350 bytes each.
+pub const PEERS_PER_RECORD: usize = 1_024;
+/// Least time between two of these to the same tab.
+pub const PEERS_EVERY: Duration = Duration::from_millis(500);
+/// Memory of one file that passes through a node on its way from somebody else to somebody else, in bytes.
+pub const RELAY_BYTES: usize = 2 << 20;
+/// The same for all of them together.
+pub const RELAYS_BYTES: usize = 64 << 20;
+
+// ---- end of Tabs; searches of the whole pool ----
+
+/// By when a peer must have begun to answer.
+pub const POOL_FIRST_ANSWER: Duration = Duration::from_secs(2);
+/// By when a peer must have answered.
+pub const POOL_ANSWER: Duration = Duration::from_secs(5);
+/// Peers that are asked at once.
+pub const POOL_AT_ONCE: usize = 64;
 
 // ---- end of the bridge ----

@@ -26,10 +26,14 @@ impl Transport {
         let running: Rc<RefCell<Vec<(u32, u64, u64)>>> = Rc::default();
         let (saves, tell) = (Rc::clone(&running), Rc::clone(&send));
         let interval = Interval::new(250, move || {
-            let now: Vec<_> = saves.borrow_mut().iter_mut().map(|(id, at, size)| {
-                *at = (*at + 1_700_000).min(*size);
-                (*id, *at, *size)
-            }).collect();
+            let now: Vec<_> = saves
+                .borrow_mut()
+                .iter_mut()
+                .map(|(id, at, size)| {
+                    *at = (*at + 1_700_000).min(*size);
+                    (*id, *at, *size)
+                })
+                .collect();
             for (id, at, size) in now {
                 tell(Event::Save(SaveEvent::Progress { id, bytes: at }));
                 if at == size {

@@ -1,8 +1,8 @@
 //! The tinyp2p page: what a browser tab runs once `www/boot.js` has started it.
 //!
 //! What happens is an [`Event`]; [`update`] turns it into a new [`Model`] and the [`Effect`]s to carry out. All of that is
-//! pure and tested natively. Only `runner`, `transport` and `view` touch the browser, and nothing here is ever leaked on
-//! purpose.
+//! pure and tested natively. Only `runner`, `transport`, `view` and `wire` touch the browser, and nothing here is ever
+//! leaked on purpose.
 
 mod effect;
 mod event;
@@ -15,17 +15,24 @@ pub mod text;
 mod transport;
 mod update;
 mod view;
+#[cfg_attr(feature = "demo", expect(dead_code, reason = "the invented network has no wire"))]
+mod wire;
 
 pub use effect::*;
 pub use event::*;
 pub use model::*;
 pub use update::{Timer, update};
+pub use wire::derive_in_worker;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Starts the page; `www/boot.js` reaches it through the glue that wasm-bindgen writes.
 #[wasm_bindgen(start)]
 pub fn start() {
+    // In a worker there is no page; it has come for `derive_in_worker`.
+    if web_sys::window().is_none() {
+        return;
+    }
     panics::show_to_the_person();
     runner::start();
 }

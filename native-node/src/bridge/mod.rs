@@ -21,12 +21,9 @@ mod talk;
 mod unfinished;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use futures_util::{SinkExt, StreamExt};
-use shared::bridge::{Kind, Session};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_util::sync::CancellationToken;
+use shared::bridge::Session;
 
 pub(crate) use accept::accept;
 pub use dial::{Named, connect};
@@ -37,7 +34,6 @@ pub use identity::{Identity, IdentityError};
 pub use known::KnownNodes;
 pub use line::{Line, Socket};
 
-use crate::node::Node;
 use unfinished::{Place, Unfinished};
 
 /// The WebSocket subprotocol.
@@ -79,29 +75,4 @@ impl Door {
     fn enter(&self, address: IpAddr) -> Option<Place> {
         self.unfinished.enter(address)
     }
-}
-
-/// Attends to a session that a caller opened, until it ends or the node does.
-pub(crate) async fn attend(node: Arc<Node>, opened: Opened, shutdown: CancellationToken) {
-    let Opened { mut session, mut socket, address } = opened;
-    tracing::debug!(node = node.name(), %address, peer = %session.peer.id, "a session is open");
-    // Nothing is answered yet: the session is kept for as long as the caller keeps it.
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => break,
-            message = socket.next() => match message {
-                Some(Ok(Message::Binary(record))) => match session.opener.open(record.into()) {
-                    Ok(record) if record.kind != Kind::BYE => {}
-                    _ => break,
-                },
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                _ => break,
-            },
-        }
-    }
-    if let Ok(bye) = session.sealer.bye() {
-        // Gone already is as good.
-        let _gone = socket.send(Message::binary(bye)).await;
-    }
-    tracing::debug!(%address, "a session ended");
 }

@@ -62,10 +62,11 @@ impl Classic {
                     dry_run: false,
                     max_file_size: download::MAX_UNANNOUNCED,
                 };
+                let dialer = caller::dialer(self.password.clone(), Some(self.password)).await?;
                 // Its bars are gone before the last word is said.
                 let report = {
                     let observer = output::observer(false);
-                    download::run(&caller::dialer(self.password).await?, job, observer.as_ref(), shutdown).await?
+                    download::run(&dialer, job, observer.as_ref(), shutdown).await?
                 };
                 Ok(output::conclude(&report, false))
             }

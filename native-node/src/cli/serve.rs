@@ -60,6 +60,9 @@ pub(super) struct Serve {
     www: Option<PathBuf>,
     #[command(flatten)]
     legacy: LegacyArguments,
+    /// Take a password that is easily guessed.
+    #[arg(long)]
+    weak: bool,
     #[command(flatten)]
     password: PasswordArguments,
 }
@@ -76,7 +79,9 @@ impl Serve {
             }
         };
         let legacy_password = self.legacy.password()?;
-        self.legacy.judge(&password, legacy_password.as_ref())?;
+        if !self.weak {
+            self.legacy.judge(&password, legacy_password.as_ref())?;
+        }
         let listener = self.bind()?;
         let config = Config {
             legacy: self.legacy.is_on(),

@@ -19,8 +19,9 @@ const OLD_FOR: Duration = Duration::from_secs(10 * 60);
 /// Most nodes remembered here, with or without a session: several times what a roster holds.
 const MOST: usize = 1_024;
 
-/// Makes a link of an opened session: whoever starts it says what the other end may ask of us.
-pub type Start = Arc<dyn Fn(Opened) -> Link + Send + Sync>;
+/// Makes a link of a session that was opened with the node at a URL: whoever starts it says what the other end may ask of
+/// us. None where this process is ending.
+pub type Start = Arc<dyn Fn(Opened, &PeerUrl) -> Option<Link> + Send + Sync>;
 
 /// How a URL can be called.
 #[derive(Debug, Clone)]
@@ -92,6 +93,14 @@ impl Links {
         Ok(found)
     }
 
+    /// Whether there is a session with a URL's node.
+    #[must_use]
+    pub fn has(&self, url: &PeerUrl) -> bool {
+        let slot = lock(&self.0.nodes).get(url.authority()).cloned();
+        let way = slot.as_ref().and_then(|slot| slot.way.try_lock().ok());
+        matches!(way.as_deref(), Some(Some((Way::Bridge(link), _))) if !link.is_closed())
+    }
+
     /// Passes on what came of a call the old way. One that failed is no proof that the peer is still of 2004.
     pub(super) fn called_old<T>(&self, url: &PeerUrl, outcome: Result<T, CallError>) -> Result<T, CallError> {
         if outcome.is_err()
@@ -124,7 +133,8 @@ impl Links {
             Ok(opened) => {
                 lock(&self.0.doubts).forget(&node);
                 self.0.known.remember(&node).await;
-                Ok(Way::Bridge((self.0.start)(opened)))
+                let link = (self.0.start)(opened, &node);
+                link.map(Way::Bridge).ok_or_else(|| CallError::Unreachable("this program is ending".into()))
             }
             Err(DialError::NoBridge { .. }) if self.0.known.is_known(&node) => {
                 Err(CallError::Downgrade(self.0.known.place()))

@@ -92,6 +92,17 @@ impl Dialer {
         tokio::time::timeout(EXCHANGE, asked).await.unwrap_or(Err(CallError::Silent))
     }
 
+    /// The session with a URL's node.
+    ///
+    /// # Errors
+    /// See [`CallError`]; [`CallError::NoBridge`] for a peer of 2004.
+    pub async fn link(&self, url: &PeerUrl) -> Result<Link, CallError> {
+        match self.way(url).await? {
+            Asked::Bridge(link) => Ok(link),
+            Asked::Old => Err(CallError::NoBridge),
+        }
+    }
+
     /// Whether a URL is that of a modern node, as far as can be told now.
     ///
     /// # Errors
@@ -105,7 +116,7 @@ impl Dialer {
     /// # Errors
     /// See [`CallError`]; [`CallError::NoBridge`] for a peer of 2004.
     pub async fn search(&self, url: &PeerUrl, kind: PatternKind, pattern: &str) -> Result<HostFound, CallError> {
-        let Asked::Bridge(link) = self.way(url).await? else { return Err(CallError::NoBridge) };
+        let link = self.link(url).await?;
         let kind = match kind {
             PatternKind::Words => SearchKind::Words,
             PatternKind::Glob => SearchKind::Glob,
@@ -160,7 +171,7 @@ impl Dialer {
     /// # Errors
     /// See [`CallError`].
     pub async fn fetch_all(&self, url: &PeerUrl, names: &[&str]) -> Result<Vec<Option<Vec<u8>>>, CallError> {
-        let Asked::Bridge(link) = self.way(url).await? else { return Err(CallError::NoBridge) };
+        let link = self.link(url).await?;
         let paths = names.iter().map(|name| (*name).to_owned()).collect();
         let mut replies = link.ask(ReadMany { of: of(url), paths }, 2 * WINDOW).await?;
         let Message::Files(files) = replies.message().await? else { return Err(LinkError::Senseless.into()) };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use shared::bridge::Row;
+use shared::bridge::{PeerInfo, Row};
 use shared::xmlrpc::Name;
 use shared::{Pattern, PatternKind, PeerUrl, Printable, SharedPath, printable_bytes};
 use tokio::sync::{Semaphore, mpsc};
@@ -11,6 +11,8 @@ use tokio::sync::{Semaphore, mpsc};
 use super::{DownloadError, JoinSet};
 use crate::dial::{CallError, Dialer, Exchanged};
 
+/// Most peers that are asked: a roster, and the tabs of its nodes.
+const MOST_PEERS: usize = 1_024;
 /// Peers asked for their listing at once.
 const LISTINGS: usize = 16;
 /// Refused names of one peer that are shown.
@@ -88,26 +90,33 @@ impl Offers {
     }
 }
 
-/// The peers of the network that `pool` belongs to, `pool` first and under the URL it was called by.
+/// The peers of the network that `pool` belongs to, `pool` first and under the URL it was called by, each with what `pool`
+/// tells of it if it is a modern node.
 ///
 /// # Errors
 /// That `pool` itself is no help.
-pub async fn peers_of(dialer: &Dialer, pool: &PeerUrl) -> Result<Vec<PeerUrl>, DownloadError> {
+pub async fn peers_of(dialer: &Dialer, pool: &PeerUrl) -> Result<Vec<(PeerUrl, Option<PeerInfo>)>, DownloadError> {
     dialer.links().typed(pool);
-    let Exchanged { urls, is_node, .. } =
+    let Exchanged { urls, peers, is_node } =
         dialer.exchange(pool, &[]).await.map_err(|error| DownloadError::Pool(pool.clone(), error))?;
+    let mut told: BTreeMap<String, PeerInfo> = peers.into_iter().map(|peer| (peer.url.clone(), peer)).collect();
     // A modern node lists itself first, perhaps under a URL that cannot be reached from here; the one typed can. So can its
     // tabs, which are reached through it.
     let urls: Vec<PeerUrl> = urls.into_iter().flatten().filter_map(|text| PeerUrl::parse(&text).ok()).collect();
-    let itself = urls.first().filter(|_| is_node).map(|url| url.authority().to_owned());
-    let others = urls.into_iter().skip(usize::from(is_node)).map(|url| match &itself {
-        Some(authority) if url.authority() == authority => at(pool, url.path()).unwrap_or(url),
-        _ => url,
-    });
+    let itself = urls.first().filter(|_| is_node);
+    let mut peers = vec![(pool.clone(), itself.and_then(|url| told.remove(url.as_str())))];
     let mut seen = BTreeSet::from([pool.clone()]);
-    let others: Vec<PeerUrl> =
-        others.filter(|url| seen.insert(url.clone())).take(shared::limits::ROSTER_PEERS).collect();
-    Ok(std::iter::once(pool.clone()).chain(others).collect())
+    for url in urls.iter().skip(usize::from(is_node)) {
+        let info = told.remove(url.as_str());
+        let url = match itself {
+            Some(node) if url.authority() == node.authority() => at(pool, url.path()).unwrap_or_else(|| url.clone()),
+            _ => url.clone(),
+        };
+        if peers.len() < MOST_PEERS && seen.insert(url.clone()) {
+            peers.push((url, info));
+        }
+    }
+    Ok(peers)
 }
 
 /// The peer with this path at the node that `url` leads to.
@@ -123,7 +132,7 @@ pub async fn offers(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> Result<
     let (tell, answers) = mpsc::channel(4);
     let places = Arc::new(Semaphore::new(LISTINGS));
     let mut asking = JoinSet::new();
-    for peers in by_node(peers_of(dialer, pool).await?) {
+    for peers in by_node(peers_of(dialer, pool).await?.into_iter().map(|(url, _)| url)) {
         let (dialer, wanted, tell, places) = (dialer.clone(), wanted.clone(), tell.clone(), Arc::clone(&places));
         asking.spawn(async move {
             let Ok(_place) = places.acquire().await else { return };
@@ -137,7 +146,7 @@ pub async fn offers(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> Result<
 }
 
 /// Peers put together that one node answers for: itself and its tabs.
-fn by_node(peers: Vec<PeerUrl>) -> Vec<Vec<PeerUrl>> {
+fn by_node(peers: impl Iterator<Item = PeerUrl>) -> Vec<Vec<PeerUrl>> {
     let mut nodes: Vec<Vec<PeerUrl>> = Vec::new();
     let mut places = BTreeMap::new();
     for peer in peers {

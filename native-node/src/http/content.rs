@@ -12,11 +12,11 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use shared::xmlrpc::{ContentWriter, Value, reply_length};
-use shared::{Entry, Fault, Form, SharedPath};
+use shared::{Entry, Fault, Form, PeerUrl, SharedPath};
 
 use crate::folder::{OpenError, OpenedFile, Share, inspect_file};
 use crate::node::Node;
-use crate::source::{Place, SMALL, Source, SourceError};
+use crate::source::{self, Place, Reading, SMALL, Source, SourceError, Version};
 
 /// One file on its way out.
 #[derive(Debug)]
@@ -33,11 +33,39 @@ enum Held {
 }
 
 impl Content {
-    /// Opens a shared file and finds out how its bytes can be sent.
+    /// Opens a file of one of our peers and finds out how its bytes can be sent. `reader` is who wants them.
+    ///
+    /// # Errors
+    /// As [`Content::open`].
+    pub(super) async fn open_at(
+        node: &Arc<Node>,
+        peer: &PeerUrl,
+        path: SharedPath,
+        entry: Entry,
+        reader: String,
+    ) -> Result<Self, Fault> {
+        if peer == node.url() {
+            return Self::open(node, path, entry).await;
+        }
+        let version = Some(Version { size: entry.size, modified: entry.modified });
+        let reading = Reading { peer: peer.clone(), path, from: 0, length: None, version, reader };
+        let mut source = source::open(node, reading).await.map_err(|why| refusal(&why))?;
+        if entry.size > SMALL {
+            let (form, length) = (entry.form, reply_length(entry.form, entry.size));
+            return Ok(Self { length, held: Held::Large { source, form } });
+        }
+        let mut bytes = Vec::new();
+        while let Some(piece) = source.next().await.map_err(|why| refusal(&why))? {
+            bytes.extend_from_slice(&piece);
+        }
+        whole(bytes)
+    }
+
+    /// Opens a shared file of our own and finds out how its bytes can be sent.
     ///
     /// # Errors
     /// A fault for a file that is gone, cannot be read, or that no place could be found for in time.
-    pub(super) async fn open(node: &Arc<Node>, path: SharedPath, entry: Entry) -> Result<Self, Fault> {
+    async fn open(node: &Arc<Node>, path: SharedPath, entry: Entry) -> Result<Self, Fault> {
         // Before it is opened: who waits holds no file.
         let place = Place::take(node, entry.size).await.map_err(|why| refusal(&why))?;
         let share = node.share();
@@ -100,6 +128,11 @@ fn read_whole(opened: &OpenedFile) -> Result<Content, Fault> {
     let unreadable = |error: io::Error| missing(OpenError::Io(error));
     let mut bytes = Vec::with_capacity(usize::try_from(opened.size).unwrap_or_default() + 1);
     (&opened.file).take(SMALL + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    whole(bytes)
+}
+
+/// An answer in one piece.
+fn whole(bytes: Vec<u8>) -> Result<Content, Fault> {
     let mut inspector = shared::xmlrpc::Inspector::new();
     inspector.push(&bytes);
     let size = bytes.len() as u64;

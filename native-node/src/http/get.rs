@@ -4,13 +4,14 @@
 //! What is sent is a stranger's file at our own address, so a browser must neither run it nor guess what it is: unless a
 //! ticket is for a preview of a harmless kind it can only be saved.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -19,6 +20,7 @@ use http_body::{Frame, SizeHint};
 
 use super::conditions::{Facts, Verdict};
 use super::disposition::{attachment, shown_as};
+use super::serve::Peer;
 use crate::node::Node;
 use crate::source::{self, Found, Source, SourceError};
 use crate::ticket::{Grant, Ticket, Use};
@@ -34,8 +36,14 @@ const GUARDED: [(HeaderName, HeaderValue); 5] = [
 ];
 
 /// Answers GET and HEAD.
-pub(super) async fn get(State(node): State<Arc<Node>>, method: Method, uri: Uri, asked: HeaderMap) -> Response {
-    let mut response = match answer(&node, &method, &uri, &asked).await {
+pub(super) async fn get(
+    State(node): State<Arc<Node>>,
+    Extension(Peer(address)): Extension<Peer>,
+    method: Method,
+    uri: Uri,
+    asked: HeaderMap,
+) -> Response {
+    let mut response = match answer(&node, address, &method, &uri, &asked).await {
         Ok(response) => response,
         Err(refused) => refused.into_response(),
     };
@@ -46,7 +54,13 @@ pub(super) async fn get(State(node): State<Arc<Node>>, method: Method, uri: Uri,
 
 type Refused = (StatusCode, String);
 
-async fn answer(node: &Arc<Node>, method: &Method, uri: &Uri, asked: &HeaderMap) -> Result<Response, Refused> {
+async fn answer(
+    node: &Arc<Node>,
+    address: SocketAddr,
+    method: &Method,
+    uri: &Uri,
+    asked: &HeaderMap,
+) -> Result<Response, Refused> {
     // What follows the ticket is for people; it is not even decoded.
     let ticket = uri.path().split('/').nth(2).and_then(Ticket::parse);
     let Some(grant) = ticket.and_then(|ticket| node.redeem_ticket(ticket)) else {
@@ -56,11 +70,14 @@ async fn answer(node: &Arc<Node>, method: &Method, uri: &Uri, asked: &HeaderMap)
     let found = source::find(node, &grant.file).await.map_err(|why| refusal(&why))?;
     let facts = Facts::new(found.version());
     let size = found.version().size;
-    let mut response = match facts.judge(method, asked) {
-        Verdict::Whole => send(node, method, found, 0..size).await?,
+    let can_seek = found.can_seek();
+    let verdict = if can_seek { facts.judge(method, asked) } else { Verdict::Whole };
+    let reader = address.ip().to_string();
+    let mut response = match verdict {
+        Verdict::Whole => send(node, method, found, 0..size, &reader).await?,
         Verdict::Part(part) => {
             let range = format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1));
-            let mut response = send(node, method, found, part).await?;
+            let mut response = send(node, method, found, part, &reader).await?;
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             insert(&mut response, header::CONTENT_RANGE, HeaderValue::try_from(range).ok());
             response
@@ -87,9 +104,11 @@ async fn answer(node: &Arc<Node>, method: &Method, uri: &Uri, asked: &HeaderMap)
     let (media_type, disposition) = shape(&grant);
     insert(&mut response, header::CONTENT_TYPE, Some(HeaderValue::from_static(media_type)));
     insert(&mut response, header::CONTENT_DISPOSITION, Some(disposition));
-    insert(&mut response, header::ACCEPT_RANGES, Some(HeaderValue::from_static("bytes")));
-    insert(&mut response, header::ETAG, facts.tag());
-    insert(&mut response, header::LAST_MODIFIED, facts.last_modified());
+    if can_seek {
+        insert(&mut response, header::ACCEPT_RANGES, Some(HeaderValue::from_static("bytes")));
+        insert(&mut response, header::ETAG, facts.tag());
+        insert(&mut response, header::LAST_MODIFIED, facts.last_modified());
+    }
     Ok(response)
 }
 
@@ -107,12 +126,18 @@ fn insert(response: &mut Response, name: HeaderName, value: Option<HeaderValue>)
 }
 
 /// A part of a file as a body; for HEAD only its length.
-async fn send(node: &Arc<Node>, method: &Method, found: Found, part: Range<u64>) -> Result<Response, Refused> {
+async fn send(
+    node: &Arc<Node>,
+    method: &Method,
+    found: Found,
+    part: Range<u64>,
+    reader: &str,
+) -> Result<Response, Refused> {
     let length = part.end.saturating_sub(part.start);
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        let mut source = found.read(node, part).await.map_err(|why| refusal(&why))?;
+        let mut source = found.read(node, part, reader).await.map_err(|why| refusal(&why))?;
         // The first piece before the head: what fails at once is answered in words, and what is small goes out in one.
         let first = source.next().await.map_err(|why| refusal(&why))?;
         match first {
@@ -132,7 +157,7 @@ fn refusal(why: &SourceError) -> Refused {
         SourceError::Missing => StatusCode::NOT_FOUND,
         SourceError::Changed => StatusCode::GONE,
         SourceError::NotHere | SourceError::Busy => StatusCode::SERVICE_UNAVAILABLE,
-        SourceError::Interrupted | SourceError::TooMuch => StatusCode::BAD_GATEWAY,
+        SourceError::Interrupted | SourceError::TooMuch | SourceError::Failed(_) => StatusCode::BAD_GATEWAY,
         SourceError::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     (status, format!("{why}\n"))

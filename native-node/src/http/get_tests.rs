@@ -28,7 +28,9 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let prepared = prepare(Config::new(Password::new("x"), share.path()), listener).await.unwrap();
         let node = Arc::clone(prepared.node());
-        let routes = Router::new().route("/get/{ticket}/{name}", axum::routing::get(get)).with_state(Arc::clone(&node));
+        let routes = Router::new().route("/get/{ticket}/{name}", axum::routing::get(get));
+        let caller = Peer("127.0.0.1:1".parse().unwrap());
+        let routes = routes.layer(Extension(caller)).with_state(Arc::clone(&node));
         Self { share, node, routes }
     }
 

@@ -12,6 +12,7 @@ use super::content::{Content, refusal};
 use crate::folder::inspect_file;
 use crate::node::{Arrival, Node};
 use crate::source::{self, Wanted};
+use crate::tabs;
 use crate::ticket::{Grant, Owner, Use};
 
 /// What is known of a call besides its parameters.
@@ -28,6 +29,11 @@ pub struct CallContext {
 }
 
 impl CallContext {
+    /// Who calls, as shown to whoever holds a file.
+    fn reader(&self) -> String {
+        self.address.ip().to_string()
+    }
+
     fn arrival(&self) -> Arrival<'_> {
         Arrival { address: self.address.ip(), host: self.host.as_deref(), path: &self.path }
     }
@@ -88,7 +94,7 @@ const TABLE: &[MethodInfo] = &[
 ];
 
 /// How long a listing waits for a node that was just started to have seen its folder.
-const FIRST_LOOK_PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const FIRST_LOOK_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a listing for a client of 2004 looks into files just dropped, before the rest of them are left out.
 const INSPECTION_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -115,6 +121,7 @@ impl Methods for Node {
 /// The function of 2004.
 async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
     let FCall { token, call } = read_f(params)?;
+    let peer = tabs::asked_at(node, &context.path);
     if matches!(call, Ok(shared::Call::List(_))) {
         node.wait_for_the_first_look(FIRST_LOOK_PATIENCE).await;
     }
@@ -124,7 +131,9 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
             Ok(Reply::Value(Value::Array(peers.into_iter().map(|url| Value::String(url.to_string())).collect())))
         }
         Answer::Files { catalog, pattern } => {
-            let (of_2004, share, is_late) = (context.is_of_2004, node.share(), out_of_time());
+            let (of_2004, is_late) = (context.is_of_2004, out_of_time());
+            // What a tab has not looked into yet, nobody else can.
+            let share = (peer == *node.url()).then(|| node.share());
             on_another_thread(move || {
                 let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?.until(is_late);
                 if !of_2004 {
@@ -133,16 +142,18 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
                 say_left_out(listing.left_out());
                 let start = Instant::now();
                 Ok(Reply::Names(listing.only_plain(move |path, _| {
-                    if start.elapsed() > INSPECTION_PATIENCE {
+                    let Some(share) = share.as_ref().filter(|_| start.elapsed() <= INSPECTION_PATIENCE) else {
                         return Form::Unknown;
-                    }
+                    };
                     let form = share.open_file(path).map(|opened| inspect_file(&opened));
                     form.ok().and_then(Result::ok).unwrap_or(Form::Unknown)
                 })))
             })
             .await?
         }
-        Answer::Give { path, entry } => Content::open(node, path, entry).await.map(Reply::Content),
+        Answer::Give { path, entry } => {
+            Content::open_at(node, &peer, path, entry, context.reader()).await.map(Reply::Content)
+        }
     }
 }
 
@@ -162,14 +173,14 @@ fn say_left_out(count: usize) {
 
 /// A clock for one search. It runs while the search waits for its turn: however many costly ones queue up, they are over
 /// together.
-fn out_of_time() -> impl Fn() -> bool + Send + Sync {
+pub(crate) fn out_of_time() -> impl Fn() -> bool + Send + Sync {
     let start = Instant::now();
     move || start.elapsed() > SEARCH_PATIENCE
 }
 
 /// Runs what may take long (a search through a million names) where it delays nobody: no answer that takes no time, and no
 /// download, which needs such a thread too.
-pub(super) async fn on_another_thread<T: Send + 'static>(
+pub(crate) async fn on_another_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Fault> {
     static THINKERS: Semaphore = Semaphore::const_new(THINKING);
@@ -185,7 +196,7 @@ pub(super) async fn on_another_thread<T: Send + 'static>(
 }
 
 /// What a search is answered with that took too long.
-pub(super) fn too_costly() -> Fault {
+pub(crate) fn too_costly() -> Fault {
     Fault::new(Fault::APPLICATION, "that pattern takes too long; without look-around and back-references it would not")
 }
 
@@ -232,9 +243,10 @@ async fn ticket(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
     let Answer::Give { path, .. } = node.answer(context.arrival(), token.as_str().unwrap_or_default(), call)? else {
         return Ok(Reply::Value(Value::Bool(false)));
     };
+    let peer = tabs::asked_at(node, &context.path);
     // As it is, not as it was last seen: on some file systems we see changes seconds later.
-    let version = source::look_at_own(node, &path).await.map_err(|why| refusal(&why))?;
-    let file = Wanted { peer: node.url().clone(), path, version };
+    let version = source::look(node, &peer, &path, &context.reader()).await.map_err(|why| refusal(&why))?;
+    let file = Wanted { peer, path, version };
     let name = file.path.file_name().to_owned();
     let ticket = node.mint_ticket(Owner::CALLERS, Grant { file, for_use: Use::Save });
     let ticket = ticket.map_err(|_| Fault::new(Fault::INTERNAL, "this machine gives no randomness"))?;

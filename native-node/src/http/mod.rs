@@ -16,6 +16,8 @@ mod serve;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::extract::{Extension, Request, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 
@@ -25,6 +27,7 @@ use crate::page;
 
 pub(crate) use disposition::NOT_PLAIN;
 pub use methods::{CallContext, Methods, Reply};
+pub(crate) use methods::{FIRST_LOOK_PATIENCE, on_another_thread, out_of_time, too_costly};
 pub(crate) use pace::{Paced, STALL};
 pub use rpc::rpc_routes;
 pub use serve::{Peer, ServeLimits, Stay, serve};
@@ -40,16 +43,24 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .route(bridge::PATH, get(bridge::accept))
         .merge(rpc_routes::<Node>())
         .route("/get/{ticket}/{name}", get(get::get))
-        // Never published, or not known here: one answer whatever the id.
-        .route("/peer/{id}", post(async || (http::StatusCode::NOT_FOUND, "no such peer\n")))
+        .route("/peer/{id}", post(tab))
         .fallback(async || (http::StatusCode::NOT_FOUND, "not found\n"))
         .layer(middleware::from_fn(move |request, next| guard::check(Arc::clone(&guarded), request, next)))
         .layer(middleware::map_response(move |response| guard::sign(Arc::clone(&id), response)))
         .with_state(node)
 }
 
+/// A call to a tab, by the same handler as a call to the node. One that left answers too, with nothing: a client of 2004 dies
+/// of anything else. What cannot be a tab is not found, whoever asks.
+async fn tab(State(node): State<Arc<Node>>, Extension(peer): Extension<Peer>, request: Request) -> Response {
+    if shared::bridge::TabId::of_path(request.uri().path()).is_none() {
+        return (http::StatusCode::NOT_FOUND, "no such peer\n").into_response();
+    }
+    rpc::endpoint(State(node), Extension(peer), request).await
+}
+
 /// What the page says about its node; nothing here needs the password, so nothing here is worth one.
-async fn about(axum::extract::State(node): axum::extract::State<Arc<Node>>) -> Json<serde_json::Value> {
+async fn about(State(node): State<Arc<Node>>) -> Json<serde_json::Value> {
     Json(serde_json::json!({
         "name": node.name(),
         "url": node.url().as_str(),

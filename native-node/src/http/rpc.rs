@@ -35,7 +35,7 @@ const GZIP_FROM: usize = 1_400;
 const MULTICALL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// One call: decode, let the methods answer, encode.
-async fn endpoint<M: Methods>(
+pub(super) async fn endpoint<M: Methods>(
     State(methods): State<Arc<M>>,
     Extension(Peer(address)): Extension<Peer>,
     request: Request,

@@ -94,6 +94,21 @@ impl Link {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         H: Handler,
     {
+        let (link, _, ended) = Self::start_with(session, socket, side, |_| handler);
+        (link, ended)
+    }
+
+    /// The same, for a handler that asks back: it is made with the link, before anything comes in.
+    pub fn start_with<S, H>(
+        session: Session,
+        socket: WebSocketStream<S>,
+        side: Side,
+        handler: impl FnOnce(&Self) -> Arc<H>,
+    ) -> (Self, Arc<H>, tokio::task::JoinHandle<Ended>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        H: Handler,
+    {
         let (commands, at_commands) = mpsc::channel(COMMANDS);
         let (signals, at_signals) = mpsc::unbounded_channel();
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
@@ -105,12 +120,13 @@ impl Link {
             closed: closed.clone(),
         };
         let ends = drive::Ends { commands: at_commands, signals: at_signals, signal: signals, closing };
-        let driving = drive::drive(session, socket, side, handler, ends);
+        let handler = handler(&link);
+        let driving = drive::drive(session, socket, side, Arc::clone(&handler), ends);
         let task = tokio::spawn(async move {
             let _tells = closed.drop_guard();
             driving.await
         });
-        (link, task)
+        (link, handler, task)
     }
 
     /// Asks, and answers what comes back as it comes. `window` bounds what may be under way to us, in bytes; 0 is the least
@@ -158,16 +174,4 @@ impl Link {
     pub async fn closed(&self) {
         self.closed.cancelled().await;
     }
-}
-
-/// TEMPORARY until the desk is merged.
-pub fn start_deaf(opened: crate::bridge::Opened) -> Link {
-    struct Deaf;
-    impl Handler for Deaf {
-        fn said(&self, _: Message) {}
-        async fn asked(self: Arc<Self>, _: Message, answer: Answer) {
-            answer.fail(shared::bridge::ResetCode::UNKNOWN, "not yet");
-        }
-    }
-    Link::start(opened.session, opened.socket, Side::Initiator, Arc::new(Deaf)).0
 }

@@ -31,6 +31,11 @@ impl Feeder {
         self.said.reserve().await.is_ok()
     }
 
+    /// Waits until nobody reads any more: for whoever waits for something else meanwhile.
+    pub async fn unwanted(&self) {
+        self.said.closed().await;
+    }
+
     /// Gives the next piece, as soon as it is wanted. False once nobody reads any more.
     pub async fn give(&self, bytes: Bytes) -> bool {
         self.said.send(Ok(Some(bytes))).await.is_ok()

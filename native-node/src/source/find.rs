@@ -1,11 +1,13 @@
-//! Finds a file where it is held, and opens it there: the one place that knows who holds what.
-//!
-//! It finds our own files. Those of other peers are `NotHere` until there is a way to them.
+//! Finds a file where it is held, and opens it there.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use shared::SharedPath;
+use shared::{PeerUrl, SharedPath};
 
+use super::holder::Holder;
+use super::old::{self, Counted};
+use super::relay::Relay;
 use super::{Place, Source, SourceError, Version, Wanted};
 use crate::folder::{OpenError, OpenedFile};
 use crate::node::Node;
@@ -20,21 +22,97 @@ pub struct Found {
 #[derive(Debug)]
 enum Held {
     Own(OpenedFile),
+    Elsewhere(Holder, PeerUrl, SharedPath),
 }
 
-/// Finds a file and opens it.
+/// What somebody wants to read of a file.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// Whose file it is.
+    pub peer: PeerUrl,
+    /// Its path there.
+    pub path: SharedPath,
+    /// First byte.
+    pub from: u64,
+    /// How many, at most; none: to the end.
+    pub length: Option<u64>,
+    /// Only this version will do.
+    pub version: Option<Version>,
+    /// Who reads, as shown to whoever holds the file.
+    pub reader: String,
+}
+
+/// Finds a file and, where it is ours, opens it. Of another peer's only as much is known as we have heard.
 ///
 /// # Errors
 /// Anything but [`SourceError::Busy`]; [`SourceError::Changed`] where there is only another version of it.
 pub async fn find(node: &Node, wanted: &Wanted) -> Result<Found, SourceError> {
-    if wanted.peer != *node.url() {
-        return Err(SourceError::NotHere);
+    let holder = Holder::of(node, &wanted.peer)?;
+    if let Holder::Own = holder {
+        let opened = open_own(node, &wanted.path).await?;
+        if opened.version() != wanted.version {
+            return Err(SourceError::Changed);
+        }
+        return Ok(Found { version: opened.version(), held: Held::Own(opened) });
     }
-    let opened = open_own(node, &wanted.path).await?;
-    if opened.version() != wanted.version {
+    if let Holder::Tab(tab) = &holder
+        && offered(node, tab.url(), &wanted.path)? != wanted.version
+    {
         return Err(SourceError::Changed);
     }
-    Ok(Found { version: opened.version(), held: Held::Own(opened) })
+    let held = Held::Elsewhere(holder, wanted.peer.clone(), wanted.path.clone());
+    Ok(Found { version: wanted.version, held })
+}
+
+/// Begins to read a file, or a part of it, wherever it is held.
+///
+/// # Errors
+/// See [`SourceError`].
+pub async fn open(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceError> {
+    let Reading { peer, path, from, length, version, reader } = reading;
+    let part = |size: u64| {
+        let from = from.min(size);
+        from..from.saturating_add(length.unwrap_or(u64::MAX)).min(size)
+    };
+    match Holder::of(node, &peer)? {
+        Holder::Own => {
+            let opened = open_own(node, &path).await?;
+            if version.is_some_and(|version| version != opened.version()) {
+                return Err(SourceError::Changed);
+            }
+            let part = part(opened.size);
+            let place = Place::take(node, part.end - part.start).await?;
+            Ok(Source::own(opened, part, place))
+        }
+        Holder::Old(peer) => {
+            let (version, part) = match version {
+                Some(version) => (version, part(version.size)),
+                None => match old::count(node, &peer, &path).await? {
+                    Counted::Kept(bytes) => return Ok(old::part_of(&bytes, from, length.unwrap_or(u64::MAX))),
+                    counted @ Counted::Long(size) => (counted.version(), part(size)),
+                },
+            };
+            old::read(node, &peer, &path, version, part.start, part.end - part.start).await
+        }
+        holder => Relay { node: Arc::clone(node), holder, path, from, left: length, version, reader }.open().await,
+    }
+}
+
+/// The version that there is of a file.
+///
+/// # Errors
+/// See [`SourceError`].
+pub async fn look(node: &Arc<Node>, peer: &PeerUrl, path: &SharedPath, reader: &str) -> Result<Version, SourceError> {
+    match Holder::of(node, peer)? {
+        Holder::Own => look_at_own(node, path).await,
+        Holder::Tab(tab) => offered(node, tab.url(), path),
+        Holder::Old(peer) => Ok(old::count(node, &peer, path).await?.version()),
+        holder @ Holder::Node(_) => {
+            let (node, path, reader) = (Arc::clone(node), path.clone(), reader.to_owned());
+            let nothing = Relay { node, holder, path, from: 0, left: Some(0), version: None, reader };
+            Ok(nothing.open().await?.version())
+        }
+    }
 }
 
 /// The version that there is of a file of our own.
@@ -52,16 +130,35 @@ impl Found {
         self.version
     }
 
+    /// Whether any part of it can be had, and its version tells it from others. Not so at a peer of 2004.
+    #[must_use]
+    pub fn can_seek(&self) -> bool {
+        match &self.held {
+            Held::Own(_) => true,
+            Held::Elsewhere(holder, ..) => holder.can_seek(),
+        }
+    }
+
     /// Begins to read a part of it, as soon as there is a place for one more reader.
     ///
     /// # Errors
-    /// [`SourceError::Busy`] if there is none for too long.
-    pub async fn read(self, node: &Node, part: Range<u64>) -> Result<Source, SourceError> {
-        let place = Place::take(node, part.end.saturating_sub(part.start)).await?;
-        Ok(match self.held {
-            Held::Own(opened) => Source::own(opened, part, place),
-        })
+    /// [`SourceError::Busy`] if there is none for too long; any other where somebody else holds it.
+    pub async fn read(self, node: &Arc<Node>, part: Range<u64>, reader: &str) -> Result<Source, SourceError> {
+        let length = part.end.saturating_sub(part.start);
+        match self.held {
+            Held::Own(opened) => Ok(Source::own(opened, part, Place::take(node, length).await?)),
+            Held::Elsewhere(_, peer, path) => {
+                let (from, version, reader) = (part.start, Some(self.version), reader.to_owned());
+                open(node, Reading { peer, path, from, length: Some(length), version, reader }).await
+            }
+        }
     }
+}
+
+/// What a tab offers under this name.
+fn offered(node: &Node, tab: &PeerUrl, path: &SharedPath) -> Result<Version, SourceError> {
+    let entry = node.with_host(|host, _| host.entry(tab, path)).ok_or(SourceError::Missing)?;
+    Ok(Version { size: entry.size, modified: entry.modified })
 }
 
 async fn open_own(node: &Node, path: &SharedPath) -> Result<OpenedFile, SourceError> {

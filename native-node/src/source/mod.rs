@@ -6,22 +6,27 @@
 
 mod arriving;
 mod find;
+mod holder;
+mod old;
 mod own;
 mod place;
+mod relay;
 
 use std::ops::Range;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use shared::{PeerUrl, SharedPath};
+use shared::{PeerUrl, SharedPath, bridge};
 
 use crate::folder::OpenedFile;
 use own::OwnReader;
 
 pub use arriving::{Feeder, PIECES_AHEAD};
-pub use find::{Found, find, look_at_own};
+pub use find::{Found, Reading, find, look, look_at_own, open};
+pub(crate) use holder::Holder;
 pub use place::Place;
-pub(crate) use place::SMALL;
+pub(crate) use place::{Relays, SMALL};
+pub(crate) use relay::said;
 
 /// What tells one version of a file from the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +35,18 @@ pub struct Version {
     pub size: u64,
     /// Last change, in nanoseconds since 1970-01-01 UTC.
     pub modified: i64,
+}
+
+impl From<bridge::Version> for Version {
+    fn from(bridge::Version { size, modified }: bridge::Version) -> Self {
+        Self { size, modified }
+    }
+}
+
+impl From<Version> for bridge::Version {
+    fn from(Version { size, modified }: Version) -> Self {
+        Self { size, modified }
+    }
 }
 
 /// One version of one file of one peer.
@@ -64,6 +81,9 @@ pub enum SourceError {
     /// The other end sent more than it announced.
     #[error("the peer that holds the file sent more than it announced")]
     TooMuch,
+    /// What the peer that holds it says, or what is wrong with its answer; made fit to be shown.
+    #[error("the peer that holds the file does not send it: {0}")]
+    Failed(String),
     /// What the system said of reading our own disk.
     #[error("the file cannot be read: {0}")]
     Io(#[from] std::io::Error),

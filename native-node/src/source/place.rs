@@ -1,9 +1,11 @@
 //! Places among the files that are read at once: so many that slow readers leave some for others, so few that all together
 //! hold little memory.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
+use shared::limits::{RELAY_BYTES, RELAYS_BYTES};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::SourceError;
 use crate::node::Node;
@@ -16,6 +18,26 @@ const PIECE: usize = 256 << 10;
 const PIECE_OF_MANY: usize = 32 << 10;
 /// How long a reader waits for a place.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the memory of relays is counted in, in bytes.
+const UNIT: usize = 16 << 10;
+
+/// Memory for files that pass through on their way from somebody else to somebody else.
+#[derive(Debug)]
+pub(crate) struct Relays(Arc<Semaphore>);
+
+impl Default for Relays {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(RELAYS_BYTES / UNIT)))
+    }
+}
+
+impl Relays {
+    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, SourceError> {
+        let units = u32::try_from(bytes.div_ceil(UNIT).max(1)).map_err(|_| SourceError::Busy)?;
+        Arc::clone(&self.0).acquire_many_owned(units).await.map_err(|_| SourceError::Busy)
+    }
+}
 
 /// The right to read a file, given back when it is dropped.
 #[derive(Debug)]
@@ -37,6 +59,16 @@ impl Place {
         let piece = if node.is_calm() { PIECE } else { PIECE_OF_MANY };
         let taken = tokio::time::timeout(PATIENCE, node.places()).await.map_err(|_| SourceError::Busy)?;
         Ok(Self { piece, permit: Some(taken.map_err(|_| SourceError::Busy)?) })
+    }
+
+    /// Waits for a place to pass on `length` bytes that come from somebody else, who may send a window of them at once.
+    ///
+    /// # Errors
+    /// [`SourceError::Busy`] if there is none for too long.
+    pub async fn relay(node: &Node, length: u64) -> Result<Self, SourceError> {
+        let bytes = usize::try_from(length).unwrap_or(RELAY_BYTES).saturating_mul(2).min(RELAY_BYTES);
+        let taken = tokio::time::timeout(PATIENCE, node.relays().take(bytes)).await;
+        Ok(Self { piece: PIECE, permit: Some(taken.map_err(|_| SourceError::Busy)??) })
     }
 
     /// For what is small, nobody waits.

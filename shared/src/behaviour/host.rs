@@ -9,12 +9,20 @@ use std::sync::Arc;
 
 use crate::{Call, Catalog, Entry, Fault, Moment, Password, PeerUrl, Roster, Scope, SharedPath};
 
-/// Everything one process answers for: its peers (the node itself, later its tabs), each with a catalog, and one roster.
+/// Everything one process answers for: its peers (the node itself and its tabs), each with a catalog, and one roster.
 #[derive(Debug)]
 pub struct Host {
     password: Password,
-    catalogs: BTreeMap<PeerUrl, Arc<Catalog>>,
+    held: BTreeMap<PeerUrl, Held>,
     roster: Roster,
+}
+
+/// What one of our peers shares.
+#[derive(Debug, Default)]
+struct Held {
+    catalog: Arc<Catalog>,
+    /// Not listed, and still given to who asks for a file by its name: for a while, whoever holds the bytes may come back.
+    is_away: bool,
 }
 
 /// Who calls, and under which of our names.
@@ -56,10 +64,11 @@ impl Host {
     /// A host of no files yet, at the URL its roster calls its own.
     #[must_use]
     pub fn new(password: Password, own: PeerUrl, roster: Roster) -> Self {
-        Self { password, catalogs: BTreeMap::from([(own, Arc::default())]), roster }
+        Self { password, held: BTreeMap::from([(own, Held::default())]), roster }
     }
 
-    /// Answers one call to `peer`, one of this host's own URLs.
+    /// Answers one call to `peer`, one of this host's own URLs. One that has left shares nothing and knows the others: a
+    /// client of 2004 dies of any other answer.
     ///
     /// # Errors
     /// A [`Fault`] for whoever holds the password; everybody else learns only that the token is wrong.
@@ -74,12 +83,11 @@ impl Host {
             return Ok(Answer::Refused);
         }
         match call? {
-            Call::Exchange(urls) => Ok(Answer::Peers(self.roster.handle_exchange(now, caller.scope, &urls))),
+            Call::Exchange(urls) => Ok(Answer::Peers(self.exchange(now, peer, caller.scope, &urls))),
             Call::List(pattern) => Ok(Answer::Files { catalog: self.catalog(peer), pattern }),
             Call::Fetch(name) => {
                 let shared = SharedPath::parse(&name).ok();
-                let catalog = self.catalogs.get(peer);
-                match shared.and_then(|path| Some((catalog?.entry(&path).copied()?, path))) {
+                match shared.and_then(|path| Some((self.entry(peer, &path)?, path))) {
                     Some((entry, path)) => Ok(Answer::Give { path, entry }),
                     // One text for what never was, what is not shared and what leads outside: it tells a prober nothing.
                     None => Err(Fault::new(Fault::APPLICATION, "no such file is shared here; list with n = 1 first")),
@@ -97,15 +105,70 @@ impl Host {
             .fold(false, |admitted, url| self.password.token(url).matches(caller.token) | admitted)
     }
 
-    /// A snapshot of what one of our peers shares; empty for a URL that is not ours.
+    /// `n` = 0 for a caller that needs no token: learns from what it lists, and answers whom to list, the peer that was
+    /// asked first.
+    pub fn exchange(&mut self, now: Moment, peer: &PeerUrl, from: Scope, urls: &[String]) -> Vec<PeerUrl> {
+        let mut listed = self.roster.handle_exchange(now, from, urls);
+        if let Some(asked) = listed.iter().position(|url| url == peer) {
+            listed.get_mut(..=asked).unwrap_or_default().rotate_right(1);
+        }
+        listed
+    }
+
+    /// A snapshot of what one of our peers shares; empty for a URL that is not ours, and for a peer that is away.
     #[must_use]
     pub fn catalog(&self, peer: &PeerUrl) -> Arc<Catalog> {
-        self.catalogs.get(peer).cloned().unwrap_or_default()
+        self.held.get(peer).filter(|held| !held.is_away).map(|held| Arc::clone(&held.catalog)).unwrap_or_default()
+    }
+
+    /// What is known of one file of one of our peers, also while that is away.
+    #[must_use]
+    pub fn entry(&self, peer: &PeerUrl, path: &SharedPath) -> Option<Entry> {
+        self.held.get(peer)?.catalog.entry(path).copied()
+    }
+
+    /// All our peers that are not away, each with a snapshot of what it shares.
+    pub fn catalogs(&self) -> impl Iterator<Item = (&PeerUrl, &Arc<Catalog>)> {
+        self.held.iter().filter(|(_, held)| !held.is_away).map(|(url, held)| (url, &held.catalog))
+    }
+
+    /// Adds a peer that shares nothing yet. One that was away stays so; one that is here is left as it is.
+    pub fn add_peer(&mut self, peer: PeerUrl) {
+        self.held.entry(peer).or_default();
+    }
+
+    /// Says whether a peer of ours, not ourselves, is away: not listed, but remembered. It is listed while it is here and
+    /// shares something.
+    pub fn set_away(&mut self, now: Moment, peer: &PeerUrl, is_away: bool) {
+        if let Some(held) = self.held.get_mut(peer).filter(|_| peer != self.roster.own()) {
+            held.is_away = is_away;
+            self.list(now, peer);
+        }
+    }
+
+    /// Forgets a peer of ours, not ourselves, and what it shares.
+    pub fn remove_peer(&mut self, peer: &PeerUrl) {
+        if peer != self.roster.own() {
+            self.held.remove(peer);
+            self.roster.remove_local(peer);
+        }
+    }
+
+    /// Lists a peer of ours, or not any more, as what it shares has changed.
+    pub fn list(&mut self, now: Moment, peer: &PeerUrl) {
+        if peer == self.roster.own() {
+            return;
+        }
+        if self.catalog(peer).is_empty() {
+            self.roster.remove_local(peer);
+        } else {
+            self.roster.add_local(now, peer.clone());
+        }
     }
 
     /// The catalog of one of our peers, to change. Snapshots already handed out stay as they were.
     pub fn catalog_mut(&mut self, peer: &PeerUrl) -> Option<&mut Catalog> {
-        self.catalogs.get_mut(peer).map(Arc::make_mut)
+        self.held.get_mut(peer).map(|held| Arc::make_mut(&mut held.catalog))
     }
 
     /// Who is there.
@@ -171,6 +234,48 @@ mod tests {
             .map(|name| fetch(name).unwrap_err())
             .collect();
         assert!(faults.windows(2).all(|pair| pair.first() == pair.last()), "one text for all: {faults:?}");
+    }
+
+    #[test]
+    fn a_tab_is_listed_while_it_is_here_and_shares_something() {
+        let tab = url("http://10.0.0.1:9004/peer/ab");
+        let mut host = host();
+        let exchange = |host: &mut Host| host.exchange(Moment(0), &tab, Scope::Lan, &[]);
+        host.add_peer(tab.clone());
+        host.set_away(Moment(0), &tab, false);
+        assert_eq!(exchange(&mut host), [url(OWN)]);
+        let entry = Entry { size: 3, modified: 0, form: Form::Unknown };
+        let path = SharedPath::parse("a.txt").unwrap();
+        host.catalog_mut(&tab).unwrap().insert(path.clone(), entry);
+        host.list(Moment(0), &tab);
+        assert_eq!(exchange(&mut host), [tab.clone(), url(OWN)], "who is asked comes first");
+        assert_eq!(host.exchange(Moment(0), &url(OWN), Scope::Lan, &[]), [url(OWN), tab.clone()]);
+        host.set_away(Moment(0), &tab, true);
+        assert_eq!(exchange(&mut host), [url(OWN)]);
+        assert!(host.catalog(&tab).is_empty() && host.catalogs().count() == 1);
+        assert_eq!(host.entry(&tab, &path), Some(entry), "it is remembered for those who read it");
+        host.remove_peer(&tab);
+        assert_eq!(host.entry(&tab, &path), None);
+        host.remove_peer(&url(OWN));
+        host.set_away(Moment(0), &url(OWN), true);
+        assert_eq!(host.catalog(&url(OWN)).len(), 1, "ourselves we never are away");
+    }
+
+    #[test]
+    fn a_tab_answers_to_its_own_token_and_one_that_left_to_the_same() {
+        let tab = url("http://10.0.0.1:9004/peer/ab");
+        let mut host = host();
+        let mut ask = |token_for: &PeerUrl, call| {
+            let token = Password::new("secret").token(token_for);
+            let caller = Caller { scope: Scope::Lan, called: &[], token: token.reveal() };
+            host.answer(Moment(0), &tab, caller, Ok(call))
+        };
+        assert!(matches!(ask(&url(OWN), Call::Exchange(vec![])), Ok(Answer::Refused)));
+        let Ok(Answer::Peers(peers)) = ask(&tab, Call::Exchange(vec![])) else { panic!() };
+        assert_eq!(peers, [url(OWN)]);
+        let Ok(Answer::Files { catalog, .. }) = ask(&tab, Call::List(String::new())) else { panic!() };
+        assert!(catalog.is_empty());
+        assert!(ask(&tab, Call::Fetch("d/a.txt".into())).is_err());
     }
 
     #[test]

@@ -26,7 +26,13 @@ impl Listing {
     pub fn new(catalog: Arc<Catalog>, kind: PatternKind, pattern: &str) -> Result<Self, Fault> {
         let pattern = Pattern::new(kind, pattern)
             .map_err(|error| Fault::new(Fault::BAD_PARAMETERS, format!("bad pattern: {error}")))?;
-        Ok(Self { catalog, pattern, only_plain: None, is_late: Box::new(|| false) })
+        Ok(Self::of(catalog, pattern))
+    }
+
+    /// A search of this catalog for a pattern that is ready.
+    #[must_use]
+    pub fn of(catalog: Arc<Catalog>, pattern: Pattern) -> Self {
+        Self { catalog, pattern, only_plain: None, is_late: Box::new(|| false) }
     }
 
     /// Leaves out what the client of 2004 cannot write to its disk: it would die at the first such file, and the rest of
@@ -73,7 +79,12 @@ impl Listing {
 
     /// Everything that matches, in folders too, with its facts.
     pub fn files(&self) -> impl Iterator<Item = (&SharedPath, &Entry)> {
-        let in_time = self.catalog.iter().take_while(|_| !self.is_late());
+        self.files_after(None)
+    }
+
+    /// The same, from behind this path on: for who takes an answer piece by piece.
+    pub fn files_after(&self, after: Option<&SharedPath>) -> impl Iterator<Item = (&SharedPath, &Entry)> {
+        let in_time = self.catalog.iter_after(after).take_while(|_| !self.is_late());
         in_time.filter(|(path, _)| is_sendable(path) && self.pattern.matches(path.as_str()))
     }
 
@@ -156,6 +167,14 @@ mod tests {
         let listing = listing("^d/|hid");
         let found: Vec<&str> = listing.files().map(|(path, _)| path.as_str()).collect();
         assert_eq!(found, [".hidden", "d/a.txt"]);
+    }
+
+    #[test]
+    fn a_search_goes_on_where_it_stopped() {
+        let listing = listing("a");
+        let after = SharedPath::parse("a.txt").unwrap();
+        let found: Vec<&str> = listing.files_after(Some(&after)).map(|(path, _)| path.as_str()).collect();
+        assert_eq!(found, ["caf\u{e9}.txt", "d/a.txt"]);
     }
 
     #[test]

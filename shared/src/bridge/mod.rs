@@ -32,6 +32,7 @@ mod record;
 mod responder;
 mod seal;
 mod secret;
+mod tab_id;
 #[cfg(test)]
 mod tests;
 
@@ -51,3 +52,4 @@ pub use record::Record;
 pub use responder::{OwnNames, Responder};
 pub use seal::{Ending, OpenError, Opener, SealError, Sealer};
 pub use secret::{Secret, SecretError};
+pub use tab_id::TabId;

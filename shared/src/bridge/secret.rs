@@ -61,6 +61,20 @@ impl Secret {
         Ok(secret)
     }
 
+    /// A secret that [`Secret::derive_from_nfc`] made elsewhere: the page derives in a worker, so that it does not freeze,
+    /// and gets these 32 bytes. Others than those [`Secret::derived`] gave prove nothing to anybody.
+    #[must_use]
+    pub fn from_derived(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self(*bytes)
+    }
+
+    /// The 32 bytes, for [`Secret::from_derived`] at the other end of a worker's channel and for nothing else: they are
+    /// as good as the password.
+    #[must_use]
+    pub fn derived(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0)
+    }
+
     /// The 32 bytes, for CPace only.
     pub(super) fn prs(&self) -> &[u8] {
         &self.0
@@ -114,6 +128,7 @@ mod tests {
         assert_eq!(derive("", "").prs().len(), 32);
         let ready = Secret::derive_from_nfc(&Password::new("caf\u{e9}"), "home").unwrap();
         assert_eq!(ready.prs(), composed.prs());
+        assert_eq!(Secret::from_derived(ready.derived()).prs(), composed.prs());
     }
 
     #[test]

@@ -75,15 +75,19 @@ impl Catalog {
         self.entries.iter()
     }
 
+    /// The files whose paths come after `after`, in their order: to go on where one stopped.
+    pub fn iter_after(&self, after: Option<&SharedPath>) -> impl Iterator<Item = (&SharedPath, &Entry)> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.entries.range::<SharedPath, _>((start, Bound::Unbounded))
+    }
+
     /// Up to `most` files of unknown form whose paths come after `after`, in their order. Costs nothing once all are known.
     #[must_use]
     pub fn unknown_after(&self, after: Option<&SharedPath>, most: usize) -> Vec<(SharedPath, Entry)> {
         if self.unknown == 0 {
             return Vec::new();
         }
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let rest = self.entries.range::<SharedPath, _>((start, Bound::Unbounded));
-        let unknown = rest.filter(|(_, entry)| entry.form == Form::Unknown);
+        let unknown = self.iter_after(after).filter(|(_, entry)| entry.form == Form::Unknown);
         unknown.take(most).map(|(path, entry)| (path.clone(), *entry)).collect()
     }
 
@@ -109,6 +113,13 @@ impl Catalog {
         self.unknown -= usize::from(old.is_some_and(|old| old.form == Form::Unknown));
         self.revision += u64::from(old.is_some());
         old.is_some()
+    }
+
+    /// Takes all files out.
+    pub fn clear(&mut self) {
+        self.revision += u64::from(!self.is_empty());
+        self.entries.clear();
+        self.unknown = 0;
     }
 
     /// Takes out every file below the folder `folder`; answers how many there were.
@@ -152,6 +163,12 @@ mod tests {
         assert!(!catalog.remove(&path("b")));
         assert!(catalog.remove(&path("a")));
         assert_eq!((catalog.revision(), catalog.is_empty()), (3, true));
+        catalog.clear();
+        assert_eq!(catalog.revision(), 3);
+        catalog.insert(path("a"), entry(1));
+        catalog.clear();
+        assert_eq!((catalog.revision(), catalog.is_empty()), (5, true));
+        assert!(catalog.unknown_after(None, 9).is_empty());
     }
 
     #[test]

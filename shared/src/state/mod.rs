@@ -2,10 +2,14 @@
 
 mod bucket;
 mod catalog;
+mod inspector;
 mod moment;
 mod roster;
 
 pub use bucket::Bucket;
 pub use catalog::{Catalog, Entry, Form};
+pub use inspector::Inspector;
+#[cfg(feature = "xmlrpc")]
+pub(crate) use inspector::{has_noncharacter, is_bad_control};
 pub use moment::Moment;
 pub use roster::{Dial, DialOutcome, Ignored, Member, MemberState, Roster, Scope};

@@ -5,6 +5,7 @@ mod password;
 mod path;
 #[cfg(feature = "pattern")]
 mod pattern;
+mod peer_name;
 mod printable;
 mod saved_name;
 mod url;
@@ -14,6 +15,7 @@ pub use password::{Password, Token};
 pub use path::{PathError, SharedPath};
 #[cfg(feature = "pattern")]
 pub use pattern::{Pattern, PatternError, PatternKind};
+pub use peer_name::peer_name;
 pub use printable::{Printable, printable_bytes};
 pub use saved_name::{OWN_PREFIX, safe_name};
 pub use url::{PeerUrl, UrlError};

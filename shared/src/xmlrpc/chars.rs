@@ -4,6 +4,8 @@
 
 use memchr::{memchr, memchr3};
 
+use crate::state::{has_noncharacter, is_bad_control};
+
 /// Whether XML 1.0 has this character at all, raw or as a reference.
 pub(super) fn is_xml_char(character: char) -> bool {
     match character {
@@ -18,17 +20,6 @@ pub(super) fn is_xml_text(text: &str) -> bool {
     // One pass over the bytes without an early end, so that it is vectorised.
     let control = text.bytes().fold(false, |found, byte| found | is_bad_control(byte));
     !control && !has_noncharacter(text.as_bytes())
-}
-
-/// A control character that XML 1.0 does not have.
-#[inline]
-pub(super) fn is_bad_control(byte: u8) -> bool {
-    (byte < 0x20) & (byte != b'\t') & (byte != b'\n') & (byte != b'\r')
-}
-
-/// Whether U+FFFE or U+FFFF is in these bytes, which must be UTF-8.
-pub(super) fn has_noncharacter(utf8: &[u8]) -> bool {
-    memchr::memmem::find_iter(utf8, b"\xEF\xBF").any(|at| utf8.get(at + 2).is_some_and(|&last| last >= 0xBE))
 }
 
 /// Appends text with `&`, `<`, `>` and CR escaped: a raw CR would be read as LF.

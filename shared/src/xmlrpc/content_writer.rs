@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::chars::escape;
-use super::content::{BASE64_HEAD, BASE64_TAIL, Inspector, STRING_HEAD, STRING_TAIL};
-use crate::Form;
+use super::content::{BASE64_HEAD, BASE64_TAIL, STRING_HEAD, STRING_TAIL};
+use crate::{Form, Inspector};
 
 /// The file is no longer the one that was inspected. The connection must be closed without completing the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

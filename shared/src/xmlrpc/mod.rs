@@ -20,7 +20,8 @@ mod scalar;
 mod value;
 mod writer;
 
-pub use content::{Inspector, reply_length};
+pub use crate::state::Inspector;
+pub use content::reply_length;
 pub use content_reader::{ContentOutcome, ContentReader};
 pub use content_writer::{ContentChanged, ContentWriter};
 pub use introspection::{MethodInfo, SYSTEM_METHODS, answer_system};

@@ -83,7 +83,8 @@ const KNOWN: [(Viewer, &str, &str); 26] = [
     (Viewer::Text, "xml", TEXT),
 ];
 /// Code and settings, all shown as plain text whatever they would be elsewhere.
-const ALSO_TEXT: &str = "yaml yml toml ini conf cfg html htm css js ts rs py c h cpp java go rb pl sh sql tex srt tsv svg bat";
+const ALSO_TEXT: &str =
+    "yaml yml toml ini conf cfg html htm css js ts rs py c h cpp java go rb pl sh sql tex srt tsv svg bat";
 const TEXT: &str = "text/plain;charset=utf-8";
 
 impl Viewer {

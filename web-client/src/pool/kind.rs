@@ -18,16 +18,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
-        Self::Image,
-        Self::Audio,
-        Self::Video,
-        Self::Text,
-        Self::Document,
-        Self::Archive,
-        Self::Program,
-        Self::Other,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Image, Self::Audio, Self::Video, Self::Text, Self::Document, Self::Archive, Self::Program, Self::Other];
 
     /// The kind of a file with this name.
     #[must_use]

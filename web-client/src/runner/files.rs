@@ -9,8 +9,8 @@ use js_sys::{Array, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    DataTransfer, File, FileList, FilePropertyBag, FileSystemDirectoryEntry, FileSystemDirectoryReader, FileSystemEntry,
-    FileSystemFileEntry,
+    DataTransfer, File, FileList, FilePropertyBag, FileSystemDirectoryEntry, FileSystemDirectoryReader,
+    FileSystemEntry, FileSystemFileEntry,
 };
 
 use crate::model::Dropped;
@@ -25,7 +25,6 @@ pub(crate) struct Files(RefCell<Vec<Option<File>>>);
 
 impl Files {
     /// The file with this number, if it is still held.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the transport"))]
     pub(crate) fn file(&self, handle: u32) -> Option<File> {
         self.0.borrow().get(handle as usize)?.clone()
     }
@@ -50,8 +49,7 @@ impl Files {
         let path = picked_in.filter(|path| !path.is_empty()).unwrap_or_else(|| [folder, &file.name()].concat());
         let mut files = self.0.borrow_mut();
         let handle = u32::try_from(files.len()).ok()?;
-        let dropped =
-            Dropped { handle, path, size: file.size() as u64, modified: (file.last_modified() * 1e6) as i64 };
+        let dropped = Dropped { handle, path, size: file.size() as u64, modified: (file.last_modified() * 1e6) as i64 };
         files.push(Some(file));
         Some(dropped)
     }

@@ -143,7 +143,10 @@ pub(super) const WORDS: Words = Words {
     holders_more: Plural { one: "+{}", other: "+{}" },
     saving: Plural { one: "Saving {} file", other: "Saving {} files" },
     offered: Plural { one: "You share {} more file", other: "You share {} more files" },
-    not_offered: Plural { one: "{} file cannot be shared: its name forbids it", other: "{} files cannot be shared: their names forbid it" },
+    not_offered: Plural {
+        one: "{} file cannot be shared: its name forbids it",
+        other: "{} files cannot be shared: their names forbid it",
+    },
     times_read: Plural { one: "read {} time", other: "read {} times" },
     wait_seconds: Plural { one: "Try again in {} second.", other: "Try again in {} seconds." },
     seconds: Plural { one: "{} s", other: "{} s" },

@@ -143,7 +143,10 @@ pub(super) const WORDS: Words = Words {
     holders_more: Plural { one: "+{}", other: "+{}" },
     saving: Plural { one: "{} Datei wird gespeichert", other: "{} Dateien werden gespeichert" },
     offered: Plural { one: "Du teilst {} weitere Datei", other: "Du teilst {} weitere Dateien" },
-    not_offered: Plural { one: "{} Datei lässt sich nicht teilen: ihr Name verbietet es", other: "{} Dateien lassen sich nicht teilen: ihre Namen verbieten es" },
+    not_offered: Plural {
+        one: "{} Datei lässt sich nicht teilen: ihr Name verbietet es",
+        other: "{} Dateien lassen sich nicht teilen: ihre Namen verbieten es",
+    },
     times_read: Plural { one: "{}-mal gelesen", other: "{}-mal gelesen" },
     wait_seconds: Plural { one: "Versuche es in {} Sekunde wieder.", other: "Versuche es in {} Sekunden wieder." },
     seconds: Plural { one: "{} s", other: "{} s" },

@@ -2,8 +2,8 @@
 
 use web_sys::HtmlInputElement;
 
-use super::page::{find, find_as, mark_if, show_if, write};
 use super::Scene;
+use super::page::{find, find_as, mark_if, show_if, write};
 use crate::model::{Link, Sight};
 
 pub(super) fn draw(scene: &Scene<'_>, is_new: bool) {

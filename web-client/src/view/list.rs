@@ -188,7 +188,8 @@ impl Line {
         mark(&self.element, "aria-rowindex", &(drawn.place + 2).to_string());
         mark_if(&self.element, "aria-selected", drawn.is_selected);
         mark(&self.element, "class", if drawn.is_cursor { "row is-cursor" } else { "row" });
-        let is_same = |before: &Drawn| (before.search, before.row, before.holders) == (drawn.search, drawn.row, drawn.holders);
+        let is_same =
+            |before: &Drawn| (before.search, before.row, before.holders) == (drawn.search, drawn.row, drawn.holders);
         if !before.is_some_and(|before| is_same(&before)) {
             self.draw_file(scene, drawn.row);
         }
@@ -218,11 +219,15 @@ impl Line {
             button.set_disabled(!can_be_shown);
         }
         let act_words = |what: &str| [what, " ", &whole].concat();
-        mark(badge, "aria-label", &if can_be_shown {
-            act_words(scene.words.preview)
-        } else {
-            scene.words.find(kind.key()).unwrap_or_default().to_owned()
-        });
+        mark(
+            badge,
+            "aria-label",
+            &if can_be_shown {
+                act_words(scene.words.preview)
+            } else {
+                scene.words.find(kind.key()).unwrap_or_default().to_owned()
+            },
+        );
         mark(act, "aria-label", &act_words(scene.words.save));
         set(size, &found.size(row).map(|size| scene.measures.size(size)).unwrap_or_default());
         set(age, &found.modified(row).map(|time| scene.measures.ago(self.age(scene, time))).unwrap_or_default());

@@ -53,7 +53,12 @@ struct Ears {
 }
 
 impl Ears {
-    fn on(&mut self, target: Option<web_sys::EventTarget>, kind: &'static str, act: impl Fn(&dyn Hands, &web_sys::Event) + 'static) {
+    fn on(
+        &mut self,
+        target: Option<web_sys::EventTarget>,
+        kind: &'static str,
+        act: impl Fn(&dyn Hands, &web_sys::Event) + 'static,
+    ) {
         let Some(target) = target else { return };
         let hands = Rc::clone(&self.hands);
         // Some of what is heard is to be kept from the browser.

@@ -22,8 +22,8 @@ use list::List;
 use page::{each, find, find_as, mark, show_if, write};
 
 pub(crate) use listen::{Hands, listen};
-pub(crate) use page::{TROUBLE, show_state};
 pub(crate) use page::write as write_text;
+pub(crate) use page::{TROUBLE, show_state};
 
 /// Most lines that are shown of anything but files found.
 const MOST_LINES: usize = 200;
@@ -139,7 +139,11 @@ fn draw_frame(scene: &Scene<'_>, state: &'static str) {
     }
     each("#nav button", |button| {
         let is_here = button.get_attribute("data-key").as_deref() == Some(model.panel.key());
-        if is_here { mark(&button, "aria-current", "page") } else { button.remove_attribute("aria-current").unwrap_or(()) }
+        if is_here {
+            mark(&button, "aria-current", "page")
+        } else {
+            button.remove_attribute("aria-current").unwrap_or(())
+        }
     });
     show_if("drop", model.is_dragged_over && state == "open");
     let notice = model.notice.filter(|_| state == "open");

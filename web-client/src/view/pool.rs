@@ -4,9 +4,9 @@ use gloo::utils::document;
 use shared::Printable;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 
+use super::Scene;
 use super::list::List;
 use super::page::{copy_of, each, find, find_as, mark, mark_if, set, show, show_if, tag, write, write_part};
-use super::Scene;
 use crate::model::Mode;
 use crate::pool::{Column, Kind};
 use crate::text::{Words, fill};

@@ -5,8 +5,8 @@ use shared::Printable;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlDialogElement};
 
-use super::page::{find, find_as, mark, set, write};
 use super::Scene;
+use super::page::{find, find_as, mark, set, write};
 use crate::model::{Preview, Shown, Viewer};
 use crate::text::fill;
 

@@ -21,7 +21,7 @@
 //!
 //! Sans I/O: [`Roster::handle_exchange`] and [`Roster::handle_dialed`] feed in, [`Roster::poll_dial`] drains out, and
 //! [`Roster::next_wakeup`] says when to poll again if nothing happens. It resolves no names (see [`Scope`]), enforces no
-//! deadline on a dial, checks no token, and does not know the tabs that a node lists beside it.
+//! deadline on a dial and checks no token. What a node lists beside itself, its tabs, it is told: [`Roster::add_local`].
 
 mod dice;
 mod learn;
@@ -69,6 +69,8 @@ pub struct Roster {
     own: PeerUrl,
     /// Every URL that is ours, `own` included.
     aliases: BTreeSet<PeerUrl>,
+    /// Further peers that we answer for, listed after ourselves.
+    locals: BTreeSet<PeerUrl>,
     /// Others only, in every state.
     peers: BTreeMap<PeerUrl, Peer>,
     /// Exactly the Alive ones of `peers`: kept beside them because it is asked for at every call of 2004.
@@ -94,6 +96,7 @@ impl Roster {
         Self {
             aliases: BTreeSet::from([own.clone()]),
             own,
+            locals: BTreeSet::new(),
             peers: BTreeMap::new(),
             listed: Vec::new(),
             fresh_until: Moment(u64::MAX),
@@ -114,16 +117,31 @@ impl Roster {
         &self.own
     }
 
-    /// Whether a URL is one of ours.
+    /// Whether a URL is one of ours: a name of ourselves, or a tab at one of these, whether it is there or not.
     #[must_use]
     pub fn is_own(&self, url: &PeerUrl) -> bool {
-        self.aliases.contains(url)
+        let is_ours = |alias: &PeerUrl| alias.authority() == url.authority();
+        self.aliases.contains(url) || (url.path().starts_with("/peer/") && self.aliases.iter().any(is_ours))
     }
 
     /// Makes a URL ours: it is never dialed, nor listed as another's.
     pub fn add_own(&mut self, url: PeerUrl) {
         self.remove(&url);
         self.aliases.insert(url);
+    }
+
+    /// Lists one more peer that we answer for, and tells others of it soon.
+    pub fn add_local(&mut self, now: Moment, url: PeerUrl) {
+        self.remove(&url);
+        if self.locals.insert(url) {
+            self.gossip_due = self.gossip_due.min(now + limits::LOCAL_TOLD_WITHIN);
+            self.asleep_until = Moment::default();
+        }
+    }
+
+    /// Lists it no more. Others notice when they ask for it.
+    pub fn remove_local(&mut self, url: &PeerUrl) {
+        self.locals.remove(url);
     }
 
     /// Adds a URL that a person typed: dialed at once, retried for ever, and not judged by its scope.
@@ -188,7 +206,7 @@ impl Roster {
 
     /// Whom to list, ourselves first, as of the last event.
     pub fn live(&self) -> impl Iterator<Item = &PeerUrl> {
-        std::iter::once(&self.own).chain(self.listed.iter().map(|listed| &listed.url))
+        self.ours().chain(self.listed.iter().map(|listed| &listed.url))
     }
 
     /// Every other peer in every state, for display.
@@ -249,10 +267,15 @@ impl Roster {
 
     /// What somebody at that distance is told: a listing with a URL it cannot reach would end a client of 2004.
     fn listing(&self, to: Scope) -> Vec<PeerUrl> {
-        let mut urls = Vec::with_capacity(self.listed.len() + 1);
-        urls.push(self.own.clone());
+        let mut urls = Vec::with_capacity(self.locals.len() + self.listed.len() + 1);
+        urls.extend(self.ours().cloned());
         urls.extend(self.listed.iter().filter(|listed| to.admits(listed.scope)).map(|listed| listed.url.clone()));
         urls
+    }
+
+    /// Ourselves, and whom else we answer for.
+    fn ours(&self) -> impl Iterator<Item = &PeerUrl> {
+        std::iter::once(&self.own).chain(&self.locals)
     }
 
     fn unlist(&mut self, url: &PeerUrl) {

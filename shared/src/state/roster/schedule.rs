@@ -47,7 +47,7 @@ impl Roster {
         };
         // The pool is the members' business: whoever has not answered yet hears of us alone, unless a person vouches.
         let vouched = self.peers.get(&url).is_some_and(|peer| peer.origin == Origin::Seed);
-        let tell = if vouched { self.listing(scope_of(&url)) } else { vec![self.own.clone()] };
+        let tell = if vouched { self.listing(scope_of(&url)) } else { self.ours().cloned().collect() };
         self.start(now, &url);
         Some(Dial { url, tell })
     }

@@ -189,3 +189,40 @@ fn no_more_members_than_the_limit() {
     assert_eq!(listed(&roster).len(), limits::ROSTER_PEERS);
     assert_eq!(roster.handle_exchange(now, Scope::Lan, &[]).len(), limits::ROSTER_PEERS);
 }
+
+#[test]
+fn c14_tabs_are_listed_after_ourselves_and_never_dialed() {
+    let mut now = Moment(0);
+    let mut roster = joined(&mut now);
+    let (tab, gone) = ("http://10.0.0.1:9004/peer/ab", "http://10.0.0.1:9004/peer/cd");
+    roster.add_local(now, url(tab));
+    assert_eq!(listed(&roster), [ME, tab, A]);
+    assert_eq!(roster.handle_exchange(now, Scope::Lan, &texts(&[tab, gone, B])), [url(ME), url(tab), url(A)]);
+    // Another name of ours, under which somebody else lists the same tab.
+    roster.add_own(url("http://box.local:9004"));
+    roster.handle_exchange(now, Scope::Lan, &texts(&["http://box.local:9004/peer/ab", "http://box.local:9004/peer/"]));
+    assert_eq!(roster.members().len(), 2, "what is ours is no candidate");
+    assert!(roster.is_own(&url(gone)) && !roster.is_own(&url("http://10.0.0.1:9005/peer/ab")));
+    assert!(!roster.is_own(&url("http://10.0.0.1:9004/x")));
+    roster.remove_local(&url(tab));
+    assert_eq!(listed(&roster), [ME, A]);
+}
+
+#[test]
+fn a_new_tab_is_told_within_a_second() {
+    let mut now = Moment(0);
+    let mut roster = joined(&mut now);
+    let tab = "http://10.0.0.1:9004/peer/ab";
+    roster.add_local(now, url(tab));
+    let soon = now + limits::LOCAL_TOLD_WITHIN;
+    let mut told = Vec::new();
+    let dials = run(&mut roster, &mut now, soon, |dial| {
+        told = dial.tell.clone();
+        DialOutcome::Answered(vec![])
+    });
+    assert_eq!((dials.len(), told), (1, vec![url(ME), url(tab), url(A)]));
+    // The same once more is no news.
+    roster.add_local(now, url(tab));
+    let soon = now + Duration::from_secs(2);
+    assert!(run(&mut roster, &mut now, soon, |_| DialOutcome::Lone).is_empty());
+}

@@ -1,0 +1,191 @@
+//! A search of everybody: all peers are asked at once, and each answers when it can.
+//!
+//! One session to a node brings its tabs along. Peers of 2004 are asked one by one. Who is dead or slow is told of as such,
+//! after a deadline of its own, and nobody waits for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::bridge::{Answered, Found, Message, Row, Search, SearchScope};
+use shared::limits::{PIECE_BYTES, POOL_ANSWER, POOL_AT_ONCE, POOL_FIRST_ANSWER, ROWS_PER_RECORD};
+use shared::xmlrpc::Name;
+use shared::{PeerUrl, Printable, SharedPath};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use super::search::{ROW_BYTES, Stopped, Wanted, here};
+use crate::link::{Answer, Link, LinkError, Reply};
+use crate::node::Node;
+
+/// Messages of all peers together that wait for the other end.
+const WAITING: usize = 8;
+/// What is said of a peer that let its deadline pass.
+const LATE: &str = "it does not answer in time";
+
+/// Searches ourselves, then tells what the others answer as it comes.
+pub(super) async fn search(node: &Arc<Node>, wanted: &Wanted, answer: &mut Answer) -> Result<(), Stopped> {
+    let (tell, mut told) = mpsc::channel(WAITING);
+    // Ended when this is dropped.
+    let _asking = ask_all(node, wanted, tell);
+    here(node, wanted, answer).await?;
+    loop {
+        let next = tokio::select! {
+            next = told.recv() => next,
+            () = answer.unwanted() => return Err(None),
+        };
+        let Some(message) = next else { return Ok(()) };
+        answer.reply(message).await.map_err(|_| None)?;
+    }
+}
+
+fn ask_all(node: &Arc<Node>, wanted: &Wanted, tell: mpsc::Sender<Message>) -> JoinSet<()> {
+    let others: Vec<_> = node.with_host(|host, _| {
+        let roster = host.roster();
+        roster.live().filter(|url| !roster.is_own(url)).cloned().collect()
+    });
+    let (modern, old): (Vec<_>, Vec<_>) = others.into_iter().partition(|url| node.is_modern(url));
+    let mut nodes = BTreeMap::<String, BTreeSet<PeerUrl>>::new();
+    for url in modern {
+        nodes.entry(url.authority().to_owned()).or_default().insert(url);
+    }
+    let places = Arc::new(Semaphore::new(POOL_AT_ONCE));
+    let mut asking = JoinSet::new();
+    let askings = nodes.into_values().map(Asked::Node).chain(old.into_iter().map(Asked::Old));
+    for asked in askings {
+        let (node, wanted, tell, places) = (Arc::clone(node), wanted.clone(), tell.clone(), Arc::clone(&places));
+        asking.spawn(async move {
+            let Ok(_place) = places.acquire().await else { return };
+            match asked {
+                Asked::Node(peers) => ask_node(&node, &wanted, peers, &tell).await,
+                Asked::Old(peer) => ask_old(&node, &wanted, &peer, &tell).await,
+            }
+        });
+    }
+    asking
+}
+
+enum Asked {
+    /// A node and its tabs, as far as they are listed here.
+    Node(BTreeSet<PeerUrl>),
+    Old(PeerUrl),
+}
+
+fn failed(peer: &PeerUrl, words: &str) -> Message {
+    let error = Some(Printable::short(words, 200).to_string());
+    Message::Answered(Answered { peer: peer.to_string(), error, more: false })
+}
+
+/// Asks a node; those of its peers that it does not answer for have not answered.
+async fn ask_node(node: &Node, wanted: &Wanted, mut waited_for: BTreeSet<PeerUrl>, tell: &mpsc::Sender<Message>) {
+    let Some(first) = waited_for.first().cloned() else { return };
+    let begun = Instant::now();
+    let link = timeout(POOL_FIRST_ANSWER, node.dialer().link(&first)).await;
+    let words = match link {
+        Ok(Ok(link)) => {
+            let answered = pass_on(&link, wanted, &first, begun, &mut waited_for, tell).await;
+            answered.map_or_else(|error| words(&error), |()| "its node does not know it any more".to_owned())
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => LATE.to_owned(),
+    };
+    for peer in waited_for {
+        // Nobody listens any more only when the whole search was ended.
+        let _ended = tell.send(failed(&peer, &words)).await;
+    }
+}
+
+fn words(error: &LinkError) -> String {
+    if let LinkError::Silent = error { LATE.to_owned() } else { error.to_string() }
+}
+
+/// Passes on what a node answers, in time, about itself and its tabs.
+async fn pass_on(
+    link: &Link,
+    wanted: &Wanted,
+    at: &PeerUrl,
+    begun: Instant,
+    waited_for: &mut BTreeSet<PeerUrl>,
+    tell: &mpsc::Sender<Message>,
+) -> Result<(), LinkError> {
+    let search = Search { scope: SearchScope::Here, ..wanted.search.clone() };
+    // Only what the node takes counts against it, not what the asker does.
+    let mut left = POOL_ANSWER.saturating_sub(begun.elapsed());
+    let first = POOL_FIRST_ANSWER.saturating_sub(begun.elapsed());
+    let mut replies = timeout(first, link.ask(search, 0)).await.map_err(|_| LinkError::Silent)??;
+    let mut patience = first;
+    let mut counts = BTreeMap::<PeerUrl, usize>::new();
+    loop {
+        let asked = Instant::now();
+        let next = timeout(patience.min(left), replies.next()).await.map_err(|_| LinkError::Silent)??;
+        left = left.saturating_sub(asked.elapsed()).max(Duration::from_millis(1));
+        patience = left;
+        let message = match next {
+            Some(Reply::Message(Message::Found(Found { peer, rows }), _)) => {
+                let Some(url) = of_node(&peer, at) else { continue };
+                let count = counts.entry(url).or_default();
+                let rows = clean(rows, wanted.most().saturating_sub(*count));
+                *count += rows.len();
+                Message::Found(Found { peer, rows })
+            }
+            Some(Reply::Message(Message::Answered(Answered { peer, error, more }), _)) => {
+                let Some(url) = of_node(&peer, at) else { continue };
+                waited_for.remove(&url);
+                let error = error.map(|error| Printable::short(&error, 200).to_string());
+                Message::Answered(Answered { peer, error, more })
+            }
+            Some(_) => return Err(LinkError::Senseless),
+            None => return Ok(()),
+        };
+        if tell.send(message).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// A URL of this node or of a tab there: a node speaks for nobody else.
+fn of_node(peer: &str, at: &PeerUrl) -> Option<PeerUrl> {
+    PeerUrl::parse(peer).ok().filter(|url| url.authority() == at.authority())
+}
+
+/// Rows of names that can be files.
+fn clean(rows: Vec<Row>, most: usize) -> Vec<Row> {
+    rows.into_iter().filter(|row| SharedPath::parse(&row.path).is_ok()).take(most).collect()
+}
+
+/// Asks a peer of 2004, which knows names and nothing else.
+async fn ask_old(node: &Node, wanted: &Wanted, peer: &PeerUrl, tell: &mpsc::Sender<Message>) {
+    let names = timeout(POOL_ANSWER, node.dialer().names(peer, wanted.pattern.for_old_peers())).await;
+    let names = match names {
+        Ok(Ok(names)) => names,
+        Ok(Err(error)) => return drop(tell.send(failed(peer, &error.to_string())).await),
+        Err(_) => return drop(tell.send(failed(peer, LATE)).await),
+    };
+    let found = names.into_iter().filter_map(|name| match name {
+        Name::Text(name) => SharedPath::parse(&name).ok().filter(|path| path.is_top_level()),
+        Name::NotUtf8(_) | Name::NotText(_) => None,
+    });
+    let mut found = found.filter(|path| wanted.pattern.matches(path.as_str()));
+    let mut rows = Vec::new();
+    let mut bytes = 0;
+    for path in found.by_ref().take(wanted.most()) {
+        let length = path.as_str().len() + ROW_BYTES;
+        if rows.len() == ROWS_PER_RECORD || bytes + length > PIECE_BYTES {
+            let some = Found { peer: peer.to_string(), rows: std::mem::take(&mut rows) };
+            if tell.send(Message::Found(some)).await.is_err() {
+                return;
+            }
+            bytes = 0;
+        }
+        bytes += length;
+        rows.push(Row { path: path.as_str().to_owned(), size: None, modified: None });
+    }
+    let more = found.next().is_some();
+    let last = Message::Found(Found { peer: peer.to_string(), rows });
+    let answered = Message::Answered(Answered { peer: peer.to_string(), error: None, more });
+    // Nobody listens any more only when the whole search was ended.
+    if tell.send(last).await.is_ok() {
+        let _ended = tell.send(answered).await;
+    }
+}

@@ -1,0 +1,124 @@
+//! Several small files in one answer: opened and read in one go, because a hop for each would cost more than its bytes.
+
+use std::io::Read as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use shared::bridge::{Files, Message, ReadMany, ResetCode};
+use shared::limits::{BATCH_BYTES, BATCH_FILE_BYTES, BATCH_FILES};
+use shared::{PeerUrl, SharedPath};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::refusal::{Refusal, ours};
+use super::session::Desk;
+use crate::folder::{OpenedFile, Share};
+use crate::link::{Answer, LinkError, Reply};
+use crate::source::{self, Holder, SourceError};
+
+/// Answers of this kind that are held at once; each is [`BATCH_BYTES`] at most.
+const AT_ONCE: usize = 32;
+/// How long one waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The sizes, and all the bytes.
+type Batch = (Vec<Option<u32>>, Vec<u8>);
+
+pub(super) async fn answer(desk: &Desk, read: ReadMany, mut answer: Answer) {
+    let batch = tokio::select! {
+        batch = gather(desk, read) => batch,
+        () = answer.unwanted() => return,
+    };
+    match batch {
+        Ok(((sizes, bytes), _place)) => {
+            let sent = async {
+                answer.reply(Files { sizes }).await?;
+                answer.data(Bytes::from(bytes)).await?;
+                answer.end().await
+            };
+            // Nobody waits any more is as good.
+            let _unwanted = sent.await;
+        }
+        Err(refusal) => answer.fail(refusal.code, refusal.words),
+    }
+}
+
+async fn gather(desk: &Desk, read: ReadMany) -> Result<(Batch, SemaphorePermit<'static>), Refusal> {
+    static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
+    let busy = || Refusal::from(SourceError::Busy);
+    let (node, peer) = (desk.node(), ours(desk.node(), &read.of)?);
+    if read.paths.len() > BATCH_FILES {
+        return Err(Refusal::new(ResetCode::BAD_REQUEST, format!("at most {BATCH_FILES} files at once")));
+    }
+    let place = tokio::time::timeout(PATIENCE, PLACES.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())?;
+    let batch = match Holder::of(node, &peer)? {
+        Holder::Tab(tab) => {
+            let link = tab.link().await.ok_or(SourceError::NotHere)?;
+            let asked = ReadMany { of: tab.id().path(), paths: read.paths };
+            from_tab(link, asked).await.map_err(source::said)?
+        }
+        _ => {
+            let wanted: Vec<_> = node.with_host(|host, _| {
+                let shared = |path: &String| shared_path(host, node.url(), path);
+                read.paths.iter().map(shared).collect()
+            });
+            let share = node.share();
+            let reading = tokio::task::spawn_blocking(move || from_folder(&share, &wanted));
+            reading.await.map_err(|_| SourceError::Interrupted)?
+        }
+    };
+    Ok((batch, place))
+}
+
+/// A file that is shared, and small as far as we know.
+fn shared_path(host: &shared::Host, peer: &PeerUrl, path: &str) -> Option<SharedPath> {
+    let path = SharedPath::parse(path).ok()?;
+    host.entry(peer, &path).filter(|entry| entry.size <= BATCH_FILE_BYTES)?;
+    Some(path)
+}
+
+fn from_folder(share: &Arc<Share>, wanted: &[Option<SharedPath>]) -> Batch {
+    let mut all = Vec::new();
+    let read = |path: &Option<SharedPath>| {
+        let start = all.len();
+        let opened = share.open_file(path.as_ref()?).ok()?;
+        let size = append(&opened, &mut all, BATCH_BYTES.saturating_sub(start as u64));
+        if size.is_none() {
+            all.truncate(start);
+        }
+        size
+    };
+    let sizes = wanted.iter().map(read).collect();
+    (sizes, all)
+}
+
+/// Puts a whole file at the end, if it is small and does not change meanwhile.
+fn append(opened: &OpenedFile, all: &mut Vec<u8>, room: u64) -> Option<u32> {
+    let most = room.min(BATCH_FILE_BYTES);
+    if opened.size > most {
+        return None;
+    }
+    let count = (&opened.file).take(most + 1).read_to_end(all).ok()?;
+    (count as u64 == opened.size && opened.is_unchanged().ok()?).then_some(u32::try_from(count).ok()?)
+}
+
+/// The same from a tab, which must keep to what it was asked for.
+async fn from_tab(link: crate::link::Link, asked: ReadMany) -> Result<Batch, LinkError> {
+    let count = asked.paths.len();
+    let mut replies = link.ask(asked, 0).await?;
+    let Message::Files(Files { sizes }) = replies.message().await? else { return Err(LinkError::Senseless) };
+    let total: u64 = sizes.iter().flatten().map(|size| u64::from(*size)).sum();
+    let is_small = |size: &u32| u64::from(*size) <= BATCH_FILE_BYTES;
+    if sizes.len() != count || total > BATCH_BYTES || !sizes.iter().flatten().all(is_small) {
+        return Err(LinkError::Senseless);
+    }
+    let mut bytes = Vec::new();
+    while let Some(reply) = replies.next().await? {
+        let Reply::Data(record) = reply else { return Err(LinkError::Senseless) };
+        bytes.extend_from_slice(record.payload());
+        if bytes.len() as u64 > total {
+            return Err(LinkError::Senseless);
+        }
+    }
+    if bytes.len() as u64 == total { Ok((sizes, bytes)) } else { Err(LinkError::Senseless) }
+}

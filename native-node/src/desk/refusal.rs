@@ -1,0 +1,54 @@
+//! Why there is no answer: a code for the program at the other end, words for its person.
+
+use shared::bridge::{ResetCode, TabId};
+use shared::{PeerUrl, SharedPath};
+
+use crate::node::Node;
+use crate::source::SourceError;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) code: ResetCode,
+    pub(super) words: String,
+}
+
+impl Refusal {
+    pub(super) fn new(code: ResetCode, words: impl Into<String>) -> Self {
+        Self { code, words: words.into() }
+    }
+}
+
+impl From<SourceError> for Refusal {
+    fn from(why: SourceError) -> Self {
+        let code = match why {
+            SourceError::NotHere => ResetCode::GONE,
+            SourceError::Missing => ResetCode::NOT_FOUND,
+            SourceError::Changed => ResetCode::CHANGED,
+            SourceError::Busy => ResetCode::BUSY,
+            SourceError::Interrupted | SourceError::TooMuch | SourceError::Failed(_) | SourceError::Io(_) => {
+                ResetCode::OTHER
+            }
+        };
+        Self::new(code, why.to_string())
+    }
+}
+
+/// The file that is meant. One text for all that cannot be: it tells a prober nothing.
+pub(super) fn file(path: &str) -> Result<SharedPath, Refusal> {
+    SharedPath::parse(path).map_err(|_| SourceError::Missing.into())
+}
+
+/// The peer of ours that is meant by a path: the node for none, else a tab.
+pub(super) fn ours(node: &Node, path: &str) -> Result<PeerUrl, Refusal> {
+    if path.is_empty() {
+        return Ok(node.url().clone());
+    }
+    let gone = || Refusal::from(SourceError::NotHere);
+    TabId::of_path(path).and_then(|id| id.url_at(node.url())).ok_or_else(gone)
+}
+
+/// The peer that is meant by a URL.
+pub(super) fn anybody(url: &str) -> Result<PeerUrl, Refusal> {
+    PeerUrl::parse(url).map_err(|error| Refusal::new(ResetCode::BAD_REQUEST, error.to_string()))
+}

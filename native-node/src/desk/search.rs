@@ -1,0 +1,167 @@
+//! Which files match: of the node and its tabs here, of everybody in `pool`.
+//!
+//! A search runs on a thread of its own kind, some thousands of rows at a time: a million names delay nobody, nothing waits in
+//! memory for an end that takes rows slowly, and no thread waits for it.
+
+use std::sync::Arc;
+
+use shared::bridge::{Answered, Found, Message, ResetCode, Row, Search, SearchKind, SearchScope};
+use shared::limits::{PIECE_BYTES, ROWS_PER_RECORD};
+use shared::{Listing, Pattern, PatternKind, PeerUrl, SharedPath};
+
+use super::pool;
+use super::refusal::Refusal;
+use super::session::Desk;
+use crate::http::{FIRST_LOOK_PATIENCE, on_another_thread, out_of_time, too_costly};
+use crate::link::{Answer, Unwanted};
+use crate::node::Node;
+
+/// Messages that are made in one go.
+const AT_ONCE: usize = 8;
+
+pub(super) async fn answer(desk: &Desk, search: Search, mut answer: Answer) {
+    let wanted = match read(desk, search).await {
+        Ok(wanted) => wanted,
+        Err(refusal) => return answer.fail(refusal.code, refusal.words),
+    };
+    let done = match wanted.scope {
+        SearchScope::Here => here(desk.node(), &wanted, &mut answer).await,
+        SearchScope::Pool => pool::search(desk.node(), &wanted, &mut answer).await,
+    };
+    match done {
+        Ok(()) => {
+            // Nobody waits any more is as good.
+            let _unwanted = answer.end().await;
+        }
+        Err(Some(refusal)) => answer.fail(refusal.code, refusal.words),
+        Err(None) => {}
+    }
+}
+
+/// What is looked for, checked.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) search: Search,
+    pub(super) pattern: Pattern,
+    scope: SearchScope,
+}
+
+impl Wanted {
+    /// Most rows of one peer; none: all.
+    pub(super) fn most(&self) -> usize {
+        usize::try_from(self.search.most).ok().filter(|most| *most > 0).unwrap_or(usize::MAX)
+    }
+}
+
+/// Why a search was not answered in full: none where nobody wants the answer any more.
+pub(super) type Stopped = Option<Refusal>;
+
+async fn read(desk: &Desk, search: Search) -> Result<Wanted, Refusal> {
+    if search.scope == SearchScope::Pool {
+        desk.may_ask_others()?;
+    }
+    let kind = match search.kind {
+        SearchKind::Words => PatternKind::Words,
+        SearchKind::Glob => PatternKind::Glob,
+        SearchKind::Regex => PatternKind::Regex,
+    };
+    desk.node().wait_for_the_first_look(FIRST_LOOK_PATIENCE).await;
+    // To compile one may take some milliseconds.
+    let (text, scope) = (search.pattern.clone(), search.scope);
+    let compiled = on_another_thread(move || Pattern::new(kind, &text)).await;
+    let compiled = compiled.map_err(|fault| Refusal::new(ResetCode::OTHER, fault.message))?;
+    let pattern = compiled.map_err(|error| Refusal::new(ResetCode::BAD_REQUEST, error.to_string()))?;
+    Ok(Wanted { search, pattern, scope })
+}
+
+/// Searches the node and its tabs.
+pub(super) async fn here(node: &Arc<Node>, wanted: &Wanted, answer: &mut Answer) -> Result<(), Stopped> {
+    let mut looking = Looking::new(node, wanted);
+    loop {
+        let thinking = on_another_thread(move || {
+            let messages = looking.go_on();
+            (looking, messages)
+        });
+        let stopped = |fault: shared::Fault| Some(Refusal::new(ResetCode::OTHER, fault.message));
+        let (went_on, messages) = thinking.await.map_err(stopped)?;
+        looking = went_on;
+        let is_over = messages.len() < AT_ONCE;
+        for message in messages {
+            answer.reply(message).await.map_err(|Unwanted| None)?;
+        }
+        if is_over {
+            return Ok(());
+        }
+    }
+}
+
+/// A search of several catalogs, and how far it is.
+struct Looking {
+    /// Those to be searched yet; the one at hand is the last.
+    peers: Vec<(PeerUrl, Listing)>,
+    after: Option<SharedPath>,
+    /// Rows of the peer at hand that may still be told.
+    left: usize,
+    most: usize,
+}
+
+impl Looking {
+    fn new(node: &Node, wanted: &Wanted) -> Self {
+        let catalogs: Vec<_> = node.with_host(|host, _| {
+            let mut ours: Vec<_> = host.catalogs().map(|(url, files)| (url.clone(), Arc::clone(files))).collect();
+            // Taken from the end: the node first, then its tabs.
+            ours.sort_by_key(|(url, _)| url == node.url());
+            ours
+        });
+        let is_late = Arc::new(out_of_time());
+        let listing = |(url, files)| {
+            let is_late = Arc::clone(&is_late);
+            (url, Listing::of(files, wanted.pattern.clone()).until(move || is_late()))
+        };
+        let most = wanted.most();
+        Self { peers: catalogs.into_iter().map(listing).collect(), after: None, left: most, most }
+    }
+
+    /// The next messages: as many as there are to be at once, or the last.
+    fn go_on(&mut self) -> Vec<Message> {
+        let mut messages = Vec::with_capacity(AT_ONCE);
+        while messages.len() < AT_ONCE
+            && let Some((url, listing)) = self.peers.last()
+        {
+            let (rows, last) = rows_after(listing, self.after.as_ref(), self.left);
+            self.left -= rows.len();
+            if !rows.is_empty() {
+                messages.push(Message::Found(Found { peer: url.to_string(), rows }));
+            }
+            self.after = last.or(self.after.take());
+            let more = listing.files_after(self.after.as_ref()).next().is_some();
+            if more && self.left > 0 && !listing.is_late() {
+                continue;
+            }
+            // Both may be one too many by now; nobody counts.
+            let error = listing.is_late().then(|| too_costly().message);
+            messages.push(Message::Answered(Answered { peer: url.to_string(), error, more }));
+            self.peers.pop();
+            (self.after, self.left) = (None, self.most);
+        }
+        messages
+    }
+}
+
+/// Rows for one record, and the path of the last.
+fn rows_after(listing: &Listing, after: Option<&SharedPath>, most: usize) -> (Vec<Row>, Option<SharedPath>) {
+    let (mut rows, mut last, mut bytes) = (Vec::new(), None, 0);
+    for (path, entry) in listing.files_after(after).take(most.min(ROWS_PER_RECORD)) {
+        bytes += path.as_str().len() + ROW_BYTES;
+        if bytes > PIECE_BYTES && !rows.is_empty() {
+            break;
+        }
+        let (size, modified) = (Some(entry.size), Some(entry.modified));
+        rows.push(Row { path: path.as_str().to_owned(), size, modified });
+        last = Some(path.clone());
+    }
+    (rows, last)
+}
+
+/// What a row takes besides its path, at most, in bytes.
+pub(super) const ROW_BYTES: usize = 32;

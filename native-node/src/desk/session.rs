@@ -1,0 +1,147 @@
+//! One session's desk: who is at the other end, and which of its requests goes where.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use shared::bridge::{Hello, Message, PeerInfo, PeerKind, ResetCode, Role, TabId};
+use shared::{PeerUrl, Printable, Scope, peer_name};
+use tokio::sync::Notify;
+
+use super::refusal::Refusal;
+use super::{exchange, read, read_many, search, ticket};
+use crate::link::{Answer, Handler, Link};
+use crate::node::Node;
+use crate::tabs::{self, Stay, Tab};
+use crate::ticket::Owner;
+
+/// What answers in one session.
+#[derive(Debug)]
+pub(super) struct Desk {
+    node: Arc<Node>,
+    link: Link,
+    address: SocketAddr,
+    /// The node that we dialed, where we did.
+    dialed: Option<PeerUrl>,
+    who: OnceLock<Who>,
+    introduced: Notify,
+    owner: Owner,
+}
+
+/// Who said HELLO.
+#[derive(Debug)]
+struct Who {
+    role: Role,
+    name: Option<String>,
+    /// For as long as a tab speaks here.
+    stay: Option<Stay>,
+}
+
+impl Desk {
+    pub(super) fn new(node: Arc<Node>, link: Link, address: SocketAddr, dialed: Option<PeerUrl>) -> Self {
+        let owner = node.new_ticket_owner();
+        Self { node, link, address, dialed, who: OnceLock::new(), introduced: Notify::new(), owner }
+    }
+
+    pub(super) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How near the other end is.
+    pub(super) fn scope(&self) -> Scope {
+        Scope::of_address(self.address.ip()).unwrap_or(Scope::Lan)
+    }
+
+    /// Waits until the other end has said who it is.
+    pub(super) async fn introduced(&self) {
+        self.introduced.notified().await;
+    }
+
+    /// Whether the other end is a tab, with a URL or without.
+    pub(super) fn is_of_tab(&self) -> bool {
+        self.who.get().is_some_and(|who| who.role == Role::Tab)
+    }
+
+    /// The tab at the other end.
+    pub(super) fn tab(&self) -> Option<&Arc<Tab>> {
+        Some(self.who.get()?.stay.as_ref()?.tab())
+    }
+
+    /// Whose tickets are minted here. A tab's outlive the session: its browser goes on with a download after a reload.
+    pub(super) fn owner(&self) -> Owner {
+        self.tab().map_or(self.owner, |tab| tab.owner())
+    }
+
+    /// Whether the other end may have us ask others: hop limit 1.
+    pub(super) fn may_ask_others(&self) -> Result<(), Refusal> {
+        match self.who.get().map(|who| who.role) {
+            Some(Role::Tab | Role::Command) => Ok(()),
+            _ => Err(Refusal::new(ResetCode::BAD_REQUEST, "a node asks other nodes itself (hop limit 1)")),
+        }
+    }
+
+    /// Who reads, as shown to whoever holds the file: `said` by a node that reads for somebody, else the other end.
+    pub(super) fn reader(&self, said: Option<&str>) -> String {
+        let name = self.who.get().and_then(|who| who.name.clone());
+        let name = name.unwrap_or_else(|| self.address.ip().to_string());
+        match (said.and_then(peer_name), self.who.get().map(|who| who.role)) {
+            (Some(reader), Some(Role::Node)) => reader,
+            _ => name,
+        }
+    }
+
+    /// HELLO: the first thing that is said, and once.
+    fn hello(&self, hello: Hello) {
+        let Hello { role, name, program, tab, .. } = hello;
+        let name = peer_name(&name);
+        let id = tab.filter(|_| role == Role::Tab && self.who.get().is_none()).and_then(|secret| TabId::of(&secret));
+        let stay = id.and_then(|id| tabs::enter(&self.node, id, name.clone(), self.link.clone()));
+        tracing::debug!(
+            address = %self.address, ?role, program = %Printable::short(&program, 64),
+            "a session's other end introduced itself"
+        );
+        if let Some(url) = self.dialed.as_ref().filter(|_| role == Role::Node) {
+            let files = self.node.known_peers().of(url).and_then(|known| known.files);
+            let (kind, name) = (PeerKind::Node, name.clone());
+            let said = PeerInfo { url: url.to_string(), kind, name, here_ms: 0, files, itself: true };
+            self.node.learn_about(url, &said);
+        }
+        if self.who.set(Who { role, name, stay }).is_err() {
+            return self.link.close();
+        }
+        self.introduced.notify_one();
+    }
+}
+
+impl Handler for Desk {
+    fn said(&self, message: Message) {
+        match (message, self.who.get()) {
+            (Message::Hello(hello), _) => self.hello(hello),
+            (_, None) => self.link.close(),
+            (Message::Offer(offer), Some(Who { stay: Some(stay), .. })) => stay.offered(offer),
+            // Of no use here, or of a later version.
+            _ => {}
+        }
+    }
+
+    async fn asked(self: Arc<Self>, request: Message, answer: Answer) {
+        if self.who.get().is_none() {
+            return self.link.close();
+        }
+        match request {
+            Message::Exchange(exchange) => exchange::answer(&self, exchange, answer).await,
+            Message::Search(search) => search::answer(&self, search, answer).await,
+            Message::Read(read) => read::answer(&self, read, answer).await,
+            Message::ReadMany(read) => read_many::answer(&self, read, answer).await,
+            Message::Ticket(ticket) => ticket::answer(&self, ticket, answer).await,
+            _ => answer.fail(ResetCode::UNKNOWN, "this is no request"),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Sessions over a pipe with a node in this process.

@@ -1,0 +1,78 @@
+//! Who holds a file: the only place that knows which URL is whose.
+
+use std::sync::Arc;
+
+use shared::bridge::TabId;
+use shared::{MemberState, PeerUrl};
+
+use super::SourceError;
+use crate::link::Link;
+use crate::node::Node;
+use crate::tabs::Tab;
+
+/// Who holds a file, as seen from this node.
+#[derive(Debug, Clone)]
+pub(crate) enum Holder {
+    /// Ourselves.
+    Own,
+    /// A tab of ours, which may be away for a moment.
+    Tab(Arc<Tab>),
+    /// Another node, or a tab there.
+    Node(PeerUrl),
+    /// A peer of 2004.
+    Old(PeerUrl),
+}
+
+impl Holder {
+    /// Who is meant by a URL.
+    ///
+    /// # Errors
+    /// [`SourceError::NotHere`] for a tab that left, and for whoever is not among the live peers.
+    pub(crate) fn of(node: &Node, peer: &PeerUrl) -> Result<Self, SourceError> {
+        let tab = TabId::of_path(peer.path());
+        let (is_own, is_live) = node.with_host(|host, _| {
+            let roster = host.roster();
+            let is_alive = |url: &PeerUrl| roster.state_of(url) == Some(MemberState::Alive);
+            // A tab elsewhere may be found before it is listed here; its node vouches for it.
+            let of_live_node = || {
+                let node_of = |url: &&PeerUrl| url.authority() == peer.authority();
+                tab.is_some() && roster.live().find(node_of).is_some_and(is_alive)
+            };
+            (roster.is_own(peer), is_alive(peer) || of_live_node())
+        });
+        match tab {
+            Some(id) if is_own => node.tabs().find(id).map(Self::Tab).ok_or(SourceError::NotHere),
+            _ if is_own => Ok(Self::Own),
+            _ if !is_live => Err(SourceError::NotHere),
+            _ if node.is_modern(peer) => Ok(Self::Node(peer.clone())),
+            _ => Ok(Self::Old(peer.clone())),
+        }
+    }
+
+    /// Whether it can be asked for any part of a file.
+    pub(crate) fn can_seek(&self) -> bool {
+        !matches!(self, Self::Old(_))
+    }
+
+    /// A session to ask it over, as soon as there is one.
+    pub(super) async fn link(&self, node: &Node) -> Result<Link, SourceError> {
+        match self {
+            Self::Tab(tab) => tab.link().await.ok_or(SourceError::NotHere),
+            Self::Node(url) => node.dialer().link(url).await.map_err(|error| {
+                tracing::debug!(peer = %url, %error, "no session to a node");
+                SourceError::NotHere
+            }),
+            Self::Own | Self::Old(_) => Err(SourceError::NotHere),
+        }
+    }
+
+    /// What it is called at the other end of that session.
+    pub(super) fn path(&self) -> String {
+        match self {
+            Self::Tab(tab) => tab.id().path(),
+            // Its own URL may have any path; only a tab's means somebody else.
+            Self::Node(url) => TabId::of_path(url.path()).map(|id| id.path()).unwrap_or_default(),
+            Self::Own | Self::Old(_) => String::new(),
+        }
+    }
+}

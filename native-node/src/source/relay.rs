@@ -1,0 +1,159 @@
+//! A file that passes through this node: read from a tab, or from another node, over a session, under credit.
+//!
+//! A session that breaks is no end: the next one is asked for the rest of the same version, for as long as the holder may be
+//! expected back. So whoever reads sees a pause, then more of the same bytes, or an error; never a short file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use shared::SharedPath;
+use shared::bridge::{File, Message, Read, Record, ResetCode};
+use shared::limits::TAB_RETURN;
+
+use super::holder::Holder;
+use super::{Feeder, Place, Source, SourceError, Version};
+use crate::link::{LinkError, Replies, Reply};
+use crate::node::Node;
+
+/// How long a holder may take for the next piece.
+const PATIENCE: Duration = TAB_RETURN;
+/// How many sessions in a row may break without a byte, before a holder that keeps coming back is given up.
+const BREAKS: u32 = 3;
+
+/// What is read.
+#[derive(Debug)]
+pub(super) struct Relay {
+    pub(super) node: Arc<Node>,
+    pub(super) holder: Holder,
+    pub(super) path: SharedPath,
+    /// Where the next byte stands in the file.
+    pub(super) from: u64,
+    /// How many are wanted, at most; once the file is known, exactly.
+    pub(super) left: Option<u64>,
+    pub(super) version: Option<Version>,
+    pub(super) reader: String,
+}
+
+/// A record whose payload is passed on as it is.
+struct Payload(Record);
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        self.0.payload()
+    }
+}
+
+impl Relay {
+    /// Begins to read, once the holder has said what of.
+    pub(super) async fn open(mut self) -> Result<Source, SourceError> {
+        // Before anything is asked: who waits holds nothing.
+        let most = self.version.map_or(u64::MAX, |version| version.size.saturating_sub(self.from));
+        let place = Place::relay(&self.node, most.min(self.left.unwrap_or(u64::MAX))).await?;
+        let (replies, version, length) = self.ask().await?;
+        (self.version, self.left) = (Some(version), Some(length));
+        let (feeder, source) = Source::arriving(version, length, place);
+        tokio::spawn(self.feed(replies, feeder));
+        Ok(source)
+    }
+
+    /// Asks for what is left, over whatever session there is or comes.
+    async fn ask(&self) -> Result<(Replies, Version, u64), SourceError> {
+        let mut breaks = 0;
+        loop {
+            let link = self.holder.link(&self.node).await?;
+            let asked = async {
+                let mut replies = link.ask(self.request(), 0).await?.within(PATIENCE);
+                let Message::File(file) = replies.message().await? else { return Err(LinkError::Senseless) };
+                Ok((replies, file))
+            };
+            match asked.await {
+                Ok((replies, file)) => {
+                    let (version, length) = self.check(file)?;
+                    return Ok((replies, version, length));
+                }
+                Err(LinkError::Interrupted) if breaks < BREAKS => breaks += 1,
+                Err(error) => return Err(said(error)),
+            }
+        }
+    }
+
+    fn request(&self) -> Read {
+        let version = self.version.map(Into::into);
+        Read {
+            peer: None,
+            of: self.holder.path(),
+            path: self.path.as_str().to_owned(),
+            from: self.from,
+            length: self.left,
+            version,
+            reader: Some(self.reader.clone()),
+        }
+    }
+
+    /// What the holder says it sends: the version that is wanted, and exactly what there is of what was asked for.
+    fn check(&self, file: File) -> Result<(Version, u64), SourceError> {
+        let version = Version::from(file.version);
+        if self.version.is_some_and(|wanted| wanted != version) {
+            return Err(SourceError::Changed);
+        }
+        let there_is = version.size.saturating_sub(self.from);
+        if file.length != self.left.map_or(there_is, |wanted| wanted.min(there_is)) {
+            return Err(SourceError::Failed("it answers with another part than was asked for".into()));
+        }
+        Ok((version, file.length))
+    }
+
+    async fn feed(self, replies: Replies, feeder: Feeder) {
+        tokio::select! {
+            result = self.pour(replies, &feeder) => match result {
+                Ok(()) => return feeder.finish().await,
+                Err(why) => return feeder.fail(why).await,
+            },
+            () = feeder.unwanted() => {}
+        }
+    }
+
+    /// Gives all that comes, piece by piece as they are wanted.
+    async fn pour(mut self, mut replies: Replies, feeder: &Feeder) -> Result<(), SourceError> {
+        let mut breaks = 0;
+        loop {
+            if !feeder.wanted().await {
+                return Err(SourceError::Interrupted);
+            }
+            match replies.next().await {
+                Ok(Some(Reply::Data(record))) => {
+                    let bytes = Bytes::from_owner(Payload(record));
+                    let length = bytes.len() as u64;
+                    self.from = self.from.saturating_add(length);
+                    self.left = Some(self.left.unwrap_or_default().checked_sub(length).ok_or(SourceError::TooMuch)?);
+                    breaks = 0;
+                    if !feeder.give(bytes).await {
+                        return Err(SourceError::Interrupted);
+                    }
+                }
+                Ok(None) if self.left == Some(0) => return Ok(()),
+                Ok(None) => return Err(SourceError::Changed),
+                Ok(Some(_)) => return Err(said(LinkError::Senseless)),
+                Err(LinkError::Interrupted) if breaks < BREAKS => {
+                    breaks += 1;
+                    let (again, _, length) = self.ask().await?;
+                    (replies, self.left) = (again, Some(length));
+                }
+                Err(error) => return Err(said(error)),
+            }
+        }
+    }
+}
+
+/// What went wrong, as whoever reads is told.
+pub(crate) fn said(error: LinkError) -> SourceError {
+    match error.code() {
+        Some(ResetCode::NOT_FOUND) => SourceError::Missing,
+        Some(ResetCode::CHANGED) => SourceError::Changed,
+        Some(ResetCode::BUSY) => SourceError::Busy,
+        Some(ResetCode::GONE) => SourceError::NotHere,
+        _ if error == LinkError::Interrupted => SourceError::Interrupted,
+        _ => SourceError::Failed(error.to_string()),
+    }
+}

@@ -1,0 +1,1 @@
+//! Tabs as the node keeps them.

@@ -1,0 +1,233 @@
+//! A file over the session, encrypted: its bytes go to the browser as they come, and a beginning survives the session.
+
+use std::time::Duration;
+
+use shared::bridge::{File, Message, Read, ResetCode, Ticket, Ticketed, Version};
+
+use super::{Tab, words};
+use crate::model::MOST_IN_MEMORY;
+use crate::pool::Source;
+use crate::wire::{Link, Parts, Reply, ReplyError, sleep};
+
+/// How much of a file may be under way.
+const WINDOW: u32 = 8 << 20;
+/// How long nothing may come: a node waits for a tab that went away less long than this.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a holder that is busy, or whose file changes, is asked again.
+const TRIES: u32 = 5;
+/// … and how long is waited before.
+const BUSY_WAIT: Duration = Duration::from_secs(2);
+
+/// The beginning of a file.
+#[derive(Default)]
+pub(super) struct Partial {
+    parts: Parts,
+    /// Where from, and which version.
+    of: Option<(Source, Version)>,
+}
+
+impl Partial {
+    pub(super) fn into_parts(self) -> Parts {
+        self.parts
+    }
+}
+
+/// Why there is no file.
+#[derive(Debug)]
+pub(super) enum FetchError {
+    /// It is larger than what can be collected.
+    TooLarge,
+    /// The last holder that was asked says this.
+    Failed(String),
+    /// The session is over; the page begins it again.
+    Interrupted,
+}
+
+impl Tab {
+    /// Fetches a file from the first holder that gives it, on from where it broke off before; what there is of it is kept
+    /// under `id`. Tells the bytes that there are in `progress`.
+    pub(super) async fn fetch(
+        &self,
+        link: &Link,
+        id: u32,
+        sources: Vec<Source>,
+        progress: impl Fn(u64),
+    ) -> Result<Partial, FetchError> {
+        let begun = self.partials.borrow().get(&id).and_then(|partial| partial.of.clone());
+        // A beginning of one holder's file is of no use with another's.
+        let first = begun.map(|(source, _)| source).filter(|source| sources.contains(source));
+        let others = sources.into_iter().filter(|source| Some(source) != first.as_ref());
+        let mut last = words::NO_SOURCE.to_owned();
+        for source in first.clone().into_iter().chain(others) {
+            for _ in 0..TRIES {
+                match self.fetch_from(link, id, &source, &progress).await {
+                    Ok(()) => return Ok(self.partials.borrow_mut().remove(&id).unwrap_or_default()),
+                    Err(Broken::TooLarge) => {
+                        self.partials.borrow_mut().remove(&id);
+                        return Err(FetchError::TooLarge);
+                    }
+                    Err(Broken::Reply(ReplyError::Interrupted)) => return Err(FetchError::Interrupted),
+                    Err(Broken::Reply(why)) => {
+                        last = words::reply_error(&why);
+                        match why.code() {
+                            Some(ResetCode::BUSY) => sleep(BUSY_WAIT).await,
+                            Some(ResetCode::CHANGED) => drop(self.partials.borrow_mut().remove(&id)),
+                            _ => break,
+                        }
+                    }
+                }
+            }
+        }
+        self.partials.borrow_mut().remove(&id);
+        Err(FetchError::Failed(last))
+    }
+
+    async fn fetch_from(&self, link: &Link, id: u32, source: &Source, progress: &impl Fn(u64)) -> Result<(), Broken> {
+        let (from, version) = {
+            let mut partials = self.partials.borrow_mut();
+            let partial = partials.entry(id).or_default();
+            match &partial.of {
+                Some((of, version)) if of == source => (partial.parts.bytes(), Some(*version)),
+                _ => {
+                    *partial = Partial::default();
+                    (0, None)
+                }
+            }
+        };
+        progress(from);
+        let request = Read { version, ..read(source, from, None) };
+        let mut replies = link.ask(request, WINDOW).map_err(ReplyError::from)?;
+        let header = header(replies.next(PATIENCE).await?, from)?;
+        if header.version.size > MOST_IN_MEMORY {
+            return Err(Broken::TooLarge);
+        }
+        if let Some(partial) = self.partials.borrow_mut().get_mut(&id) {
+            partial.of = Some((source.clone(), header.version));
+        }
+        loop {
+            let reply = replies.next(PATIENCE).await?;
+            let bytes = {
+                let mut partials = self.partials.borrow_mut();
+                let partial = partials.get_mut(&id).ok_or(ReplyError::Interrupted)?;
+                match reply {
+                    Reply::Data(record) => {
+                        let bytes = partial.parts.bytes() + record.payload().len() as u64;
+                        if bytes > header.version.size {
+                            return Err(ReplyError::Strange.into());
+                        }
+                        partial.parts.push(record.payload());
+                        bytes
+                    }
+                    Reply::Ended if partial.parts.bytes() == header.version.size => return Ok(()),
+                    _ => return Err(ReplyError::Strange.into()),
+                }
+            };
+            progress(bytes);
+        }
+    }
+
+    /// The first bytes of a file, from the first holder that gives them, and whether there are more.
+    pub(super) async fn beginning(
+        &self,
+        link: &Link,
+        sources: &[Source],
+        most: u64,
+    ) -> Result<(Vec<u8>, bool), String> {
+        let mut last = words::NO_SOURCE.to_owned();
+        for source in sources {
+            match beginning_from(link, source, most).await {
+                Ok(beginning) => return Ok(beginning),
+                Err(why) => last = words::reply_error(&why),
+            }
+        }
+        Err(last)
+    }
+
+    /// An address of this node at which one of the holders' file can be had.
+    pub(super) async fn ticket(&self, link: &Link, sources: &[Source], preview: bool) -> Result<String, String> {
+        let mut last = words::NO_SOURCE.to_owned();
+        for source in sources {
+            match ticket_from(link, source, preview).await {
+                Ok(ticketed) if is_own_address(&ticketed.href) => return Ok(ticketed.href),
+                Ok(_) => words::STRANGE_ADDRESS.clone_into(&mut last),
+                Err(why) => last = words::reply_error(&why),
+            }
+        }
+        Err(last)
+    }
+}
+
+/// Why one holder's file is not there.
+enum Broken {
+    TooLarge,
+    Reply(ReplyError),
+}
+
+impl From<ReplyError> for Broken {
+    fn from(why: ReplyError) -> Self {
+        Self::Reply(why)
+    }
+}
+
+fn read(source: &Source, from: u64, length: Option<u64>) -> Read {
+    let (peer, path) = (Some(source.peer.as_str().to_owned()), source.path.clone());
+    Read { peer, of: String::new(), path, from, length, version: None, reader: None }
+}
+
+/// What is said before the bytes, if it fits to what was asked.
+fn header(reply: Reply, from: u64) -> Result<File, ReplyError> {
+    match reply {
+        Reply::Message(Message::File(file)) if file.length <= file.version.size.saturating_sub(from) => Ok(file),
+        _ => Err(ReplyError::Strange),
+    }
+}
+
+async fn beginning_from(link: &Link, source: &Source, most: u64) -> Result<(Vec<u8>, bool), ReplyError> {
+    let mut replies = link.ask(read(source, 0, Some(most)), 0)?;
+    let file = header(replies.next(PATIENCE).await?, 0)?;
+    let mut bytes = Vec::new();
+    loop {
+        match replies.next(PATIENCE).await? {
+            Reply::Data(record) if (bytes.len() + record.payload().len()) as u64 <= most => {
+                bytes.extend_from_slice(record.payload());
+            }
+            Reply::Ended if bytes.len() as u64 == file.length => return Ok((bytes, file.version.size > file.length)),
+            _ => return Err(ReplyError::Strange),
+        }
+    }
+}
+
+async fn ticket_from(link: &Link, source: &Source, preview: bool) -> Result<Ticketed, ReplyError> {
+    let ticket = Ticket { peer: source.peer.as_str().to_owned(), path: source.path.clone(), preview };
+    match link.ask(ticket, 0)?.next(PATIENCE).await? {
+        Reply::Message(Message::Ticketed(ticketed)) => Ok(ticketed),
+        _ => Err(ReplyError::Strange),
+    }
+}
+
+/// Whether an address is a path of the node this page came from, whatever a browser makes of backslashes and blanks.
+fn is_own_address(href: &str) -> bool {
+    href.starts_with("/get/") && href.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_leads_nowhere_else() {
+        assert!(is_own_address("/get/0123456789abcdef/a%20b.txt"));
+        for href in ["", "//evil/get/", "/\\evil", "http://evil/get/x", "/get/\\..", "/get/a b", "/", "get/x", "/rpc"] {
+            assert!(!is_own_address(href), "{href}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_promises_more_than_there_is_is_strange() {
+        let file = |size, length| Reply::Message(File { version: Version { size, modified: 0 }, length }.into());
+        assert!(header(file(10, 6), 4).is_ok());
+        assert_eq!(header(file(10, 7), 4), Err(ReplyError::Strange));
+        assert_eq!(header(file(3, 1), 4), Err(ReplyError::Strange));
+        assert_eq!(header(Reply::Ended, 0), Err(ReplyError::Strange));
+    }
+}

@@ -1,0 +1,87 @@
+//! Files on their way to the person's disk: over the session, or by a ticket for the browser's download manager.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use super::fetch::FetchError;
+use super::{Tab, Work, words};
+use crate::event::{Event, SaveEvent};
+use crate::model::{MOST_IN_MEMORY, Way};
+use crate::pool::Source;
+use crate::wire::{Link, now, save_by_link, sleep};
+
+/// How often the page is told how far it is, in milliseconds.
+const TOLD_EVERY_MS: u64 = 100;
+/// Between two downloads: Chromium was seen to lose some of those that begin in the same moment.
+const CLICK_EVERY_MS: u64 = 300;
+
+impl Tab {
+    pub(super) fn save(&self, id: u32, name: String, size: Option<u64>, sources: Vec<Source>, way: Way) {
+        let (Some(tab), Some(link)) = (self.strong(), self.link()) else { return };
+        let fits = size.is_none_or(|size| size <= MOST_IN_MEMORY);
+        self.begin(Work::Save(id), async move {
+            let saved = match way {
+                Way::Session if fits => tab.save_over_session(&link, id, &name, sources).await,
+                Way::Session | Way::Ticket => tab.save_by_ticket(&link, id, &name, &sources).await,
+            };
+            match saved {
+                Ok(event) => tab.tell(Event::Save(event)),
+                Err(FetchError::Interrupted) => {}
+                Err(FetchError::Failed(why)) => tab.tell(Event::Save(SaveEvent::Failed { id, why })),
+                Err(FetchError::TooLarge) => {
+                    let why = words::NO_ROOM.to_owned();
+                    tab.tell(Event::Save(SaveEvent::Failed { id, why }));
+                }
+            }
+        });
+    }
+
+    async fn save_over_session(
+        &self,
+        link: &Link,
+        id: u32,
+        name: &str,
+        sources: Vec<Source>,
+    ) -> Result<SaveEvent, FetchError> {
+        let told_at = Cell::new(0);
+        let progress = |bytes| {
+            let now = now().0;
+            if now >= told_at.get() + TOLD_EVERY_MS {
+                told_at.set(now);
+                self.tell(Event::Save(SaveEvent::Progress { id, bytes }));
+            }
+        };
+        match self.fetch(link, id, sources.clone(), progress).await {
+            // Its size was not known, or not told rightly.
+            Err(FetchError::TooLarge) => self.save_by_ticket(link, id, name, &sources).await,
+            Err(why) => Err(why),
+            Ok(file) => {
+                let parts = file.into_parts();
+                let bytes = parts.bytes();
+                parts.save(name).ok_or_else(|| FetchError::Failed(words::NO_ROOM.to_owned()))?;
+                self.tell(Event::Save(SaveEvent::Progress { id, bytes }));
+                Ok(SaveEvent::Done { id })
+            }
+        }
+    }
+
+    async fn save_by_ticket(
+        &self,
+        link: &Link,
+        id: u32,
+        name: &str,
+        sources: &[Source],
+    ) -> Result<SaveEvent, FetchError> {
+        let address = match self.ticket(link, sources, false).await {
+            Ok(address) => address,
+            // The page asks again in the next session.
+            Err(_) if link.is_over() => return Err(FetchError::Interrupted),
+            Err(why) => return Err(FetchError::Failed(why)),
+        };
+        let turn = self.clicked.get().saturating_add(CLICK_EVERY_MS).max(now().0);
+        self.clicked.set(turn);
+        sleep(Duration::from_millis(turn - now().0.min(turn))).await;
+        save_by_link(&address, name).ok_or_else(|| FetchError::Failed(words::NO_ROOM.to_owned()))?;
+        Ok(SaveEvent::HandedOver { id })
+    }
+}
