@@ -46,6 +46,8 @@ pub struct Model {
     pub hold: Hold,
     /// Who is here.
     pub peers: Vec<Peer>,
+    /// How often we were told who is here.
+    pub(crate) peers_told: u32,
     /// The file shown, if one is.
     pub preview: Option<Preview>,
     /// The invite link, while it is shown; it holds the password.

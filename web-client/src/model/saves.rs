@@ -56,7 +56,7 @@ impl Save {
     #[must_use]
     pub fn thousandths(&self) -> Option<u32> {
         let size = self.size.filter(|size| *size > 0)?;
-        u32::try_from(u128::from(self.bytes.min(size)) * 1000 / u128::from(size)).ok()
+        Some((self.bytes.min(size) as f64 * 1000.0 / size as f64) as u32)
     }
 
     /// Seconds that are left at this speed, if both are known.

@@ -9,6 +9,7 @@ mod order;
 mod results;
 mod selection;
 
+pub(crate) use naming::compare as naming;
 pub use found::{Found, Offer, Source};
 pub use kind::{Kind, extension};
 pub use order::{Column, Sort};

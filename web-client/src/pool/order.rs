@@ -99,7 +99,7 @@ impl Order {
     }
 
     /// Puts new rows where they belong.
-    pub(crate) fn insert(&mut self, found: &Found, mut new: Vec<u32>) {
+    pub(crate) fn insert(&mut self, found: &Found, new: Vec<u32>) {
         if self.anew.is_some() {
             // Their place is found with everybody else's; until then, they are at the end.
             self.rows.extend(new);
@@ -107,10 +107,11 @@ impl Order {
             return;
         }
         let sort = self.sort;
-        new.sort_unstable_by(|one, other| sort.compare(found, *one, *other));
-        let mut merged = Vec::with_capacity(self.rows.len() + new.len());
+        let mut new = Anew::of(&new);
+        while !new.step(usize::MAX, |one, other| sort.compare(found, one, other)) {}
+        let mut merged = Vec::with_capacity(self.rows.len() + new.rows.len());
         let mut rest = self.rows.as_slice();
-        for row in new {
+        for row in new.rows {
             // Few comparisons per new row, and plain copies of what lies between.
             let at = rest.partition_point(|old| sort.compare(found, *old, row).is_lt());
             let (before, behind) = rest.split_at(at);
@@ -165,7 +166,7 @@ struct Anew {
 }
 
 /// Runs that are sorted at once, before merging begins.
-const RUN: usize = 64;
+const RUN: usize = 8;
 
 impl Anew {
     fn of(rows: &[u32]) -> Self {
@@ -189,10 +190,9 @@ impl Anew {
         while budget > 0 {
             let end = (self.left + RUN).min(self.rows.len());
             let Some(run) = self.rows.get_mut(self.left..end) else { break };
-            run.sort_unstable_by(|one, other| compare(*one, *other));
+            sort_run(run, compare);
             self.left = end;
-            // A run of 64 takes about 300 comparisons.
-            budget = budget.saturating_sub(RUN * 5);
+            budget = budget.saturating_sub(RUN * RUN / 4);
             if end == self.rows.len() {
                 self.begin_round(RUN);
                 break;
@@ -238,6 +238,20 @@ impl Anew {
             self.begin_round(self.width * 2);
         }
         budget
+    }
+}
+
+/// Sorts a few rows by putting each where it belongs. The standard library's sort is several kilobytes for each comparison.
+fn sort_run(run: &mut [u32], compare: &impl Fn(u32, u32) -> Ordering) {
+    for end in 1..run.len() {
+        let mut at = end;
+        while let Some([before, here]) = at.checked_sub(1).and_then(|left| run.get_mut(left..=at)) {
+            if compare(*here, *before).is_ge() {
+                break;
+            }
+            std::mem::swap(before, here);
+            at -= 1;
+        }
     }
 }
 

@@ -55,7 +55,7 @@ list! {
         select_all clear_selection save_selected list_label
         way_title way_session way_ticket way_session_hint way_ticket_hint
         no_saves waiting running handed_over done failed cancelled cancel again clear_ended time_left_unknown
-        offer_title offer_hint drop_here add_files add_folder paste_hint no_held withdraw withdraw_all offered_at
+        offer_title offer_hint drop_here add_files add_folder no_held withdraw withdraw_all offered_at
         somebody reading_now reading_done reading_broken
         your_name your_name_hint no_peers node tab old ours here_since open
         lost_unreachable lost_interrupted lost_offline retry_in retrying now

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::bridge::{File, Message, Read, ResetCode, Ticket, Ticketed, Version};
 
-use super::{Tab, words};
+use super::{Tab, taken, words};
 use crate::model::MOST_IN_MEMORY;
 use crate::pool::Source;
 use crate::wire::{Link, Parts, Reply, ReplyError, sleep};
@@ -27,6 +27,22 @@ pub(super) struct Partial {
 }
 
 impl Partial {
+    fn is_of(&self, source: &Source) -> bool {
+        self.of.as_ref().is_some_and(|(of, _)| of == source)
+    }
+
+    /// Takes what came of a file of `size` bytes. Answers how much there is; none once it is whole.
+    fn take(&mut self, reply: &Reply, size: u64) -> Result<Option<u64>, ReplyError> {
+        match reply {
+            Reply::Data(record) if self.parts.bytes() + record.payload().len() as u64 <= size => {
+                self.parts.push(record.payload());
+                Ok(Some(self.parts.bytes()))
+            }
+            Reply::Ended if self.parts.bytes() == size => Ok(None),
+            _ => Err(ReplyError::Strange),
+        }
+    }
+
     pub(super) fn into_parts(self) -> Parts {
         self.parts
     }
@@ -53,7 +69,7 @@ impl Tab {
         sources: Vec<Source>,
         progress: impl Fn(u64),
     ) -> Result<Partial, FetchError> {
-        let begun = self.partials.borrow().get(&id).and_then(|partial| partial.of.clone());
+        let begun = self.begun(id);
         // A beginning of one holder's file is of no use with another's.
         let first = begun.map(|(source, _)| source).filter(|source| sources.contains(source));
         let others = sources.into_iter().filter(|source| Some(source) != first.as_ref());
@@ -61,9 +77,9 @@ impl Tab {
         for source in first.clone().into_iter().chain(others) {
             for _ in 0..TRIES {
                 match self.fetch_from(link, id, &source, &progress).await {
-                    Ok(()) => return Ok(self.partials.borrow_mut().remove(&id).unwrap_or_default()),
+                    Ok(()) => return Ok(taken(&self.partials, &id).unwrap_or_default()),
                     Err(Broken::TooLarge) => {
-                        self.partials.borrow_mut().remove(&id);
+                        drop(taken(&self.partials, &id));
                         return Err(FetchError::TooLarge);
                     }
                     Err(Broken::Reply(ReplyError::Interrupted)) => return Err(FetchError::Interrupted),
@@ -71,28 +87,23 @@ impl Tab {
                         last = words::reply_error(&why);
                         match why.code() {
                             Some(ResetCode::BUSY) => sleep(BUSY_WAIT).await,
-                            Some(ResetCode::CHANGED) => drop(self.partials.borrow_mut().remove(&id)),
+                            Some(ResetCode::CHANGED) => drop(taken(&self.partials, &id)),
                             _ => break,
                         }
                     }
                 }
             }
         }
-        self.partials.borrow_mut().remove(&id);
+        drop(taken(&self.partials, &id));
         Err(FetchError::Failed(last))
     }
 
     async fn fetch_from(&self, link: &Link, id: u32, source: &Source, progress: &impl Fn(u64)) -> Result<(), Broken> {
         let (from, version) = {
-            let mut partials = self.partials.borrow_mut();
-            let partial = partials.entry(id).or_default();
-            match &partial.of {
-                Some((of, version)) if of == source => (partial.parts.bytes(), Some(*version)),
-                _ => {
-                    *partial = Partial::default();
-                    (0, None)
-                }
-            }
+            let partial = taken(&self.partials, &id).filter(|partial| partial.is_of(source)).unwrap_or_default();
+            let at = (partial.parts.bytes(), partial.of.as_ref().map(|(_, version)| *version));
+            self.partials.borrow_mut().push((id, partial));
+            at
         };
         progress(from);
         let request = Read { version, ..read(source, from, None) };
@@ -101,29 +112,34 @@ impl Tab {
         if header.version.size > MOST_IN_MEMORY {
             return Err(Broken::TooLarge);
         }
-        if let Some(partial) = self.partials.borrow_mut().get_mut(&id) {
+        self.with_partial(id, |partial| {
             partial.of = Some((source.clone(), header.version));
-        }
+            Ok(())
+        })?;
         loop {
             let reply = replies.next(PATIENCE).await?;
-            let bytes = {
-                let mut partials = self.partials.borrow_mut();
-                let partial = partials.get_mut(&id).ok_or(ReplyError::Interrupted)?;
-                match reply {
-                    Reply::Data(record) => {
-                        let bytes = partial.parts.bytes() + record.payload().len() as u64;
-                        if bytes > header.version.size {
-                            return Err(ReplyError::Strange.into());
-                        }
-                        partial.parts.push(record.payload());
-                        bytes
-                    }
-                    Reply::Ended if partial.parts.bytes() == header.version.size => return Ok(()),
-                    _ => return Err(ReplyError::Strange.into()),
-                }
-            };
-            progress(bytes);
+            let bytes = self.with_partial(id, |partial| partial.take(&reply, header.version.size))?;
+            match bytes {
+                Some(bytes) => progress(bytes),
+                None => return Ok(()),
+            }
         }
+    }
+
+    fn begun(&self, id: u32) -> Option<(Source, Version)> {
+        let partials = self.partials.borrow();
+        partials.iter().find(|(of, _)| *of == id).and_then(|(_, partial)| partial.of.clone())
+    }
+
+    /// Looks at a beginning or adds to it; it is gone where nobody wants it any more.
+    fn with_partial<T>(
+        &self,
+        id: u32,
+        work: impl FnOnce(&mut Partial) -> Result<T, ReplyError>,
+    ) -> Result<T, ReplyError> {
+        let mut partials = self.partials.borrow_mut();
+        let partial = partials.iter_mut().find(|(of, _)| *of == id).map(|(_, partial)| partial);
+        work(partial.ok_or(ReplyError::Interrupted)?)
     }
 
     /// The first bytes of a file, from the first holder that gives them, and whether there are more.

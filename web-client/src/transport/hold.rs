@@ -24,7 +24,7 @@ impl Tab {
     pub(super) fn offer(&self, files: Vec<Held>) {
         let files = files.into_iter().map(|held| {
             let version = Version { size: held.size, modified: held.modified };
-            (held.path.as_str().to_owned(), Lent { handle: held.handle, version })
+            (held.path.as_str().to_owned(), Lent { handle: held.handle, version, form: None })
         });
         let offers = self.shelf.borrow_mut().put(files);
         self.say(offers);
@@ -69,7 +69,7 @@ impl Tab {
                     tab.tell(Event::Hold(HoldEvent::Reading { id, reader: reader.clone(), handle, bytes }));
                 }
             };
-            let is_offered = || tab.shelf.borrow().has(handle);
+            let is_offered = || tab.shelf.borrow().has(&request.path, handle);
             let readers = Rc::clone(&tab.readers);
             let lending = Lending { file, lent, readers, is_offered: &is_offered, sent: &sent };
             let is_whole = lend(&request, lending, answer).await;
@@ -85,24 +85,24 @@ impl Tab {
 
     /// Looks into what nobody has looked into, one file after the other, and tells the node what was found.
     fn look_around(&self) {
-        let is_looking = self.work.borrow().contains_key(&Work::Look);
+        let is_looking = self.work.borrow().iter().any(|(work, _)| *work == Work::Look);
         let Some(tab) = self.strong().filter(|_| !is_looking) else { return };
         self.begin(Work::Look, async move {
             sleep(LOOK_AFTER).await;
-            let (mut after, mut found, mut told_at) = (None, Vec::<(u32, OfferedForm)>::new(), now().0);
+            let (mut after, mut found, mut told_at) = (None::<String>, Vec::<(String, u32, OfferedForm)>::new(), now().0);
             loop {
-                let next = tab.shelf.borrow().unknown(after);
+                let next = tab.shelf.borrow().unknown(after.as_deref());
                 if found.len() >= TOLD_FILES || next.is_none() || now().0 >= told_at + FOUND_EVERY_MS {
                     told_at = now().0;
                     let offers = tab.shelf.borrow_mut().found(found.drain(..));
                     tab.say(offers);
                 }
-                let Some(lent) = next else { break };
-                after = Some(lent.handle);
+                let Some((path, lent)) = next else { break };
+                after = Some(path.clone());
                 let Some(file) = tab.files.file(lent.handle) else { continue };
-                let is_wanted = || tab.shelf.borrow().has(lent.handle);
+                let is_wanted = || tab.shelf.borrow().has(&path, lent.handle);
                 let form = look(&file, is_wanted, || tab.readers.get() > 0).await;
-                found.extend(form.map(|form| (lent.handle, form)));
+                found.extend(form.map(|form| (path, lent.handle, form)));
             }
         });
     }

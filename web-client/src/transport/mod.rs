@@ -12,7 +12,6 @@ mod save;
 mod words;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use gloo::utils::window;
@@ -28,7 +27,7 @@ use crate::wire::{Answer, Link, Occurrence, Shelf, Task, derive, enter};
 use fetch::Partial;
 
 /// What runs in a session, by what the page calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
     Search(u32),
     Save(u32),
@@ -53,18 +52,18 @@ struct Tab {
     entering: RefCell<Option<Task>>,
     link: RefCell<Option<Link>>,
     said_hello: Cell<bool>,
-    work: RefCell<BTreeMap<Work, Task>>,
+    work: RefCell<Vec<(Work, Task)>>,
     url: RefCell<Option<PeerUrl>>,
     peers: RefCell<Vec<PeerInfo>>,
     shelf: RefCell<Shelf>,
     readers: Rc<Cell<usize>>,
     readings: Cell<u32>,
     /// Beginnings of files whose session was lost.
-    partials: RefCell<BTreeMap<u32, Partial>>,
+    partials: RefCell<Vec<(u32, Partial)>>,
     /// When the browser was last told to download something.
     clicked: Cell<u64>,
     /// Addresses of what is shown, to be revoked.
-    shown: RefCell<BTreeMap<u32, String>>,
+    shown: RefCell<Vec<(u32, String)>>,
 }
 
 impl Transport {
@@ -115,7 +114,7 @@ impl Transport {
             Order::Save { id, name, size, sources, way } => tab.save(id, name, size, sources, way),
             Order::CancelSave(id) => {
                 tab.stop(Work::Save(id));
-                tab.partials.borrow_mut().remove(&id);
+                drop(taken(&tab.partials, &id));
             }
             Order::Offer(files) => tab.offer(files),
             Order::Withdraw(handles) => tab.withdraw(&handles),
@@ -143,12 +142,12 @@ impl Tab {
             work.await;
             this.upgrade().iter().for_each(|tab| tab.stop(name));
         });
-        let before = self.work.borrow_mut().insert(name, task);
-        drop(before);
+        self.stop(name);
+        self.work.borrow_mut().push((name, task));
     }
 
     fn stop(&self, name: Work) {
-        let task = self.work.borrow_mut().remove(&name);
+        let task = taken(&self.work, &name);
         drop(task);
     }
 
@@ -282,8 +281,15 @@ impl Tab {
         *self.tab.borrow_mut() = new_tab();
         self.partials.borrow_mut().clear();
         let shown = std::mem::take(&mut *self.shown.borrow_mut());
-        shown.values().for_each(|address| preview::revoke(address));
+        shown.iter().for_each(|(_, address)| preview::revoke(address));
     }
+}
+
+/// Takes one out of a few.
+fn taken<K: PartialEq, V>(few: &RefCell<Vec<(K, V)>>, key: &K) -> Option<V> {
+    let mut few = few.borrow_mut();
+    let at = few.iter().position(|(known, _)| known == key)?;
+    Some(few.swap_remove(at).1)
 }
 
 /// What a tab shows to get its URL: nobody can guess it, and nothing of it outlives the tab.

@@ -7,7 +7,7 @@ use gloo::utils::window;
 use web_sys::Url;
 
 use super::fetch::FetchError;
-use super::{Tab, Work, words};
+use super::{Tab, Work, taken, words};
 use crate::event::{Event, PreviewEvent};
 use crate::model::{TEXT_BYTES, Viewer};
 use crate::pool::Source;
@@ -43,8 +43,8 @@ impl Tab {
 
     pub(super) fn close_preview(&self, id: u32) {
         self.stop(Work::Preview(id));
-        self.partials.borrow_mut().remove(&(id | NOT_OF_SAVES));
-        let shown = self.shown.borrow_mut().remove(&id);
+        drop(taken(&self.partials, &(id | NOT_OF_SAVES)));
+        let shown = taken(&self.shown, &id);
         shown.iter().for_each(|address| revoke(address));
     }
 
@@ -67,7 +67,7 @@ impl Tab {
         })?;
         let blob = file.into_parts().blob(media_type);
         let address = blob.as_ref().and_then(addressed).ok_or(words::NO_ROOM)?;
-        self.shown.borrow_mut().insert(id, address.clone());
+        self.shown.borrow_mut().push((id, address.clone()));
         Ok(PreviewEvent::Ready { id, address })
     }
 }

@@ -3,6 +3,7 @@
 use crate::effect::{Effect, Order};
 use crate::event::PeersEvent;
 use crate::model::{Link, Model, PeerKind};
+use crate::pool::naming;
 
 /// Most peers that are shown.
 const MOST: usize = 1_000;
@@ -12,8 +13,12 @@ pub(super) fn update(model: &mut Model, event: PeersEvent, effects: &mut Vec<Eff
         PeersEvent::Changed(mut peers) => {
             peers.truncate(MOST);
             // This tab first, then nodes, tabs and the old, each by name.
-            peers.sort_by_cached_key(|peer| (rank(peer.kind), peer.name.to_lowercase(), peer.url.clone()));
+            peers.sort_by(|one, other| {
+                let kinds = rank(one.kind).cmp(&rank(other.kind));
+                kinds.then_with(|| naming(&one.name, &other.name)).then_with(|| one.url.cmp(&other.url))
+            });
             model.peers = peers;
+            model.peers_told += 1;
         }
         PeersEvent::Named(name) => {
             let name = crate::model::tidy_name(&name);

@@ -2,7 +2,7 @@
 
 use shared::Printable;
 
-use super::page::{lines, mark, show, show_if, tag, write, write_part};
+use super::page::{lines, mark, show, show_if, tag, write, write_name, write_part};
 use super::{MOST_LINES, Scene, draw_more, peer_name};
 use crate::model::{Link, Reading};
 use crate::text::fill_two;
@@ -28,10 +28,10 @@ pub(super) fn draw(scene: &Scene<'_>) {
             Some(_) if reading.bytes >= size => words.reading_done,
             Some(_) => words.reading_broken,
         };
-        write_part(line, "name", &fill_two(sentence, &reader, &name));
+        write_part(line, "said", &fill_two(sentence, &reader, &name));
         if let Some(bar) = tag(line, "progress") {
             show(&bar, reading.ended_at.is_none());
-            let thousandths = u128::from(reading.bytes.min(size)) * 1000 / u128::from(size.max(1));
+            let thousandths = (reading.bytes.min(size) as f64 * 1000.0 / size.max(1) as f64) as u32;
             mark(&bar, "value", &thousandths.to_string());
             mark(&bar, "aria-label", &name);
         }
@@ -40,14 +40,13 @@ pub(super) fn draw(scene: &Scene<'_>) {
         let Some(file) = hold.files.get(index) else { return };
         let path = Printable::short(file.path.as_str(), 200).to_string();
         mark(line, "data-id", &file.handle.to_string());
-        write_part(line, "name", &path);
+        write_name(line, file.path.as_str());
         let mut what = vec![measures.size(file.size)];
         if file.times_read > 0 {
             what.push(measures.count(&words.times_read, u64::from(file.times_read)));
         }
         write_part(line, "what", &what.join(" · "));
         if let Some(button) = tag(line, "button") {
-            super::page::set(&button, words.withdraw);
             mark(&button, "aria-label", &[words.withdraw, &path].join(": "));
         }
     });

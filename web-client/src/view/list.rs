@@ -7,7 +7,7 @@ use shared::Printable;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
-use super::page::{copy_of, find, mark, mark_if, set, show, style};
+use super::page::{copy_of, find, mark, mark_if, set, show, style, write_name};
 use super::{Scene, peer_name};
 use crate::model::Viewer;
 use crate::pool::extension;
@@ -31,7 +31,7 @@ pub(super) struct List {
 
 struct Line {
     element: Element,
-    cells: [Element; 8],
+    cells: [Element; 7],
     drawn: Option<Drawn>,
 }
 
@@ -42,12 +42,14 @@ struct Drawn {
     row: u32,
     place: usize,
     holders: u16,
+    /// As of which list of peers holders are named.
+    names: u32,
     is_selected: bool,
     is_cursor: bool,
     top: i32,
 }
 
-const CELLS: [&str; 8] = ["badge", "stem", "tail", "c-folder", "c-size", "c-age", "c-holders", "act"];
+const CELLS: [&str; 7] = ["badge", "c-name", "c-folder", "c-size", "c-age", "c-holders", "act"];
 
 impl List {
     /// How many rows a page has.
@@ -113,6 +115,7 @@ impl List {
                 row: *row,
                 place,
                 holders: pool.results.found().holders(*row),
+                names: scene.model.peers_told,
                 is_selected: selection.has(*row),
                 is_cursor: selection.cursor() == Some(*row),
                 top: i32::try_from(place).unwrap_or(0).saturating_mul(self.height.get()),
@@ -170,8 +173,8 @@ impl Line {
         element.set_id(&row_id(number));
         show(&element, false);
         let cell = |class: &str| super::page::part(&element, class);
-        let [a, b, c, d, e, f, g, h] = CELLS.map(cell);
-        let cells = [a?, b?, c?, d?, e?, f?, g?, h?];
+        let [a, b, c, d, e, f, g] = CELLS.map(cell);
+        let cells = [a?, b?, c?, d?, e?, f?, g?];
         Some(Self { element, cells, drawn: None })
     }
 
@@ -188,9 +191,8 @@ impl Line {
         mark(&self.element, "aria-rowindex", &(drawn.place + 2).to_string());
         mark_if(&self.element, "aria-selected", drawn.is_selected);
         mark(&self.element, "class", if drawn.is_cursor { "row is-cursor" } else { "row" });
-        let is_same =
-            |before: &Drawn| (before.search, before.row, before.holders) == (drawn.search, drawn.row, drawn.holders);
-        if !before.is_some_and(|before| is_same(&before)) {
+        let file = |drawn: Drawn| (drawn.search, drawn.row, drawn.holders, drawn.names);
+        if before.map(file) != Some(file(drawn)) {
             self.draw_file(scene, drawn.row);
         }
     }
@@ -198,19 +200,13 @@ impl Line {
     fn draw_file(&self, scene: &Scene<'_>, row: u32) {
         let found = scene.model.pool.results.found();
         let (name, folder, kind) = (found.name(row), found.folder(row), found.kind(row));
-        let [badge, stem, tail, folder_cell, size, age, holders, act] = &self.cells;
-        // What is cut is the middle: the end of a name says what it is.
-        let end = extension(name).filter(|end| end.len() <= 12);
-        let begin = end.map_or(name, |end| name.get(..name.len() - end.len() - 1).unwrap_or(name));
-        set(stem, &Printable::short(begin, 200).to_string());
-        let dotted = end.map(|end| Printable(&[".", end].concat()).to_string());
-        set(tail, dotted.as_deref().unwrap_or_default());
+        let [badge, title, folder_cell, size, age, holders, act] = &self.cells;
+        write_name(&self.element, name);
         let whole = Printable::short(name, 400).to_string();
-        if let Some(cell) = stem.parent_element() {
-            mark(&cell, "title", &whole);
-        }
+        mark(title, "title", &whole);
         set(folder_cell, &Printable::short(folder, 200).to_string());
         mark(folder_cell, "title", &Printable::short(folder, 400).to_string());
+        let end = extension(name);
         let shown_end = end.filter(|end| end.len() <= 4 && end.is_ascii()).map(str::to_ascii_uppercase);
         set(badge, &Printable(shown_end.as_deref().unwrap_or("·")).to_string());
         mark(badge, "data-kind", kind.key());

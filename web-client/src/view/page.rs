@@ -4,7 +4,13 @@
 
 use gloo::utils::document;
 use wasm_bindgen::JsCast;
+use shared::Printable;
 use web_sys::{Element, HtmlElement, HtmlTemplateElement};
+
+use crate::pool::extension;
+
+/// Longest extension that is never cut, in bytes.
+const LONGEST_END: usize = 12;
 
 /// The element that holds an error, also for `panics` and `boot.js`.
 pub(crate) const TROUBLE: &str = "trouble";
@@ -55,6 +61,15 @@ pub(super) fn write_part(of: &Element, class: &str, text: &str) {
     if let Some(element) = part(of, class) {
         set(&element, text);
     }
+}
+
+/// Writes a file's name so that only its middle is ever cut: the end of a name says what the file is.
+pub(super) fn write_name(of: &Element, name: &str) {
+    let end = extension(name).filter(|end| end.len() <= LONGEST_END);
+    let begin = end.map_or(name, |end| name.get(..name.len() - end.len() - 1).unwrap_or(name));
+    write_part(of, "stem", &Printable::short(begin, 200).to_string());
+    let dotted = end.map(|end| [".", &Printable(end).to_string()].concat());
+    write_part(of, "tail", dotted.as_deref().unwrap_or_default());
 }
 
 /// Sets an attribute, if it is another.

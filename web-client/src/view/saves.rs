@@ -3,7 +3,7 @@
 use shared::Printable;
 use web_sys::Element;
 
-use super::page::{each, lines, mark, mark_if, set, show, show_if, tag, write, write_part};
+use super::page::{each, lines, mark, mark_if, set, show, show_if, tag, write, write_name, write_part};
 use super::{MOST_LINES, Scene, draw_more};
 use crate::model::{Save, Saving, Way};
 use crate::text::{fill, fill_two};
@@ -33,7 +33,7 @@ fn draw_save(scene: &Scene<'_>, save: &Save, line: &Element) {
     mark(line, "data-id", &save.id.to_string());
     mark(line, "class", if matches!(save.state, Saving::Failed(_)) { "line is-failed" } else { "line" });
     let name = Printable::short(&save.name, 200).to_string();
-    write_part(line, "name", &name);
+    write_name(line, &save.name);
     write_part(line, "what", &what(scene, save));
     let is_open = matches!(save.state, Saving::Running | Saving::Waiting);
     let can_retry = matches!(save.state, Saving::Failed(_) | Saving::Cancelled);

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use shared::bridge::Version;
 
-    const LENT: Lent = Lent { handle: 1, version: Version { size: 10, modified: 3 } };
+    const LENT: Lent = Lent { handle: 1, version: Version { size: 10, modified: 3 }, form: None };
 
     fn read(from: u64, length: Option<u64>, version: Option<Version>) -> Read {
         Read { peer: None, of: String::new(), path: "a".into(), from, length, version, reader: None }

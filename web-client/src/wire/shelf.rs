@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::ops::Bound;
 
 use shared::bridge::{Offer, Offered, OfferedForm, Version};
 
@@ -18,15 +19,16 @@ pub(crate) struct Lent {
     pub(crate) handle: u32,
     /// Which version of it is offered.
     pub(crate) version: Version,
+    /// What was found in it.
+    pub(crate) form: Option<OfferedForm>,
 }
 
-/// All of them.
+/// All of them, by path.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
-    by_path: BTreeMap<String, Lent>,
-    paths: BTreeMap<u32, String>,
-    /// What was found in files, also of earlier sessions: looking is expensive.
-    forms: BTreeMap<u32, OfferedForm>,
+    files: BTreeMap<String, Lent>,
+    /// Those of the session before: what was found in them still holds, and looking is expensive.
+    before: BTreeMap<String, Lent>,
     /// Whether the next offer withdraws what the node may still remember.
     must_replace: bool,
 }
@@ -34,24 +36,22 @@ pub(crate) struct Shelf {
 impl Shelf {
     /// A new session has begun: nothing is offered in it yet.
     pub(crate) fn begin(&mut self) {
-        self.by_path.clear();
-        self.paths.clear();
+        if !self.files.is_empty() {
+            self.before = mem::take(&mut self.files);
+        }
         self.must_replace = true;
     }
 
     /// Puts files on it; one under a path that is there takes its place. Answers what to tell the node.
     pub(crate) fn put(&mut self, files: impl IntoIterator<Item = (String, Lent)>) -> Vec<Offer> {
         let mut add = Vec::new();
-        for (path, lent) in files {
-            add.push(self.offered(path.clone(), lent));
-            self.paths.insert(lent.handle, path.clone());
-            if let Some(before) = self.by_path.insert(path, lent).filter(|before| before.handle != lent.handle) {
-                self.paths.remove(&before.handle);
-                self.forms.remove(&before.handle);
-            }
+        for (path, mut lent) in files {
+            let before = self.before.get(&path).filter(|before| before.handle == lent.handle);
+            lent.form = before.and_then(|before| before.form).or(lent.form);
+            add.push(offered(path.clone(), lent));
+            self.files.insert(path, lent);
         }
-        let must_replace = mem::take(&mut self.must_replace);
-        batches(add, Vec::new(), must_replace)
+        batches(add, Vec::new(), mem::take(&mut self.must_replace))
     }
 
     /// Withdraws what the node may still remember, where nothing was put on it since the session began.
@@ -61,54 +61,58 @@ impl Shelf {
 
     /// Takes files off it. Answers what to tell the node.
     pub(crate) fn take(&mut self, handles: &[u32]) -> Vec<Offer> {
-        let mut remove = Vec::new();
+        // One look at each file, however many are taken.
+        let mut is_taken = vec![false; handles.iter().max().map_or(0, |last| *last as usize + 1)];
         for handle in handles {
-            self.forms.remove(handle);
-            let Some(path) = self.paths.remove(handle) else { continue };
-            // Another file may have taken its path.
-            if self.by_path.get(&path).is_some_and(|lent| lent.handle == *handle) {
-                self.by_path.remove(&path);
-                remove.push(path);
+            if let Some(is_taken) = is_taken.get_mut(*handle as usize) {
+                *is_taken = true;
             }
         }
+        let (mut left, mut remove) = (BTreeMap::new(), Vec::new());
+        for (path, lent) in mem::take(&mut self.files) {
+            if is_taken.get(lent.handle as usize) == Some(&true) {
+                remove.push(path);
+            } else {
+                left.insert(path, lent);
+            }
+        }
+        self.files = left;
         batches(Vec::new(), remove, false)
     }
 
     /// Keeps what was found in files that are still there. Answers what to tell the node.
-    pub(crate) fn found(&mut self, forms: impl IntoIterator<Item = (u32, OfferedForm)>) -> Vec<Offer> {
+    pub(crate) fn found(&mut self, forms: impl IntoIterator<Item = (String, u32, OfferedForm)>) -> Vec<Offer> {
         let mut add = Vec::new();
-        for (handle, form) in forms {
-            let path = self.paths.get(&handle).cloned();
-            let known = path.and_then(|path| self.by_path.get_key_value(&path));
-            if let Some((path, lent)) = known.map(|(path, lent)| (path.clone(), *lent)) {
-                self.forms.insert(handle, form);
-                add.push(self.offered(path, lent));
+        for (path, handle, form) in forms {
+            if let Some(lent) = self.files.get_mut(&path).filter(|lent| lent.handle == handle) {
+                lent.form = Some(form);
+                add.push(offered(path, *lent));
             }
         }
         batches(add, Vec::new(), false)
     }
 
-    /// A file nobody has looked into, of those that may be looked into with a number above `after`.
-    pub(crate) fn unknown(&self, after: Option<u32>) -> Option<Lent> {
-        let first = after.map_or(0, |after| after.saturating_add(1));
-        let mut handles = self.paths.range(first..).filter(|(handle, _)| !self.forms.contains_key(handle));
-        handles.find_map(|(_, path)| self.by_path.get(path)).copied()
+    /// A file nobody has looked into, of those whose paths come after this one.
+    pub(crate) fn unknown(&self, after: Option<&str>) -> Option<(String, Lent)> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut files = self.files.range::<str, _>((after, Bound::Unbounded));
+        files.find(|(_, lent)| lent.form.is_none()).map(|(path, lent)| (path.clone(), *lent))
     }
 
     /// The file that is offered under a path.
     pub(crate) fn at(&self, path: &str) -> Option<Lent> {
-        self.by_path.get(path).copied()
+        self.files.get(path).copied()
     }
 
-    /// Whether a file is still offered.
-    pub(crate) fn has(&self, handle: u32) -> bool {
-        self.paths.contains_key(&handle)
+    /// Whether this file is still offered under this path.
+    pub(crate) fn has(&self, path: &str, handle: u32) -> bool {
+        self.files.get(path).is_some_and(|lent| lent.handle == handle)
     }
+}
 
-    fn offered(&self, path: String, lent: Lent) -> Offered {
-        let Version { size, modified } = lent.version;
-        Offered { path, size, modified, form: self.forms.get(&lent.handle).copied() }
-    }
+fn offered(path: String, lent: Lent) -> Offered {
+    let Version { size, modified } = lent.version;
+    Offered { path, size, modified, form: lent.form }
 }
 
 /// Cuts what is to be told into messages that fit into records.
@@ -140,7 +144,7 @@ mod tests {
     use super::*;
 
     fn lent(handle: u32) -> Lent {
-        Lent { handle, version: Version { size: 5, modified: 7 } }
+        Lent { handle, version: Version { size: 5, modified: 7 }, form: None }
     }
 
     fn file(handle: u32, path: &str) -> (String, Lent) {
@@ -184,23 +188,26 @@ mod tests {
         let mut shelf = Shelf::default();
         let _ = shelf.put([file(1, "a")]);
         let _ = shelf.put([file(2, "a")]);
-        assert_eq!(shelf.take(&[1]), []);
+        assert_eq!(shelf.take(&[1, 99]), []);
         assert_eq!(shelf.at("a"), Some(lent(2)));
-        assert!(!shelf.has(1) && shelf.has(2));
+        assert!(!shelf.has("a", 1) && shelf.has("a", 2));
         assert_eq!(shelf.take(&[2])[0].remove, ["a"]);
+        assert_eq!(shelf.take(&[]), []);
     }
 
     #[test]
     fn a_form_is_told_once_and_kept_for_the_next_session() {
         let mut shelf = Shelf::default();
         let _ = shelf.put([file(4, "a"), file(5, "b")]);
-        assert_eq!(shelf.unknown(None), Some(lent(4)));
-        assert_eq!(shelf.unknown(Some(4)), Some(lent(5)));
-        let told = shelf.found([(4, OfferedForm::Binary), (9, OfferedForm::Binary)]);
+        assert_eq!(shelf.unknown(None), Some(file(4, "a")));
+        assert_eq!(shelf.unknown(Some("a")), Some(file(5, "b")));
+        let binary = |path: &str, handle| (path.to_owned(), handle, OfferedForm::Binary);
+        let told = shelf.found([binary("a", 4), binary("b", 4), binary("c", 9)]);
         assert_eq!((told.len(), told[0].add.len(), told[0].add[0].form), (1, 1, Some(OfferedForm::Binary)));
-        assert_eq!(shelf.unknown(None), Some(lent(5)));
+        assert_eq!(shelf.unknown(None), Some(file(5, "b")));
         shelf.begin();
-        let again = shelf.put([file(4, "a")]);
-        assert_eq!(again[0].add[0].form, Some(OfferedForm::Binary));
+        shelf.begin();
+        let again = shelf.put([file(4, "a"), file(6, "b")]);
+        assert_eq!((again[0].add[0].form, again[0].add[1].form), (Some(OfferedForm::Binary), None));
     }
 }

@@ -3,7 +3,7 @@
 //! The rules are [`Mux`]'s. Here is no browser: messages go in and out as bytes, and time is an argument. What waits is
 //! bounded by the credit of its stream.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
 use shared::Moment;
@@ -37,8 +37,8 @@ pub(crate) enum Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unwanted;
 
-#[derive(Default)]
 struct Inbox {
+    stream: u32,
     replies: VecDeque<(Reply, usize)>,
     waker: Option<Waker>,
 }
@@ -46,7 +46,8 @@ struct Inbox {
 /// All of them.
 pub(super) struct Streams {
     mux: Mux,
-    asked: BTreeMap<u32, Inbox>,
+    /// A few hundred at most, and nearly always a few.
+    asked: Vec<Inbox>,
     /// Tasks that wait until they may send.
     waiting: Vec<Waker>,
     is_over: bool,
@@ -56,7 +57,7 @@ impl Streams {
     /// Those of a session that was just agreed on.
     pub(super) fn new(session: Session, now: Moment) -> Self {
         let mux = Mux::new(session.sealer, session.opener, Side::Initiator, now);
-        Self { mux, asked: BTreeMap::new(), waiting: Vec::new(), is_over: false }
+        Self { mux, asked: Vec::new(), waiting: Vec::new(), is_over: false }
     }
 
     /// Takes what came. Answers what the other end began with it.
@@ -86,8 +87,12 @@ impl Streams {
         Ok(begun)
     }
 
+    fn inbox(&mut self, stream: u32) -> Option<&mut Inbox> {
+        self.asked.iter_mut().find(|inbox| inbox.stream == stream)
+    }
+
     fn put(&mut self, stream: u32, reply: Reply, cost: usize) {
-        let Some(inbox) = self.asked.get_mut(&stream) else { return };
+        let Some(inbox) = self.inbox(stream) else { return };
         inbox.replies.push_back((reply, cost));
         if let Some(waker) = inbox.waker.take() {
             waker.wake();
@@ -131,19 +136,20 @@ impl Streams {
             return Err(SendError::Full);
         }
         let stream = self.mux.open(request, window)?;
-        self.asked.insert(stream, Inbox::default());
+        self.asked.push(Inbox { stream, replies: VecDeque::new(), waker: None });
         Ok(stream)
     }
 
     /// The next reply on a stream of ours; nothing where the session is over. Taking it makes room for more.
     pub(super) fn poll_reply(&mut self, stream: u32, cx: &Context<'_>) -> Poll<Option<Reply>> {
-        let Some(inbox) = self.asked.get_mut(&stream) else { return Poll::Ready(None) };
+        let is_over = self.is_over;
+        let Some(inbox) = self.inbox(stream) else { return Poll::Ready(None) };
         match inbox.replies.pop_front() {
             Some((reply, cost)) => {
                 self.mux.taken(stream, cost);
                 Poll::Ready(Some(reply))
             }
-            None if self.is_over => Poll::Ready(None),
+            None if is_over => Poll::Ready(None),
             None => {
                 inbox.waker = Some(cx.waker().clone());
                 Poll::Pending
@@ -153,9 +159,8 @@ impl Streams {
 
     /// Nobody waits for this stream of ours any more.
     pub(super) fn forget(&mut self, stream: u32) {
-        if self.asked.remove(&stream).is_some() {
-            self.mux.cancel(stream);
-        }
+        self.asked.retain(|inbox| inbox.stream != stream);
+        self.mux.cancel(stream);
     }
 
     /// Whether so many bytes may be sent on a stream of theirs; wakes the task when that may have changed. `has_room` is
@@ -194,7 +199,7 @@ impl Streams {
     pub(super) fn end(&mut self) {
         self.is_over = true;
         self.wake_waiting();
-        self.asked.values_mut().filter_map(|inbox| inbox.waker.take()).for_each(Waker::wake);
+        self.asked.iter_mut().filter_map(|inbox| inbox.waker.take()).for_each(Waker::wake);
     }
 
     /// Whether it is.
