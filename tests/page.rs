@@ -23,7 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         browser::trial("page::says_which_node_this_is", async |browser| {
             let (node, _share) = real_node();
-            says_which_node_this_is(browser, &node.url, NAME, &node.url).await
+            says_which_node_this_is(browser, &node.url, NAME).await
         }),
         browser::trial("page::works_from_an_insecure_origin", async |browser| {
             let (node, _share) = real_node();
@@ -31,6 +31,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             browser.until("window.isSecureContext === false").await?;
             browser.until_text("#node-name", NAME).await
         }),
+        browser::trial("page::an_invite_is_wiped_from_the_address_and_kept_nowhere", invited),
+        browser::trial("page::speaks_another_language_and_remembers_it", other_language),
         browser::trial("page::says_in_words_when_the_node_is_lost_and_tries_again", lost_and_found),
         browser::trial("page::says_in_words_when_its_program_cannot_start", cannot_start),
     ]
@@ -43,13 +45,13 @@ fn real_node() -> (Node, tempfile::TempDir) {
 }
 
 /// What must be true of the page of any node at `base`.
-async fn says_which_node_this_is(browser: &Browser, base: &str, name: &str, url: &str) -> Result<(), Failed> {
+async fn says_which_node_this_is(browser: &Browser, base: &str, name: &str) -> Result<(), Failed> {
     for (screen, width, height) in [("phone", 360, 720), ("desktop", 1280, 800)] {
         for (scheme, label) in [(Scheme::Light, "light"), (Scheme::Dark, "dark")] {
             browser.screen(width, height, scheme).await?;
             browser.go(base).await?;
             browser.until_text("#node-name", name).await?;
-            browser.until_text("#node-url", url).await?;
+            browser.until("document.getElementById('password').checkVisibility()").await?;
             browser.until(&format!("document.title.startsWith({})", json!(name))).await?;
             browser.until("document.documentElement.scrollWidth <= window.innerWidth").await?;
             browser.until(&format!("window.innerWidth === {width}")).await?;
@@ -85,6 +87,33 @@ async fn lost_and_found(browser: &Browser) -> Result<(), Failed> {
     browser.until("document.getElementById('trouble').textContent.includes('404')").await?;
     browser.screen(1280, 800, Scheme::Dark).await?;
     browser.screenshot("lost-desktop-dark").await
+}
+
+async fn invited(browser: &Browser) -> Result<(), Failed> {
+    let base = serve(page_with_node()).await?;
+    browser.go(&format!("{base}/#total%20cost")).await?;
+    browser.until("location.href.endsWith('/') && document.documentElement.dataset.state !== 'asking'").await?;
+    // The history has one entry for this page, and nothing that is stored or shown has the password in it.
+    browser
+        .until("!JSON.stringify({ ...localStorage, ...sessionStorage, title: document.title }).includes('cost')")
+        .await?;
+    browser
+        .until("!document.body.innerText.includes('cost') && document.getElementById('password').value === ''")
+        .await?;
+    Ok(())
+}
+
+async fn other_language(browser: &Browser) -> Result<(), Failed> {
+    let base = serve(page_with_node()).await?;
+    browser.go(&base).await?;
+    browser.until_text("label[for=password]", "Password").await?;
+    let choose =
+        "const it = document.getElementById('language'); it.value = 'de'; it.dispatchEvent(new Event('change'));";
+    browser.page.execute(choose, Vec::new()).await?;
+    browser.until_text("label[for=password]", "Passwort").await?;
+    browser.until("document.documentElement.lang === 'de'").await?;
+    browser.page.refresh().await?;
+    browser.until_text("label[for=password]", "Passwort").await
 }
 
 async fn cannot_start(browser: &Browser) -> Result<(), Failed> {

@@ -108,7 +108,7 @@ impl Model {
     /// Whether the person is inside: past the password, with or without a session at the moment.
     #[must_use]
     pub fn is_unlocked(&self) -> bool {
-        matches!(self.link, Link::Open { .. } | Link::Lost { .. }) || self.unlock.has_been_open
+        matches!(self.link, Link::Open { .. }) || self.unlock.has_been_open
     }
 
     /// What a peer calls itself, or its URL without what all have in common.

@@ -4,14 +4,16 @@
 
 mod found;
 mod kind;
+mod merge;
 mod naming;
 mod order;
 mod results;
 mod selection;
 
-pub(crate) use naming::compare as naming;
 pub use found::{Found, Offer, Source};
 pub use kind::{Kind, extension};
+pub(crate) use merge::sort;
+pub(crate) use naming::compare as naming;
 pub use order::{Column, Sort};
 pub use results::Results;
 pub use selection::Selection;

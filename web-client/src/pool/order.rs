@@ -5,6 +5,7 @@
 use std::cmp::Ordering;
 
 use super::found::Found;
+use super::merge::{self, Merge};
 use super::naming;
 
 /// By what rows are sorted.
@@ -85,7 +86,7 @@ pub(crate) struct Order {
     sort: Sort,
     rows: Vec<u32>,
     /// The order that is being made, if this one no longer holds.
-    anew: Option<Anew>,
+    anew: Option<Merge>,
 }
 
 impl Order {
@@ -103,15 +104,14 @@ impl Order {
         if self.anew.is_some() {
             // Their place is found with everybody else's; until then, they are at the end.
             self.rows.extend(new);
-            self.anew = Some(Anew::of(&self.rows));
+            self.anew = Some(Merge::of(&self.rows));
             return;
         }
         let sort = self.sort;
-        let mut new = Anew::of(&new);
-        while !new.step(usize::MAX, |one, other| sort.compare(found, one, other)) {}
-        let mut merged = Vec::with_capacity(self.rows.len() + new.rows.len());
+        let new = merge::sorted(&new, &|one, other| sort.compare(found, one, other));
+        let mut merged = Vec::with_capacity(self.rows.len() + new.len());
         let mut rest = self.rows.as_slice();
-        for row in new.rows {
+        for row in new {
             // Few comparisons per new row, and plain copies of what lies between.
             let at = rest.partition_point(|old| sort.compare(found, *old, row).is_lt());
             let (before, behind) = rest.split_at(at);
@@ -126,13 +126,13 @@ impl Order {
     /// Sorts by something else from now on; [`Order::step`] does it.
     pub(crate) fn sort_by(&mut self, sort: Sort) {
         self.sort = sort;
-        self.anew = Some(Anew::of(&self.rows));
+        self.anew = Some(Merge::of(&self.rows));
     }
 
     /// Says that rows have changed in what they may be sorted by.
     pub(crate) fn changed(&mut self) {
         if self.anew.is_none() && matches!(self.sort.column, Column::Holders | Column::Age) {
-            self.anew = Some(Anew::of(&self.rows));
+            self.anew = Some(Merge::of(&self.rows));
         }
     }
 
@@ -145,113 +145,11 @@ impl Order {
     pub(crate) fn step(&mut self, found: &Found, comparisons: usize) -> bool {
         let sort = self.sort;
         let Some(anew) = &mut self.anew else { return false };
-        if anew.step(comparisons, |one, other| sort.compare(found, one, other)) {
-            self.rows = self.anew.take().map(|anew| anew.rows).unwrap_or_default();
+        if anew.step(comparisons, &|one, other| sort.compare(found, one, other)) {
+            self.rows = self.anew.take().map(Merge::into_rows).unwrap_or_default();
             return true;
         }
         false
-    }
-}
-
-/// A merge sort from the bottom up that can be interrupted between any two merges, and in the middle of one.
-#[derive(Debug)]
-struct Anew {
-    /// Sorted runs of `width`.
-    rows: Vec<u32>,
-    /// Sorted runs of twice that, as far as they are made.
-    merged: Vec<u32>,
-    width: usize,
-    left: usize,
-    right: usize,
-}
-
-/// Runs that are sorted at once, before merging begins.
-const RUN: usize = 8;
-
-impl Anew {
-    fn of(rows: &[u32]) -> Self {
-        Self { rows: rows.to_vec(), merged: Vec::new(), width: 0, left: 0, right: 0 }
-    }
-
-    /// Goes on for about so many comparisons; true when everything is sorted.
-    fn step(&mut self, comparisons: usize, compare: impl Fn(u32, u32) -> Ordering + Clone) -> bool {
-        let mut budget = comparisons;
-        if self.width == 0 {
-            budget = self.sort_runs(budget, &compare);
-        }
-        while budget > 0 && self.width < self.rows.len() {
-            budget = self.merge(budget, &compare);
-        }
-        self.width > 0 && self.width >= self.rows.len()
-    }
-
-    /// The first round: short runs, each sorted in its place. `left` is how far it came.
-    fn sort_runs(&mut self, mut budget: usize, compare: &impl Fn(u32, u32) -> Ordering) -> usize {
-        while budget > 0 {
-            let end = (self.left + RUN).min(self.rows.len());
-            let Some(run) = self.rows.get_mut(self.left..end) else { break };
-            sort_run(run, compare);
-            self.left = end;
-            budget = budget.saturating_sub(RUN * RUN / 4);
-            if end == self.rows.len() {
-                self.begin_round(RUN);
-                break;
-            }
-        }
-        budget
-    }
-
-    fn begin_round(&mut self, width: usize) {
-        self.width = width;
-        self.merged = Vec::with_capacity(self.rows.len());
-        (self.left, self.right) = (0, width);
-    }
-
-    /// Merges pairs of runs into `merged`, one row at a time.
-    fn merge(&mut self, mut budget: usize, compare: &impl Fn(u32, u32) -> Ordering) -> usize {
-        let length = self.rows.len();
-        while budget > 0 && self.merged.len() < length {
-            let base = self.merged.len() - self.merged.len() % (self.width * 2);
-            let middle = (base + self.width).min(length);
-            let end = (base + self.width * 2).min(length);
-            let left = self.rows.get(self.left).copied().filter(|_| self.left < middle);
-            let right = self.rows.get(self.right).copied().filter(|_| self.right < end);
-            let takes_right = match (left, right) {
-                (Some(left), Some(right)) => {
-                    budget -= 1;
-                    compare(right, left).is_lt()
-                }
-                (None, Some(_)) => true,
-                _ => false,
-            };
-            let taken = if takes_right { &mut self.right } else { &mut self.left };
-            *taken += 1;
-            if let Some(row) = if takes_right { right } else { left } {
-                self.merged.push(row);
-            }
-            if self.merged.len() == end {
-                (self.left, self.right) = (end, (end + self.width).min(length));
-            }
-        }
-        if self.merged.len() >= length {
-            self.rows = std::mem::take(&mut self.merged);
-            self.begin_round(self.width * 2);
-        }
-        budget
-    }
-}
-
-/// Sorts a few rows by putting each where it belongs. The standard library's sort is several kilobytes for each comparison.
-fn sort_run(run: &mut [u32], compare: &impl Fn(u32, u32) -> Ordering) {
-    for end in 1..run.len() {
-        let mut at = end;
-        while let Some([before, here]) = at.checked_sub(1).and_then(|left| run.get_mut(left..=at)) {
-            if compare(*here, *before).is_ge() {
-                break;
-            }
-            std::mem::swap(before, here);
-            at -= 1;
-        }
     }
 }
 

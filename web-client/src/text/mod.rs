@@ -50,6 +50,19 @@ impl Language {
         }
     }
 
+    /// A word by its name in the markup.
+    #[must_use]
+    pub fn find(self, name: &str) -> Option<&'static str> {
+        static ENGLISH: [&str; words::COUNT] = english::WORDS.plain();
+        static GERMAN: [&str; words::COUNT] = german::WORDS.plain();
+        let place = words::NAMES.iter().position(|known| *known == name)?;
+        let all = match self {
+            Self::English => &ENGLISH,
+            Self::German => &GERMAN,
+        };
+        all.get(place).copied()
+    }
+
     /// Whether so many of something take the form for one.
     const fn is_one(self, count: u64) -> bool {
         match self {
@@ -69,8 +82,8 @@ impl Language {
 /// A text with `{}` in it, filled.
 #[must_use]
 pub fn fill(text: &str, what: &str) -> String {
-    match text.split_once("{}") {
-        Some((before, behind)) => [before, what, behind].concat(),
+    match text.split_once('{') {
+        Some((before, behind)) => [before, what, behind.strip_prefix('}').unwrap_or(behind)].concat(),
         None => text.to_owned(),
     }
 }
@@ -78,8 +91,8 @@ pub fn fill(text: &str, what: &str) -> String {
 /// A text with two `{}` in it, filled.
 #[must_use]
 pub fn fill_two(text: &str, first: &str, second: &str) -> String {
-    match text.split_once("{}") {
-        Some((before, behind)) => [before, first, &fill(behind, second)].concat(),
+    match text.split_once('}') {
+        Some((before, behind)) => [before.strip_suffix('{').unwrap_or(before), first, &fill(behind, second)].concat(),
         None => text.to_owned(),
     }
 }

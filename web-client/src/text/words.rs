@@ -20,14 +20,15 @@ macro_rules! list {
             $(pub $counted: Plural,)*
         }
 
+        /// Names of all words without a number. A table, because code that compares names is larger than the names.
+        pub(super) static NAMES: [&str; COUNT] = [$(stringify!($plain),)*];
+        /// How many these are.
+        pub(super) const COUNT: usize = [$(stringify!($plain),)*].len();
+
         impl Words {
-            /// A word by its name in the markup.
-            #[must_use]
-            pub fn find(&self, name: &str) -> Option<&'static str> {
-                match name {
-                    $(stringify!($plain) => Some(self.$plain),)*
-                    _ => None,
-                }
+            /// All words without a number, in the order of [`NAMES`].
+            pub(super) const fn plain(&self) -> [&'static str; COUNT] {
+                [$(self.$plain,)*]
             }
 
             /// Names and texts of all words, for checking them.
@@ -95,7 +96,7 @@ mod tests {
         for attribute in ["data-word=\"", "data-label=\"", "data-hint=\""] {
             for rest in markup.split(attribute).skip(1) {
                 let name = rest.split('"').next().unwrap();
-                assert!(Language::English.words().find(name).is_some(), "no word {name}");
+                assert!(Language::English.find(name).is_some(), "no word {name}");
             }
         }
     }

@@ -5,6 +5,7 @@ use shared::SharedPath;
 use crate::effect::{Effect, Order};
 use crate::event::HoldEvent;
 use crate::model::{Dropped, Held, Link, Model, Notice, Reading};
+use crate::pool::sort;
 
 /// Most files a tab offers.
 const MOST: usize = 20_000;
@@ -63,7 +64,7 @@ fn offer(model: &mut Model, files: Vec<Dropped>, effects: &mut Vec<Effect>) {
             _ => refused.push(handle),
         }
     }
-    new.sort_by(|one, other| one.path.cmp(&other.path));
+    sort(&mut new, |one, other| one.path.cmp(&other.path));
     let is_new = |file: &&Held| new.binary_search_by(|new| new.path.cmp(&file.path)).is_ok();
     let replaced: Vec<u32> = model.hold.files.iter().filter(is_new).map(|file| file.handle).collect();
     withdraw(model, &replaced, effects);
@@ -73,7 +74,7 @@ fn offer(model: &mut Model, files: Vec<Dropped>, effects: &mut Vec<Effect>) {
     }
     if !new.is_empty() {
         model.hold.files.extend(new.iter().cloned());
-        model.hold.files.sort_by(|one, other| one.path.cmp(&other.path));
+        sort(&mut model.hold.files, |one, other| one.path.cmp(&other.path));
         // Before that, opening the session offers all.
         if matches!(model.link, Link::Open { .. }) {
             effects.push(Effect::Transport(Order::Offer(new)));

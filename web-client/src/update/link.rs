@@ -129,6 +129,17 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_was_never_reached_leaves_the_person_at_the_door() {
+        let mut model = Model { seed: 3, ..Model::default() };
+        let given = || Event::Unlock(UnlockEvent::Given(Secret::new("horse".into())));
+        let _ = update(&mut model, given());
+        let _ = send(&mut model, LinkEvent::Lost(Loss::Unreachable));
+        assert!(matches!(model.link, Link::Lost { .. }) && !model.is_unlocked());
+        let _ = update(&mut model, given());
+        assert_eq!(model.link, Link::Connecting);
+    }
+
+    #[test]
     fn without_a_network_it_waits_for_the_network() {
         let mut model = opened();
         let _ = send(&mut model, LinkEvent::Lost(Loss::Offline));

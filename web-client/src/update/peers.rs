@@ -3,7 +3,7 @@
 use crate::effect::{Effect, Order};
 use crate::event::PeersEvent;
 use crate::model::{Link, Model, PeerKind};
-use crate::pool::naming;
+use crate::pool::{naming, sort};
 
 /// Most peers that are shown.
 const MOST: usize = 1_000;
@@ -13,7 +13,7 @@ pub(super) fn update(model: &mut Model, event: PeersEvent, effects: &mut Vec<Eff
         PeersEvent::Changed(mut peers) => {
             peers.truncate(MOST);
             // This tab first, then nodes, tabs and the old, each by name.
-            peers.sort_by(|one, other| {
+            sort(&mut peers, |one, other| {
                 let kinds = rank(one.kind).cmp(&rank(other.kind));
                 kinds.then_with(|| naming(&one.name, &other.name)).then_with(|| one.url.cmp(&other.url))
             });

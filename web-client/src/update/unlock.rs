@@ -10,7 +10,7 @@ pub(super) fn update(model: &mut Model, event: UnlockEvent, effects: &mut Vec<Ef
         UnlockEvent::Given(secret) => {
             if secret.reveal().is_empty() {
                 model.unlock.is_empty = true;
-            } else if model.unlock.wait_until <= model.now && model.link == Link::Locked {
+            } else if model.unlock.wait_until <= model.now && can_be_given(model) {
                 connect(model, secret, effects);
                 return;
             }
@@ -34,6 +34,11 @@ pub(super) fn update(model: &mut Model, event: UnlockEvent, effects: &mut Vec<Ef
         UnlockEvent::InviteClosed => model.invite = None,
     }
     effects.push(Effect::Draw);
+}
+
+/// Whether a password is of use: not while one is tried, nor inside.
+fn can_be_given(model: &Model) -> bool {
+    matches!(model.link, Link::Locked | Link::Lost { .. }) && !model.unlock.has_been_open
 }
 
 /// Tries a password.

@@ -218,11 +218,7 @@ impl Line {
         mark(
             badge,
             "aria-label",
-            &if can_be_shown {
-                act_words(scene.words.preview)
-            } else {
-                scene.words.find(kind.key()).unwrap_or_default().to_owned()
-            },
+            &if can_be_shown { act_words(scene.words.preview) } else { scene.word(kind.key()).to_owned() },
         );
         mark(act, "aria-label", &act_words(scene.words.save));
         set(size, &found.size(row).map(|size| scene.measures.size(size)).unwrap_or_default());

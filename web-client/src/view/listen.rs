@@ -125,11 +125,10 @@ impl Ears {
         });
         self.on(Some(document().into()), "keydown", |_, event| {
             let Some(key) = event.dyn_ref::<KeyboardEvent>() else { return };
-            if key.key() == "/" && !key.ctrl_key() && !key.meta_key() && !is_typing(event) {
-                if let Some(field) = find_as::<HtmlInputElement>("search") {
-                    event.prevent_default();
-                    let _ = field.focus();
-                }
+            let is_wanted = key.key() == "/" && !key.ctrl_key() && !key.meta_key() && !is_typing(event);
+            if let Some(field) = find_as::<HtmlInputElement>("search").filter(|_| is_wanted) {
+                event.prevent_default();
+                let _ = field.focus();
             }
         });
     }

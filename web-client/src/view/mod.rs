@@ -90,6 +90,11 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
+    /// A word by its name.
+    fn word(&self, name: &str) -> &'static str {
+        self.measures.0.find(name).unwrap_or_default()
+    }
+
     /// How many milliseconds from now, in seconds, rounded up.
     fn seconds_until(&self, time: f64) -> u64 {
         ((time - self.model.now) / 1000.0).ceil().max(0.0) as u64
@@ -180,7 +185,7 @@ fn speak(language: Language) {
     if let Some(root) = document().document_element() {
         mark(&root, "lang", language.key());
     }
-    let word = |element: &web_sys::Element, attribute: &str| words.find(&element.get_attribute(attribute)?);
+    let word = |element: &web_sys::Element, attribute: &str| language.find(&element.get_attribute(attribute)?);
     each("[data-word]", |element| page::set(&element, word(&element, "data-word").unwrap_or_default()));
     each("[data-label]", |element| mark(&element, "aria-label", word(&element, "data-label").unwrap_or_default()));
     each("[data-hint]", |element| mark(&element, "placeholder", word(&element, "data-hint").unwrap_or_default()));

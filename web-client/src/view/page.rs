@@ -3,8 +3,8 @@
 //! It writes text, never HTML: what a peer says can never become part of the page's code.
 
 use gloo::utils::document;
-use wasm_bindgen::JsCast;
 use shared::Printable;
+use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, HtmlTemplateElement};
 
 use crate::pool::extension;

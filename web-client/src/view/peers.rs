@@ -26,7 +26,7 @@ pub(super) fn draw(scene: &Scene<'_>) {
         }
         write_part(line, "name", &peer_name(scene.model, &peer.url));
         mark(line, "title", &Printable(peer.url.as_str()).to_string());
-        let mut what = vec![words.find(peer.kind.key()).unwrap_or_default().to_owned()];
+        let mut what = vec![scene.word(peer.kind.key()).to_owned()];
         what.extend(peer.files.map(|files| measures.count(&words.files, files)));
         what.push(fill(words.here_since, &measures.span(peer.here_ms / 1000)));
         write_part(line, "what", &what.join(" · "));

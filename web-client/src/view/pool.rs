@@ -72,7 +72,7 @@ fn draw_kinds(scene: &Scene<'_>) {
         show(&chip, count > 0 || results.is_chosen(kind));
         mark(&chip, "data-key", kind.key());
         mark_if(&chip, "aria-pressed", results.is_chosen(kind));
-        write_part(&chip, "of", scene.words.find(kind.key()).unwrap_or_default());
+        write_part(&chip, "of", scene.word(kind.key()));
         if let Some(number) = tag(&chip, "b") {
             set(&number, &scene.measures.number(u64::from(count)));
         }
