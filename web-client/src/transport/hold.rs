@@ -89,7 +89,8 @@ impl Tab {
         let Some(tab) = self.strong().filter(|_| !is_looking) else { return };
         self.begin(Work::Look, async move {
             sleep(LOOK_AFTER).await;
-            let (mut after, mut found, mut told_at) = (None::<String>, Vec::<(String, u32, OfferedForm)>::new(), now().0);
+            let (mut after, mut found, mut told_at) =
+                (None::<String>, Vec::<(String, u32, OfferedForm)>::new(), now().0);
             loop {
                 let next = tab.shelf.borrow().unknown(after.as_deref());
                 if found.len() >= TOLD_FILES || next.is_none() || now().0 >= told_at + FOUND_EVERY_MS {

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
 use shared::bridge::{
-    Address, File, Flags, Initiator, InstanceId, Randomness, Read, ResetCode, Responder, Secret, Ticket, Ticketed,
-    Version,
+    Address, File, Flags, Initiator, InstanceId, Randomness, Read, ResetCode, Responder, Secret, Ticketed, Version,
 };
 use shared::limits::{SILENT_AFTER, STREAM_WINDOW_BYTES};
 use zeroize::Zeroizing;
@@ -91,7 +90,7 @@ fn an_answer_wakes_who_waits_and_taking_it_makes_room() {
     let mut ends = Ends::new();
     let (woken, waker) = task();
     let cx = Context::from_waker(&waker);
-    let stream = ends.tab.ask(&Ticket { peer: "p".into(), path: "a".into(), preview: false }.into(), 0).unwrap();
+    let stream = ends.tab.ask(&read(), 0).unwrap();
     assert!(ends.tab.poll_reply(stream, &cx).is_pending());
     let _ = ends.carry();
     let asked = request(&mut ends.node);
