@@ -16,6 +16,7 @@ mod harness;
 mod hostile;
 mod interop;
 mod page;
+mod session;
 mod tickets;
 mod tidy;
 mod xmlrpc_vectors;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         hostile::trials(),
         tickets::trials(),
         page::trials(),
+        session::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -135,7 +135,6 @@ impl Browser {
     }
 
     /// Where downloads end up.
-    #[expect(dead_code, reason = "for the tests of saving, which come with the file list")]
     pub(crate) fn downloads(&self) -> PathBuf {
         self.home.path().join("downloads")
     }

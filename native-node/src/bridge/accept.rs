@@ -72,6 +72,15 @@ pub(crate) async fn accept(
     response
 }
 
+/// `OPTIONS /bridge`: how long a caller must wait before its next password is looked at, in `Retry-After` if at all. For
+/// pages, which are told only that a WebSocket failed; never an error, because browsers note those in the console.
+pub(crate) async fn options(State(node): State<Arc<Node>>, Extension(Peer(address)): Extension<Peer>) -> Response {
+    match node.door().guesses(|guesses| guesses.wait(node.now(), address.ip())) {
+        Some(wait) => later(StatusCode::NO_CONTENT, wait.as_millis().div_ceil(1000) as u64, ""),
+        None => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
 /// The answer to a proper request for a WebSocket that speaks the bridge; else what is wrong with it, in words.
 fn agree(request: &Request) -> Result<Response, Box<Response>> {
     const NO_UPGRADE: &str = "this is the bridge: it takes WebSockets (version 13, subprotocol tp2) and nothing else\n";

@@ -89,7 +89,10 @@ impl Desk {
 
     /// Who reads, as shown to whoever holds the file: `said` by a node that reads for somebody, else the other end.
     pub(super) fn reader(&self, said: Option<&str>) -> String {
-        let name = self.who.get().and_then(|who| who.name.clone());
+        let name = match self.tab() {
+            Some(tab) => tab.name(),
+            None => self.who.get().and_then(|who| who.name.clone()),
+        };
         let name = name.unwrap_or_else(|| self.address.ip().to_string());
         match (said.and_then(peer_name), self.who.get().map(|who| who.role)) {
             (Some(reader), Some(Role::Node)) => reader,
@@ -97,8 +100,11 @@ impl Desk {
         }
     }
 
-    /// HELLO: the first thing that is said, and once.
+    /// HELLO: the first thing that is said, and once; a tab says it again when the person gives it another name.
     fn hello(&self, hello: Hello) {
+        if let (Some(Who { stay: Some(stay), .. }), Role::Tab) = (self.who.get(), hello.role) {
+            return stay.rename(peer_name(&hello.name));
+        }
         let Hello { role, name, program, tab, .. } = hello;
         let name = peer_name(&name);
         let id = tab.filter(|_| role == Role::Tab && self.who.get().is_none()).and_then(|secret| TabId::of(&secret));

@@ -40,7 +40,7 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .merge(page::page_routes(www))
         .route("/healthz", get(async || "ok\n"))
         .route("/node.json", get(about))
-        .route(bridge::PATH, get(bridge::accept))
+        .route(bridge::PATH, get(bridge::accept).options(bridge::options))
         .merge(rpc_routes::<Node>())
         .route("/get/{ticket}/{name}", get(get::get))
         .route("/peer/{id}", post(tab))

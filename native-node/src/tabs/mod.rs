@@ -81,6 +81,14 @@ impl Stay {
     pub fn tab(&self) -> &Arc<Tab> {
         &self.tab
     }
+
+    /// The person calls the tab otherwise from now on.
+    pub(crate) fn rename(&self, name: Option<String>) {
+        if self.tab.is_session(self.number) {
+            self.tab.rename(name);
+            self.node.peers_changed();
+        }
+    }
 }
 
 /// The tab is away, unless another session speaks for it by now.

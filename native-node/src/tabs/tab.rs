@@ -71,6 +71,11 @@ impl Tab {
         self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The person calls it otherwise from now on.
+    pub(super) fn rename(&self, name: Option<String>) {
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
+    }
+
     /// Since when it is here.
     #[must_use]
     pub fn since(&self) -> Instant {
@@ -99,7 +104,7 @@ impl Tab {
 
     /// A session begins to speak for it; its number. The one before is closed.
     pub(super) fn come(&self, name: Option<String>, link: Link) -> u64 {
-        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
+        self.rename(name);
         self.shares().begin();
         let mut number = 0;
         self.line.send_modify(|line| {

@@ -11,27 +11,24 @@ use web_sys::{AbortSignal, RequestCache, RequestInit, Response};
 const ANSWER_MS: u32 = 5_000;
 /// Longest wait that is believed.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-/// Wait where a node that is busy does not say how long.
-const UNSAID: Duration = Duration::from_secs(5);
 
 /// Asks the door itself, without the wish for a WebSocket: [`None`] where nobody answers, else how long it wants to be
 /// left in peace.
 pub(crate) async fn knock() -> Option<Duration> {
     let request = RequestInit::new();
+    // Of the door it is answered in any case; other requests would leave an error in the console.
+    request.set_method("OPTIONS");
     request.set_cache(RequestCache::NoStore);
     request.set_signal(Some(&AbortSignal::timeout_with_u32(ANSWER_MS)));
     let answer = JsFuture::from(window().fetch_with_str_and_init("/bridge", &request)).await;
     let answer: Response = answer.ok()?.dyn_into().ok()?;
-    Some(wait(answer.status(), answer.headers().get("retry-after").ok().flatten().as_deref()))
+    Some(wait(answer.headers().get("retry-after").ok().flatten().as_deref()))
 }
 
 /// How long an answer asks to be left in peace; zero where it does not.
-fn wait(status: u16, retry_after: Option<&str>) -> Duration {
-    let said = || retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
-    match status {
-        429 | 503 => said().unwrap_or(UNSAID).min(LONGEST),
-        _ => Duration::ZERO,
-    }
+fn wait(retry_after: Option<&str>) -> Duration {
+    let seconds = retry_after.and_then(|seconds| seconds.trim().parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0)).min(LONGEST)
 }
 
 #[cfg(test)]
@@ -39,13 +36,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_busy_door_says_how_long() {
-        assert_eq!(wait(429, Some("30")), Duration::from_secs(30));
-        assert_eq!(wait(503, Some(" 2 ")), Duration::from_secs(2));
-        assert_eq!(wait(429, None), UNSAID);
-        assert_eq!(wait(429, Some("Wed, 21 Oct 2026 07:28:00 GMT")), UNSAID);
-        assert_eq!(wait(429, Some("99999999999")), LONGEST);
-        // What a proper door answers to a request that is none for a WebSocket.
-        assert_eq!(wait(426, Some("30")), Duration::ZERO);
+    fn a_door_that_wants_its_peace_says_how_long() {
+        assert_eq!(wait(Some("30")), Duration::from_secs(30));
+        assert_eq!(wait(Some(" 2 ")), Duration::from_secs(2));
+        assert_eq!(wait(Some("99999999999")), LONGEST);
+        for unsaid in [None, Some(""), Some("-1"), Some("Wed, 21 Oct 2026 07:28:00 GMT")] {
+            assert_eq!(wait(unsaid), Duration::ZERO, "{unsaid:?}");
+        }
     }
 }
