@@ -17,6 +17,7 @@ mod hostile;
 mod interop;
 mod page;
 mod session;
+mod tabs;
 mod tickets;
 mod tidy;
 mod xmlrpc_vectors;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         tickets::trials(),
         page::trials(),
         session::trials(),
+        tabs::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

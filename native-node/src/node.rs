@@ -53,6 +53,21 @@ pub struct Node {
     is_looked_through: watch::Sender<bool>,
 }
 
+/// What a node is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) identity: Identity,
+    pub(crate) name: String,
+    /// What it tells others.
+    pub(crate) url: PeerUrl,
+    pub(crate) names: OwnNames,
+    pub(crate) share: Share,
+    pub(crate) host: Host,
+    pub(crate) known: KnownNodes,
+    /// For peers of 2004.
+    pub(crate) dialer: Dialer,
+}
+
 /// How a call came in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival<'a> {
@@ -65,17 +80,9 @@ pub(crate) struct Arrival<'a> {
 }
 
 impl Node {
-    /// A node of an empty catalog; `url` is what it tells others.
-    pub(crate) fn new(
-        identity: Identity,
-        name: String,
-        url: PeerUrl,
-        names: OwnNames,
-        share: Share,
-        host: Host,
-        known: KnownNodes,
-        dialer: Dialer,
-    ) -> Self {
+    /// A node of an empty catalog.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { identity, name, url, names, share, host, known, dialer } = parts;
         Self {
             id: identity.id().to_string(),
             identity,

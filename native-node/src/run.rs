@@ -16,7 +16,7 @@ use crate::folder::{self, FolderError, Share, ShareOptions};
 use crate::http::{self, ServeLimits};
 use crate::members;
 use crate::names::OwnNames;
-use crate::node::Node;
+use crate::node::{Node, Parts};
 
 /// Connections that wait to be accepted. The original's five made every burst of callers fail.
 const BACKLOG: u32 = 4_096;
@@ -162,7 +162,8 @@ pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, 
         let start = move |opened, url: &PeerUrl| Some(desk::call(node.upgrade()?, opened, url));
         let links = Links::new(identity.clone(), known.clone(), Arc::new(start));
         config.join.iter().for_each(|url| links.typed(url));
-        Node::new(identity, name, url, names, share, host, known, Dialer::new(links, old))
+        let dialer = Dialer::new(links, old);
+        Node::new(Parts { identity, name, url, names, share, host, known, dialer })
     });
     Ok(Prepared { node, listener, www: config.www, limits: config.limits })
 }

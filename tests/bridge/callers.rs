@@ -236,7 +236,8 @@ fn goodbye() {
         stranger.next().await.unwrap();
         let start = Instant::now();
         let ending = tokio::task::spawn_blocking(move || node.process.interrupt(Duration::from_secs(20)));
-        assert_eq!(session.opener.open(caller.next().await.unwrap()).unwrap().kind, Kind::BYE);
+        let mut next = async || session.opener.open(caller.next().await.unwrap()).unwrap().kind;
+        assert_eq!([next().await, next().await], [Kind::HELLO, Kind::BYE]);
         assert!(stranger.next().await.is_err());
         assert!(ending.await.unwrap().status.success());
         assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());

@@ -82,6 +82,11 @@ impl OriginalServer {
         self.server.is_running()
     }
 
+    /// Stops it without ending it: its socket takes calls, and nobody answers.
+    pub(crate) fn freeze(&self) {
+        self.server.freeze();
+    }
+
     /// Most memory it has used so far, in bytes.
     #[allow(dead_code, reason = "the benchmark asks")]
     pub(crate) fn peak_memory(&self) -> u64 {

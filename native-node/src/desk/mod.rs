@@ -17,8 +17,6 @@ mod read_many;
 mod refusal;
 mod search;
 mod session;
-#[cfg(test)]
-mod tests;
 mod ticket;
 mod told;
 

@@ -107,8 +107,8 @@ impl Relay {
     async fn feed(self, replies: Replies, feeder: Feeder) {
         tokio::select! {
             result = self.pour(replies, &feeder) => match result {
-                Ok(()) => return feeder.finish().await,
-                Err(why) => return feeder.fail(why).await,
+                Ok(()) => feeder.finish().await,
+                Err(why) => feeder.fail(why).await,
             },
             () = feeder.unwanted() => {}
         }

@@ -8,8 +8,6 @@
 
 mod offer;
 mod tab;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,6 +67,8 @@ pub(crate) fn enter(node: &Arc<Node>, id: TabId, name: Option<String>, link: Lin
         Arc::new(Tab::new(id, url, node.new_ticket_owner()))
     });
     let number = tab.come(name, link);
+    // What sessions before it offered is not listed any more, and remembered until it offers something itself.
+    node.with_host(|host, now| host.set_away(now, tab.url(), true));
     let stay = Stay { node: Arc::clone(node), tab: Arc::clone(tab), number };
     drop(known);
     node.peers_changed();

@@ -132,7 +132,7 @@ impl Host {
         self.held.iter().filter(|(_, held)| !held.is_away).map(|(url, held)| (url, &held.catalog))
     }
 
-    /// Adds a peer that shares nothing yet. One that was away stays so; one that is here is left as it is.
+    /// Adds a peer that shares nothing yet; one that there is is left as it is.
     pub fn add_peer(&mut self, peer: PeerUrl) {
         self.held.entry(peer).or_default();
     }

@@ -1,1 +1,0 @@
-//! Sessions over a pipe with a node in this process.

@@ -1,1 +1,0 @@
-//! Tabs as the node keeps them.
