@@ -39,8 +39,8 @@ mod tests;
 
 pub use frame::{
     Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, Offer, Offered,
-    OfferedForm, PeerInfo, PeerKind, Peers, Read, ReadMany, Role, Row, Search, SearchKind,
-    SearchScope, Ticket, Ticketed, Version,
+    OfferedForm, PeerInfo, PeerKind, Peers, Read, ReadMany, Role, Row, Search, SearchKind, SearchScope, Ticket,
+    Ticketed, Version,
 };
 pub use handshake::{HandshakeError, Peer, Randomness, Session};
 pub use initiator::Initiator;
