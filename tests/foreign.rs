@@ -176,7 +176,6 @@ fn about_itself() -> Vec<Call> {
                 "f",
                 "tinyp2p.search",
                 "tinyp2p.ticket",
-                "tinyp2p.ticket",
                 "system.getCapabilities",
                 "system.listMethods",
                 "system.methodHelp",

@@ -1,6 +1,7 @@
 //! Tabs as peers, at a real node: what they offer is found and fetched by everybody, and what happens when they go.
 
 mod away;
+mod crowd;
 mod fetch;
 mod neighbours;
 mod requests;
@@ -19,7 +20,7 @@ const PASSWORD: &str = "correct horse";
 const SECRET: [u8; 16] = [7; 16];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [away::trials(), neighbours::trials(), fetch::trials(), requests::trials(), shares::trials()]
+    [away::trials(), crowd::trials(), neighbours::trials(), fetch::trials(), requests::trials(), shares::trials()]
         .into_iter()
         .flatten()
         .collect()

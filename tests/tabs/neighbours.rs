@@ -35,7 +35,8 @@ struct Two {
     tabs: [Tab; 2],
     /// Each ends one of the nodes.
     ends: [CancellationToken; 2],
-    runtime: Runtime,
+    // Keeps the nodes going.
+    _runtime: Runtime,
     _shares: [TempDir; 2],
 }
 
@@ -62,7 +63,7 @@ impl Two {
         let second = serve(&shares[1], Some(&first), &ends[1]);
         let tabs = [(&first, 1), (&second, 2)]
             .map(|(node, secret)| Tab::open(node.url().as_str(), PASSWORD, &format!("tab {secret}"), [secret; 16]));
-        let two = Self { nodes: [first, second], tabs, ends, runtime, _shares: shares };
+        let two = Self { nodes: [first, second], tabs, ends, _runtime: runtime, _shares: shares };
         two.tabs[0].offer(&[("made.bin", Content::Made(5 << 20))]);
         let lists = |url: &str| two.tabs[1].peers().iter().any(|(listed, ..)| listed == url);
         wait_for("the first's tab to be listed by the second", PATIENCE, || lists(&two.tabs[0].url()).then_some(()));
