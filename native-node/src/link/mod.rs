@@ -156,7 +156,7 @@ impl Link {
     /// False if something does, and nothing was said.
     #[must_use]
     pub fn say_first(&self, message: impl Into<Message>) -> bool {
-        self.commands.try_send(Command::Say(message.into())).is_ok()
+        self.commands.try_send(Box::new(Command::Say(message.into()))).is_ok()
     }
 
     /// Ends the session in good order; what is under way is interrupted.
