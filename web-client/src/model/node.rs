@@ -49,10 +49,11 @@ impl Node {
     /// [`NodeError::Missing`] or [`NodeError::Url`]: the node's fault; the page can only say so.
     pub fn from_words(word: impl Fn(&str) -> Option<String>) -> Result<Self, NodeError> {
         let must = |key: &'static str| word(key).ok_or(NodeError::Missing(key));
+        let (name, version) = (must("name")?, must("version")?);
         let url = PeerUrl::parse(&must("url")?).map_err(NodeError::Url)?;
         // Nodes from before there was a choice do not say.
         let legacy = word("legacy").is_some_and(|word| word == "true");
-        Ok(Self { name: must("name")?, version: must("version")?, url, legacy })
+        Ok(Self { name, version, url, legacy })
     }
 }
 

@@ -26,6 +26,9 @@ use crate::view::{self, Hands, View};
 
 pub(crate) use files::Files;
 
+/// How long slices of work may go on in a row, in milliseconds: less than a picture on the screen.
+const WORK_MS: f64 = 10.0;
+
 thread_local! {
     static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
 }
@@ -122,11 +125,25 @@ impl App {
         let app = self.this.clone();
         let timeout = Timeout::new(after, move || {
             if let Some(app) = app.upgrade() {
-                app.dispatch(Event::TimeUp(timer));
+                app.time_up(timer);
             }
         });
         if let Some(place) = self.timers.borrow_mut().get_mut(timer as usize) {
             *place = Some(timeout);
+        }
+    }
+
+    /// Passes a timer on. Slices of work go on at once for as long as nobody would notice.
+    fn time_up(&self, timer: Timer) {
+        let begun = js_sys::Date::now();
+        loop {
+            self.dispatch(Event::TimeUp(timer));
+            let has_time = timer == Timer::Work && js_sys::Date::now() - begun < WORK_MS;
+            let goes_on =
+                has_time && self.timers.borrow_mut().get_mut(timer as usize).is_some_and(|it| it.take().is_some());
+            if !goes_on {
+                break;
+            }
         }
     }
 
