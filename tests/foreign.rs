@@ -175,6 +175,7 @@ fn about_itself() -> Vec<Call> {
             texts(&[
                 "f",
                 "tinyp2p.search",
+                "tinyp2p.ticket",
                 "system.getCapabilities",
                 "system.listMethods",
                 "system.methodHelp",

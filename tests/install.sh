@@ -20,6 +20,7 @@ if [[ -z ${TINYP2P_NO_BROWSER:-} || ${TINYP2P_NO_BROWSER} == 0 ]]; then
   has chromium >/dev/null || has chromium-browser >/dev/null || has google-chrome >/dev/null || must_have+=(chromium)
   has chromedriver >/dev/null || must_have+=(chromium-driver)
 fi
+want curl has curl
 want python3 has python3
 want perl has perl
 want librpc-xml-perl perl -MRPC::XML::Client -e 1

@@ -15,7 +15,7 @@ use crate::dial::Dialer;
 use crate::folder::{self, Change, Share};
 use crate::known_peers::KnownPeers;
 use crate::names::OwnNames;
-use crate::source::Relays;
+use crate::source::{Lately, Relays};
 use crate::tabs::{self, Tabs};
 use crate::ticket::{Grant, Owner, Ticket, Tickets};
 
@@ -34,6 +34,7 @@ pub struct Node {
     url: PeerUrl,
     names: OwnNames,
     share: Arc<Share>,
+    lately: Arc<Lately>,
     /// Behind one short lock, never held across an await.
     host: Mutex<Host>,
     /// Likewise, of its own: a download must not wait for a caller, nor a caller for a download.
@@ -90,6 +91,7 @@ impl Node {
             url,
             names,
             share: Arc::new(share),
+            lately: Arc::default(),
             host: Mutex::new(host),
             tickets: Mutex::default(),
             started: Instant::now(),
@@ -275,6 +277,11 @@ impl Node {
     /// The folder's files.
     pub(crate) fn share(&self) -> Arc<Share> {
         Arc::clone(&self.share)
+    }
+
+    /// Those of its files that were opened a moment ago.
+    pub(crate) fn lately(&self) -> &Arc<Lately> {
+        &self.lately
     }
 
     /// Whether so few downloads are under way that one more can read ahead generously.

@@ -92,7 +92,7 @@ impl Eyes {
 
 /// The kind of file system below `root`, if it is one on which others' changes raise no events here.
 #[cfg(target_os = "linux")]
-fn silent_file_system(root: &Path) -> Option<&'static str> {
+pub(super) fn silent_file_system(root: &Path) -> Option<&'static str> {
     let kind = rustix::fs::statfs(root).ok()?.f_type;
     // Magic numbers of statfs(2).
     match u32::try_from(kind & 0xFFFF_FFFF).ok()? {
@@ -108,6 +108,6 @@ fn silent_file_system(root: &Path) -> Option<&'static str> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn silent_file_system(_root: &Path) -> Option<&'static str> {
+pub(super) fn silent_file_system(_root: &Path) -> Option<&'static str> {
     None
 }

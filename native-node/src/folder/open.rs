@@ -2,7 +2,7 @@
 //!
 //! It trusts no list: what was a file when it was listed may be a FIFO or a link now (A4, A5, A7).
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 
 use cap_fs_ext::{FollowSymlinks, MetadataExt, OpenOptionsFollowExt, OpenOptionsSyncExt};
@@ -82,8 +82,22 @@ impl OpenedFile {
     /// # Errors
     /// What the system says.
     pub fn is_unchanged(&self) -> io::Result<bool> {
-        let now = beneath::entry(&Metadata::from_just_metadata(self.file.metadata()?));
-        Ok((now.size, now.modified) == (self.size, self.modified))
+        Ok(self.is_as(&self.file.metadata()?))
+    }
+
+    /// Whether it moreover still has a name, as far as the system says.
+    #[must_use]
+    pub fn is_linked_and_unchanged(&self) -> bool {
+        #[cfg(unix)]
+        let is_linked = |now: &fs::Metadata| std::os::unix::fs::MetadataExt::nlink(now) > 0;
+        #[cfg(not(unix))]
+        let is_linked = |_: &fs::Metadata| true;
+        self.file.metadata().is_ok_and(|now| is_linked(&now) && self.is_as(&now))
+    }
+
+    fn is_as(&self, now: &fs::Metadata) -> bool {
+        let now = beneath::entry(&Metadata::from_just_metadata(now.clone()));
+        (now.size, now.modified) == (self.size, self.modified)
     }
 }
 
@@ -131,7 +145,6 @@ impl From<io::Error> for OpenError {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::io::Read;
     use std::os::unix::fs::symlink;
     use std::path::Path;

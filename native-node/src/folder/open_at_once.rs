@@ -15,7 +15,8 @@ impl Share {
         use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
         use std::fs::File;
 
-        let root = self.dir().filter(|_| self.offers(path))?;
+        // A disk that is elsewhere is asked about each file that is opened, and what is mounted below may be one.
+        let root = self.local_dir().filter(|_| self.offers(path))?;
         let open = |how: OFlags| {
             let resolve =
                 ResolveFlags::CACHED | ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;

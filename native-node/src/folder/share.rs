@@ -11,6 +11,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use shared::SharedPath;
 
+use super::eyes::silent_file_system;
 use super::names;
 
 /// What a person chose about the folder they share.
@@ -52,6 +53,9 @@ struct Handle {
     dir: Arc<Dir>,
     /// Device and inode, by which a folder put in its place is noticed.
     identity: (u64, u64),
+    /// Whether its disk is one of this machine.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "asked only where files can be opened at once"))]
+    is_local: bool,
 }
 
 /// What a look at the root found.
@@ -107,6 +111,13 @@ impl Share {
         handle.as_ref().map(|handle| Arc::clone(&handle.dir))
     }
 
+    /// The same, where nobody else has to be asked about its files.
+    #[cfg(target_os = "linux")]
+    pub(super) fn local_dir(&self) -> Option<Arc<Dir>> {
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        handle.as_ref().filter(|handle| handle.is_local).map(|handle| Arc::clone(&handle.dir))
+    }
+
     /// Looks whether the folder's name still leads to the folder we hold, and takes what it leads to.
     pub(super) fn look_at_root(&self) -> Root {
         let now = Handle::open(&self.root).ok();
@@ -125,7 +136,8 @@ impl Handle {
     fn open(root: &Path) -> io::Result<Self> {
         let dir = Dir::open_ambient_dir(root, ambient_authority())?;
         let metadata = dir.dir_metadata()?;
-        Ok(Self { dir: Arc::new(dir), identity: (metadata.dev(), metadata.ino()) })
+        let is_local = silent_file_system(root).is_none();
+        Ok(Self { dir: Arc::new(dir), identity: (metadata.dev(), metadata.ino()), is_local })
     }
 }
 

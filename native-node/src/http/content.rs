@@ -11,8 +11,9 @@ use axum::BoxError;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use shared::xmlrpc::{ContentWriter, Value, reply_length};
+use shared::xmlrpc::{ContentChanged, ContentWriter, Value, reply_length};
 use shared::{Entry, Fault, Form, PeerUrl, SharedPath};
+use tokio::task::JoinHandle;
 
 use crate::folder::{OpenError, OpenedFile, Share, inspect_file};
 use crate::node::Node;
@@ -78,9 +79,8 @@ impl Content {
         match self.held {
             Held::Whole { document, .. } => Body::from(document),
             Held::Large { source, form } => {
-                let writer = ContentWriter::new(form, source.version().size);
-                let prefix = writer.prefix();
-                Body::new(Stream { left: self.length, source, writer: Some(writer), prefix })
+                let writing = Writing::new(form, source.version().size);
+                Body::new(Stream { left: self.length, source, next: Next::Read(writing) })
             }
         }
     }
@@ -120,7 +120,7 @@ fn open(share: &Share, path: &SharedPath, entry: Entry, place: Place) -> Result<
         _ => inspect_file(&opened).map_err(|error| missing(OpenError::Io(error)))?,
     };
     let (size, length) = (opened.size, reply_length(form, opened.size));
-    Ok(Content { length, held: Held::Large { source: Source::own(opened, 0..size, place), form } })
+    Ok(Content { length, held: Held::Large { source: Source::own(Arc::new(opened), 0..size, place), form } })
 }
 
 /// A small file as an answer in one piece.
@@ -146,32 +146,79 @@ fn whole(bytes: Vec<u8>) -> Result<Content, Fault> {
     Ok(Content { length, held: Held::Whole { file: bytes, document } })
 }
 
-/// The body: each piece of the file as it is written in XML.
+/// The body: one piece is written in XML on another thread, which takes as long as sending it, while the one before is sent.
 #[derive(Debug)]
 struct Stream {
     left: u64,
     source: Source,
-    /// Taken by the last piece.
-    writer: Option<ContentWriter>,
+    next: Next,
+}
+
+/// What becomes of the next piece.
+#[derive(Debug)]
+enum Next {
+    /// It is read.
+    Read(Writing),
+    /// It is written in XML.
+    Written(JoinHandle<Written>),
+    /// There is none.
+    Over,
+}
+
+/// A piece of the document, and what goes on writing it unless it was the last.
+type Written = Result<(Vec<u8>, Option<Writing>), ContentChanged>;
+
+/// The document as far as it is written.
+#[derive(Debug)]
+struct Writing {
+    writer: ContentWriter,
+    /// What stands before the first piece.
     prefix: &'static [u8],
 }
 
-impl Stream {
-    fn poll_document(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, BoxError>> {
-        let Some(mut writer) = self.writer.take() else { return Poll::Ready(Ok(None)) };
-        let Poll::Ready(bytes) = self.source.poll_next(cx) else {
-            self.writer = Some(writer);
-            return Poll::Pending;
-        };
-        let bytes = bytes?.unwrap_or_default();
+impl Writing {
+    fn new(form: Form, size: u64) -> Self {
+        let writer = ContentWriter::new(form, size);
+        Self { prefix: writer.prefix(), writer }
+    }
+
+    /// Writes a piece, and the end after the last.
+    fn write(mut self, bytes: &[u8], is_last: bool) -> Written {
         let prefix = std::mem::take(&mut self.prefix);
         let mut document = Vec::with_capacity(prefix.len() + bytes.len() + bytes.len() / 2);
         document.extend_from_slice(prefix);
-        writer.push(&bytes, &mut document)?;
-        if self.source.left() == 0 {
-            writer.finish(&mut document)?;
-        } else {
-            self.writer = Some(writer);
+        self.writer.push(bytes, &mut document)?;
+        if !is_last {
+            return Ok((document, Some(self)));
+        }
+        self.writer.finish(&mut document)?;
+        Ok((document, None))
+    }
+}
+
+impl Stream {
+    /// Has the next piece written as soon as it is read.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        if let Next::Read(_) = &self.next {
+            let bytes = ready!(self.source.poll_next(cx))?.unwrap_or_default();
+            let is_last = self.source.left() == 0;
+            if let Next::Read(writing) = std::mem::replace(&mut self.next, Next::Over) {
+                self.next = Next::Written(tokio::task::spawn_blocking(move || writing.write(&bytes, is_last)));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_document(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, BoxError>> {
+        ready!(self.poll_read(cx))?;
+        let Next::Written(writing) = &mut self.next else { return Poll::Ready(Ok(None)) };
+        let written = ready!(Pin::new(writing).poll(cx));
+        self.next = Next::Over;
+        let (document, writing) = written??;
+        self.next = writing.map_or(Next::Over, Next::Read);
+        // One ahead. What goes wrong there ends it a piece earlier, which is as good.
+        if let Poll::Ready(Err(error)) = self.poll_read(cx) {
+            return Poll::Ready(Err(error));
         }
         Poll::Ready(Ok(Some(document)))
     }
@@ -189,6 +236,7 @@ impl http_body::Body for Stream {
                 Some(Ok(Frame::data(document.into())))
             }
             Err(error) => {
+                self.next = Next::Over;
                 tracing::info!(%error, "a file changed or could not be read while it was sent; the connection is cut");
                 Some(Err(error))
             }
@@ -196,7 +244,7 @@ impl http_body::Body for Stream {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.writer.is_none()
+        matches!(self.next, Next::Over)
     }
 
     fn size_hint(&self) -> SizeHint {

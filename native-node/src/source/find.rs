@@ -21,7 +21,7 @@ pub struct Found {
 
 #[derive(Debug)]
 enum Held {
-    Own(OpenedFile),
+    Own(Arc<OpenedFile>),
     Elsewhere(Holder, PeerUrl, SharedPath),
 }
 
@@ -161,14 +161,18 @@ fn offered(node: &Node, tab: &PeerUrl, path: &SharedPath) -> Result<Version, Sou
     Ok(Version { size: entry.size, modified: entry.modified })
 }
 
-async fn open_own(node: &Node, path: &SharedPath) -> Result<OpenedFile, SourceError> {
+async fn open_own(node: &Node, path: &SharedPath) -> Result<Arc<OpenedFile>, SourceError> {
+    if let Some(opened) = node.lately().opened(path) {
+        return Ok(opened);
+    }
     let (share, path) = (node.share(), path.clone());
-    if let Some(opened) = share.open_file_at_once(&path) {
+    if let Some(opened) = share.open_file_at_once(&path).map(Arc::new) {
+        node.lately().keep(&path, &opened);
         return Ok(opened);
     }
     let opening = tokio::task::spawn_blocking(move || share.open_file(&path));
     // Why it cannot be opened stays in our log.
-    opening.await.map_err(|_| SourceError::Interrupted)?.map_err(|error: OpenError| {
+    opening.await.map_err(|_| SourceError::Interrupted)?.map(Arc::new).map_err(|error: OpenError| {
         tracing::info!(%error, "a listed file cannot be served");
         SourceError::Missing
     })

@@ -7,12 +7,14 @@
 mod arriving;
 mod find;
 mod holder;
+mod lately;
 mod old;
 mod own;
 mod place;
 mod relay;
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -24,6 +26,7 @@ use own::OwnReader;
 pub use arriving::{Feeder, PIECES_AHEAD};
 pub use find::{Found, Reading, find, look, look_at_own, open};
 pub(crate) use holder::Holder;
+pub(crate) use lately::Lately;
 pub use place::Place;
 pub(crate) use place::{Relays, SMALL};
 pub(crate) use relay::said;
@@ -112,7 +115,7 @@ enum Held {
 impl Source {
     /// A part of an own file that is open.
     #[must_use]
-    pub fn own(opened: OpenedFile, part: Range<u64>, place: Place) -> Self {
+    pub fn own(opened: Arc<OpenedFile>, part: Range<u64>, place: Place) -> Self {
         let (version, left) = (opened.version(), part.end.saturating_sub(part.start));
         Self { version, left, held: Held::Own(OwnReader::new(opened, part, place.piece())), place }
     }

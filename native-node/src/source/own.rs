@@ -43,8 +43,8 @@ struct Piece {
 }
 
 impl OwnReader {
-    pub(super) fn new(file: OpenedFile, part: Range<u64>, most: usize) -> Self {
-        let piece = Piece { file: Arc::new(file), at: part.start, end: part.end, most, spare: Arc::default() };
+    pub(super) fn new(file: Arc<OpenedFile>, part: Range<u64>, most: usize) -> Self {
+        let piece = Piece { file, at: part.start, end: part.end, most, spare: Arc::default() };
         let state = if piece.is_none() { State::Over } else { State::OnTheSpot };
         Self { piece, state }
     }
@@ -214,7 +214,8 @@ mod tests {
 
         fn open(&self, part: Range<u64>, how: How) -> OwnReader {
             let share = Share::open(Path::new(self.dir.path()), ShareOptions::default()).unwrap();
-            let mut reader = OwnReader::new(share.open_file(&SharedPath::parse("a").unwrap()).unwrap(), part, PIECE);
+            let file = Arc::new(share.open_file(&SharedPath::parse("a").unwrap()).unwrap());
+            let mut reader = OwnReader::new(file, part, PIECE);
             if how == How::Ahead && !reader.piece.is_none() {
                 reader.state = State::Ahead(reader.piece.read_elsewhere());
             }
