@@ -20,6 +20,8 @@ pub(crate) async fn keep(node: Arc<Node>, shutdown: CancellationToken) {
             let node = Arc::clone(&node);
             calls.spawn(async move { (call(&node, &dial).await, dial.url) });
         }
+        // Peers come and go by what was asked and by what was not answered in time.
+        node.peers_changed();
         let wake = node.with_host(|host, now| host.roster().next_wakeup(now).since(now));
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -34,7 +36,6 @@ pub(crate) async fn keep(node: Arc<Node>, shutdown: CancellationToken) {
                 });
                 if before != after {
                     say(&url, after);
-                    node.peers_changed();
                 }
             }
         }

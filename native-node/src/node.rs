@@ -232,8 +232,9 @@ impl Node {
         &self.known_peers
     }
 
-    /// Who calls other peers.
-    pub(crate) fn dialer(&self) -> &Dialer {
+    /// Calls other peers.
+    #[must_use]
+    pub fn dialer(&self) -> &Dialer {
         &self.dialer
     }
 

@@ -144,7 +144,10 @@ impl Handler for Held {
         match request {
             Message::Read(read) => self.read(read, answer).await,
             Message::ReadMany(read) => self.read_many(read, answer).await,
-            _ => return answer.fail(ResetCode::UNKNOWN, "a tab does not know how"),
+            _ => {
+                answer.fail(ResetCode::UNKNOWN, "a tab does not know how");
+                None
+            }
         };
     }
 }

@@ -1,13 +1,14 @@
 //! Tabs as peers, at a real node: what they offer is found and fetched by everybody, and what happens when they go.
 
 mod away;
+mod crowd;
 mod fetch;
 mod neighbours;
 mod requests;
 mod shares;
 
 use libtest_mimic::Trial;
-use native_node::dial::Dialer;
+use native_node::dial::OldDialer;
 use shared::{Password, PeerUrl};
 use tempfile::TempDir;
 
@@ -19,7 +20,7 @@ const PASSWORD: &str = "correct horse";
 const SECRET: [u8; 16] = [7; 16];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [away::trials(), neighbours::trials(), fetch::trials(), requests::trials(), shares::trials()]
+    [away::trials(), crowd::trials(), neighbours::trials(), fetch::trials(), requests::trials(), shares::trials()]
         .into_iter()
         .flatten()
         .collect()
@@ -56,12 +57,13 @@ impl Site {
 
     /// Whom the peer at a URL lists.
     fn listed(&self, url: &str) -> Vec<String> {
-        self.tab.block_on(dialer().exchange(&peer(url), &[])).expect("an exchange").urls.expect("a list")
+        self.tab.block_on(dialer().exchange(&peer(url), &[])).expect("an exchange").expect("a list")
     }
 }
 
-fn dialer() -> Dialer {
-    Dialer::new(Password::new(PASSWORD))
+/// As whoever knows nothing but 2004.
+fn dialer() -> OldDialer {
+    OldDialer::new(Some(Password::new(PASSWORD)))
 }
 
 fn peer(url: &str) -> PeerUrl {

@@ -21,6 +21,8 @@ use crate::node::Node;
 
 /// Messages of all peers together that wait for the other end.
 const WAITING: usize = 8;
+/// Rows that are taken from one node and its tabs: none has as many files, and what never ends must end.
+const MOST_OF_NODE: usize = 4_000_000;
 /// What is said of a peer that let its deadline pass.
 const LATE: &str = "it does not answer in time";
 
@@ -115,6 +117,7 @@ async fn pass_on(
     let first = POOL_FIRST_ANSWER.saturating_sub(begun.elapsed());
     let mut replies = timeout(first, link.ask(search, 0)).await.map_err(|_| LinkError::Silent)??;
     let mut patience = first;
+    let mut total = 0;
     let mut counts = BTreeMap::<PeerUrl, usize>::new();
     loop {
         let asked = Instant::now();
@@ -127,6 +130,10 @@ async fn pass_on(
                 let count = counts.entry(url).or_default();
                 let rows = clean(rows, wanted.most().saturating_sub(*count));
                 *count += rows.len();
+                total += rows.len().max(1);
+                if total > MOST_OF_NODE {
+                    return Err(LinkError::Senseless);
+                }
                 Message::Found(Found { peer, rows })
             }
             Some(Reply::Message(Message::Answered(Answered { peer, error, more }), _)) => {

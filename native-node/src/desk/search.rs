@@ -20,6 +20,10 @@ use crate::node::Node;
 const AT_ONCE: usize = 8;
 
 pub(super) async fn answer(desk: &Desk, search: Search, mut answer: Answer) {
+    let _place = tokio::select! {
+        place = desk.place_to_search() => place,
+        () = answer.unwanted() => return,
+    };
     let wanted = match read(desk, search).await {
         Ok(wanted) => wanted,
         Err(refusal) => return answer.fail(refusal.code, refusal.words),

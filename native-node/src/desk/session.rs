@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use shared::bridge::{Hello, Message, PeerInfo, PeerKind, ResetCode, Role, TabId};
 use shared::{PeerUrl, Printable, Scope, peer_name};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use super::refusal::Refusal;
 use super::{exchange, read, read_many, search, ticket};
@@ -25,7 +25,11 @@ pub(super) struct Desk {
     who: OnceLock<Who>,
     introduced: Notify,
     owner: Owner,
+    searching: Semaphore,
 }
+
+/// Searches of one session that are under way at once; further ones wait.
+const SEARCHES: usize = 4;
 
 /// Who said HELLO.
 #[derive(Debug)]
@@ -39,7 +43,16 @@ struct Who {
 impl Desk {
     pub(super) fn new(node: Arc<Node>, link: Link, address: SocketAddr, dialed: Option<PeerUrl>) -> Self {
         let owner = node.new_ticket_owner();
-        Self { node, link, address, dialed, who: OnceLock::new(), introduced: Notify::new(), owner }
+        Self {
+            node,
+            link,
+            address,
+            dialed,
+            who: OnceLock::new(),
+            introduced: Notify::new(),
+            owner,
+            searching: Semaphore::new(SEARCHES),
+        }
     }
 
     pub(super) fn node(&self) -> &Arc<Node> {
@@ -77,6 +90,11 @@ impl Desk {
     /// Whose tickets are minted here. A tab's outlive the session: its browser goes on with a download after a reload.
     pub(super) fn owner(&self) -> Owner {
         self.tab().map_or(self.owner, |tab| tab.owner())
+    }
+
+    /// A place among the searches of this session: each holds some mebibytes of rows, and threads.
+    pub(super) async fn place_to_search(&self) -> Option<SemaphorePermit<'_>> {
+        self.searching.acquire().await.ok()
     }
 
     /// Whether the other end may have us ask others: hop limit 1.

@@ -1,6 +1,6 @@
 //! What tabs are told without asking: their own address, and who is there.
 //!
-//! Who is there is put together once for all tabs, at most every [`PEERS_EVERY`], and sent on only where it changed.
+//! Who is there is put together once for all tabs, at most every [`PEERS_EVERY`] or so, and sent on only where it changed.
 
 use std::sync::Arc;
 
@@ -11,6 +11,9 @@ use tokio::sync::{Notify, watch};
 use super::peers::infos;
 use super::session::Desk;
 use crate::node::Node;
+
+/// Peers of a list that is told as often as may be; one of twice as many half as often.
+const SHORT: u32 = 64;
 
 /// Who is there, as tabs are told it.
 #[derive(Debug)]
@@ -44,7 +47,9 @@ pub(crate) async fn tell_who_is_there(node: Arc<Node>) {
             }
             is_news
         });
-        tokio::time::sleep(PEERS_EVERY).await;
+        // What is long is told to many: less often.
+        let length = u32::try_from(told.peers.borrow().len()).unwrap_or(u32::MAX);
+        tokio::time::sleep(PEERS_EVERY * (1 + length / SHORT)).await;
         told.changed.notified().await;
     }
 }

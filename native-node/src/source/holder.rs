@@ -42,7 +42,9 @@ impl Holder {
         });
         match tab {
             Some(id) if is_own => node.tabs().find(id).map(Self::Tab).ok_or(SourceError::NotHere),
-            _ if is_own => Ok(Self::Own),
+            // What is below the folder of tabs and no tab's is nobody's.
+            _ if is_own && !peer.path().starts_with("/peer/") => Ok(Self::Own),
+            _ if is_own => Err(SourceError::NotHere),
             _ if !is_live => Err(SourceError::NotHere),
             _ if node.is_modern(peer) => Ok(Self::Node(peer.clone())),
             _ => Ok(Self::Old(peer.clone())),

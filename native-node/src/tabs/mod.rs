@@ -44,12 +44,6 @@ impl Tabs {
         self.known().get(&id).cloned()
     }
 
-    /// The tabs that are here.
-    #[must_use]
-    pub fn here(&self) -> Vec<Arc<Tab>> {
-        self.known().values().filter(|tab| tab.is_here()).cloned().collect()
-    }
-
     fn known(&self) -> MutexGuard<'_, BTreeMap<TabId, Arc<Tab>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -60,6 +54,7 @@ pub(crate) fn enter(node: &Arc<Node>, id: TabId, name: Option<String>, link: Lin
     let url = id.url_at(node.url())?;
     let mut known = node.tabs().known();
     if known.len() >= TABS && !known.contains_key(&id) {
+        tracing::warn!(TABS, "there are as many tabs as there may be; one more has no address");
         return None;
     }
     let tab = known.entry(id).or_insert_with(|| {
