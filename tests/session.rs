@@ -100,7 +100,9 @@ async fn fetched(node: &Node, offered: &Path, names: &[&str]) -> Result<(), Fail
 }
 
 async fn unlock(browser: &Browser, password: &str) -> Result<(), Failed> {
-    browser.until("document.getElementById('password')?.checkVisibility() && !document.getElementById('enter').disabled").await?;
+    browser
+        .until("document.getElementById('password')?.checkVisibility() && !document.getElementById('enter').disabled")
+        .await?;
     let field = browser.page.find(Locator::Css("#password")).await?;
     field.clear().await?;
     field.send_keys(password).await?;

@@ -11,7 +11,6 @@ pub mod known_peers;
 pub mod link;
 mod members;
 pub mod names;
-pub mod neighbours;
 pub mod node;
 pub mod page;
 pub mod run;

@@ -8,16 +8,17 @@ use shared::{Dial, DialOutcome, MemberState, PeerUrl, Printable};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::dial::{CallError, Dialer};
+use crate::bridge::DialError;
+use crate::dial::CallError;
 use crate::node::Node;
 
 /// Keeps the roster alive until `shutdown`.
-pub(crate) async fn keep(node: Arc<Node>, dialer: Dialer, shutdown: CancellationToken) {
+pub(crate) async fn keep(node: Arc<Node>, shutdown: CancellationToken) {
     let mut calls = JoinSet::new();
     loop {
         while let Some(dial) = node.with_host(|host, now| host.roster_mut().poll_dial(now)) {
-            let (node, dialer) = (Arc::clone(&node), dialer.clone());
-            calls.spawn(async move { (call(&node, &dialer, &dial).await, dial.url) });
+            let node = Arc::clone(&node);
+            calls.spawn(async move { (call(&node, &dial).await, dial.url) });
         }
         // Peers come and go by what was asked and by what was not answered in time.
         node.peers_changed();
@@ -52,11 +53,14 @@ fn say(peer: &PeerUrl, state: Option<MemberState>) {
 }
 
 /// One call, as the roster understands its end.
-async fn call(node: &Node, dialer: &Dialer, dial: &Dial) -> DialOutcome {
-    match dialer.exchange(&dial.url, &dial.tell).await {
-        Ok(exchanged) if exchanged.node.as_deref() == Some(node.id()) => DialOutcome::Myself,
-        Ok(exchanged) => exchanged.urls.map_or(DialOutcome::Lone, DialOutcome::Answered),
-        Err(CallError::Refused) => DialOutcome::Refused,
+async fn call(node: &Node, dial: &Dial) -> DialOutcome {
+    match node.dialer().exchange(&dial.url, &dial.tell).await {
+        Ok(exchanged) => {
+            exchanged.peers.iter().for_each(|peer| node.learn_about(&dial.url, peer));
+            exchanged.urls.map_or(DialOutcome::Lone, DialOutcome::Answered)
+        }
+        Err(CallError::Dial(DialError::Myself)) => DialOutcome::Myself,
+        Err(error) if error.is_refusal() => DialOutcome::Refused,
         Err(error) => {
             tracing::debug!(peer = %dial.url, error = %Printable(&error.to_string()), "a call failed");
             DialOutcome::Unreachable

@@ -15,7 +15,6 @@ use crate::dial::Dialer;
 use crate::folder::{self, Change, Share};
 use crate::known_peers::KnownPeers;
 use crate::names::OwnNames;
-use crate::neighbours::Neighbours;
 use crate::source::{Lately, Relays};
 use crate::tabs::{self, Tabs};
 use crate::ticket::{Grant, Owner, Ticket, Tickets};
@@ -44,9 +43,7 @@ pub struct Node {
     door: Door,
     known: KnownNodes,
     streams: Arc<Semaphore>,
-    /// For peers of 2004.
     dialer: Dialer,
-    neighbours: Neighbours,
     known_peers: KnownPeers,
     tabs: Tabs,
     relays: Relays,
@@ -102,7 +99,6 @@ impl Node {
             known,
             streams: Arc::new(Semaphore::new(STREAMS)),
             dialer,
-            neighbours: Neighbours::default(),
             known_peers: KnownPeers::default(),
             tabs: Tabs::default(),
             relays: Relays::default(),
@@ -194,8 +190,7 @@ impl Node {
 
     /// Looks at or changes the state, briefly.
     pub(crate) fn with_host<T>(&self, work: impl FnOnce(&mut Host, Moment) -> T) -> T {
-        let now = self.now();
-        work(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner), now)
+        work(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner), self.now())
     }
 
     /// An owner of tickets unlike all before: a session that begins.
@@ -231,20 +226,15 @@ impl Node {
         &self.tabs
     }
 
-    /// The sessions to other nodes.
-    #[must_use]
-    pub fn neighbours(&self) -> &Neighbours {
-        &self.neighbours
-    }
-
     /// What is known of other peers besides that they are there.
     #[must_use]
     pub fn known_peers(&self) -> &KnownPeers {
         &self.known_peers
     }
 
-    /// Who calls peers of 2004.
-    pub(crate) fn dialer(&self) -> &Dialer {
+    /// Calls other peers.
+    #[must_use]
+    pub fn dialer(&self) -> &Dialer {
         &self.dialer
     }
 
@@ -265,7 +255,7 @@ impl Node {
 
     /// Whether a peer speaks the bridge. Who is not known to does not.
     pub(crate) fn is_modern(&self, peer: &PeerUrl) -> bool {
-        self.neighbours.has(peer) || self.known_peers.is_modern(peer)
+        self.dialer.links().has(peer) || self.known_peers.is_modern(peer)
     }
 
     /// Takes over what `from`, a node that proved the password to us, says of a peer.

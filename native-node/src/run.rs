@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use shared::{Host, Moment, Password, PeerUrl, Roster};
 use tokio::net::{TcpListener, TcpSocket};
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bridge::{Identity, IdentityError, KnownNodes};
 use crate::desk;
-use crate::dial::Dialer;
+use crate::dial::{Dialer, Links, OldDialer};
 use crate::folder::{self, FolderError, Share, ShareOptions};
 use crate::http::{self, ServeLimits};
 use crate::members;
@@ -126,7 +126,6 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, NodeError> {
 pub struct Prepared {
     node: Arc<Node>,
     listener: TcpListener,
-    dialer: Dialer,
     www: Option<PathBuf>,
     limits: ServeLimits,
 }
@@ -148,18 +147,25 @@ pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, 
     for other in names.urls() {
         roster.add_own(other);
     }
-    for seed in config.join {
+    for seed in config.join.iter().cloned() {
         roster.add_seed(Moment::default(), seed);
     }
     let password_of_2004 = config.legacy_password.unwrap_or(config.password);
-    let dialer = if config.legacy { Dialer::new(password_of_2004.clone()) } else { Dialer::without_legacy() };
+    let old = OldDialer::new(config.legacy.then(|| password_of_2004.clone()));
     let host = Host::new(password_of_2004, url.clone(), roster);
     let state = config.state;
     let known = move || state.map_or_else(KnownNodes::of_this_person, |folder| KnownNodes::at(Some(folder)));
     let known = tokio::task::spawn_blocking(known).await.map_err(|_| IdentityError::Ending)?;
     let name = config.name.unwrap_or_else(machine);
-    let node = Arc::new(Node::new(Parts { identity, name, url, names, share, host, known, dialer: dialer.clone() }));
-    Ok(Prepared { node, listener, dialer, www: config.www, limits: config.limits })
+    let node = Arc::new_cyclic(|node: &Weak<Node>| {
+        let node = Weak::clone(node);
+        let start = move |opened, url: &PeerUrl| Some(desk::call(node.upgrade()?, opened, url));
+        let links = Links::new(identity.clone(), known.clone(), Arc::new(start));
+        config.join.iter().for_each(|url| links.typed(url));
+        let dialer = Dialer::new(links, old);
+        Node::new(Parts { identity, name, url, names, share, host, known, dialer })
+    });
+    Ok(Prepared { node, listener, www: config.www, limits: config.limits })
 }
 
 impl Prepared {
@@ -179,10 +185,11 @@ impl Prepared {
         let routes = http::routes(Arc::clone(&self.node), self.www);
         // It serves while it joins: two that join through each other never wait for each other.
         let telling = tokio::spawn(desk::tell_who_is_there(Arc::clone(&self.node)));
-        let gossip = tokio::spawn(members::keep(self.node, self.dialer, shutdown.clone()));
+        let gossip = tokio::spawn(members::keep(Arc::clone(&self.node), shutdown.clone()));
         http::serve(self.listener, routes, self.limits, shutdown).await;
         gossip.abort();
         telling.abort();
+        self.node.dialer().links().close();
         Ok(())
     }
 }

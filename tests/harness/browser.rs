@@ -4,7 +4,11 @@
 //! conditions, never for time; what it leaves in the console fails it; of a failure, a picture and the text are kept.
 //! It downloads no browser and no driver: both come from the system's packages.
 
+mod accessibility;
+mod disk;
 mod driver;
+mod hands;
+mod tabs;
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -47,6 +51,21 @@ pub(crate) fn trial(
         runtime.block_on(in_a_browser(name, run))?;
         Ok(Completion::Completed)
     })
+}
+
+/// The same, left out loudly where what it needs besides is not on this machine.
+pub(crate) fn trial_needing<T: Clone + Send + 'static>(
+    name: &'static str,
+    needed: &Result<T, String>,
+    run: impl AsyncFnOnce(&Browser, T) -> Result<(), Failed> + Send + 'static,
+) -> Trial {
+    match needed.clone() {
+        Ok(needed) => trial(name, async move |browser| run(browser, needed).await),
+        Err(why) => Trial::ignorable_test(name, move || {
+            eprintln!("IGNORED: {name}: {why}");
+            Ok(Completion::ignored_with(why))
+        }),
+    }
 }
 
 async fn in_a_browser(name: &str, run: impl AsyncFnOnce(&Browser) -> Result<(), Failed>) -> Result<(), Failed> {
@@ -96,7 +115,8 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    async fn open() -> Result<Self, Failed> {
+    /// Another person's, besides the one a trial is given.
+    pub(crate) async fn open() -> Result<Self, Failed> {
         let home = tempfile::Builder::new().prefix("tinyp2p-browser-").tempdir()?;
         let downloads = home.path().join("downloads");
         fs::create_dir(&downloads)?;
@@ -132,11 +152,6 @@ impl Browser {
         let page = ClientBuilder::new(HttpConnector::new()).capabilities(wishes).connect(&driver.url()).await;
         let page = page.map_err(|why| format!("Chromium does not start: {why}\n{}", driver::PACKAGES))?;
         Ok(Self { page, expected: RefCell::new(vec![ALWAYS_EXPECTED.into()]), _driver: driver, home })
-    }
-
-    /// Where downloads end up.
-    pub(crate) fn downloads(&self) -> PathBuf {
-        self.home.path().join("downloads")
     }
 
     /// Goes to a page and waits until it is loaded.

@@ -8,7 +8,7 @@ mod requests;
 mod shares;
 
 use libtest_mimic::Trial;
-use native_node::dial::Dialer;
+use native_node::dial::OldDialer;
 use shared::{Password, PeerUrl};
 use tempfile::TempDir;
 
@@ -57,12 +57,13 @@ impl Site {
 
     /// Whom the peer at a URL lists.
     fn listed(&self, url: &str) -> Vec<String> {
-        self.tab.block_on(dialer().exchange(&peer(url), &[])).expect("an exchange").urls.expect("a list")
+        self.tab.block_on(dialer().exchange(&peer(url), &[])).expect("an exchange").expect("a list")
     }
 }
 
-fn dialer() -> Dialer {
-    Dialer::new(Password::new(PASSWORD))
+/// As whoever knows nothing but 2004.
+fn dialer() -> OldDialer {
+    OldDialer::new(Some(Password::new(PASSWORD)))
 }
 
 fn peer(url: &str) -> PeerUrl {

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use native_node::bridge::{Named, Opened, connect};
-use native_node::desk;
 use native_node::node::Node;
 use native_node::run::{Config, bind, prepare};
 use shared::Password;
@@ -35,8 +33,10 @@ pub(super) fn trials() -> Vec<Trial> {
 struct Two {
     nodes: [Arc<Node>; 2],
     tabs: [Tab; 2],
-    ends: CancellationToken,
-    runtime: Runtime,
+    /// Each ends one of the nodes.
+    ends: [CancellationToken; 2],
+    // Keeps the nodes going.
+    _runtime: Runtime,
     _shares: [TempDir; 2],
 }
 
@@ -44,8 +44,8 @@ impl Two {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let shares = [tree(&[("first.txt", b"of the first")]), tree(&[("second.txt", b"of the second")])];
-        let ends = CancellationToken::new();
-        let serve = |share: &TempDir, join: Option<&Node>| {
+        let ends = [CancellationToken::new(), CancellationToken::new()];
+        let serve = |share: &TempDir, join: Option<&Node>, end: &CancellationToken| {
             let config = Config {
                 state: Some(fresh_state()),
                 join: join.map(|node| node.url().clone()).into_iter().collect(),
@@ -55,32 +55,19 @@ impl Two {
                 let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
                 let prepared = prepare(config, listener).await.unwrap();
                 let node = Arc::clone(prepared.node());
-                tokio::spawn(prepared.run(ends.clone()));
+                tokio::spawn(prepared.run(end.clone()));
                 node
             })
         };
-        let first = serve(&shares[0], None);
-        let second = serve(&shares[1], Some(&first));
+        let first = serve(&shares[0], None, &ends[0]);
+        let second = serve(&shares[1], Some(&first), &ends[1]);
         let tabs = [(&first, 1), (&second, 2)]
             .map(|(node, secret)| Tab::open(node.url().as_str(), PASSWORD, &format!("tab {secret}"), [secret; 16]));
-        let two = Self { nodes: [first, second], tabs, ends, runtime, _shares: shares };
+        let two = Self { nodes: [first, second], tabs, ends, _runtime: runtime, _shares: shares };
         two.tabs[0].offer(&[("made.bin", Content::Made(5 << 20))]);
         let lists = |url: &str| two.tabs[1].peers().iter().any(|(listed, ..)| listed == url);
         wait_for("the first's tab to be listed by the second", PATIENCE, || lists(&two.tabs[0].url()).then_some(()));
         two
-    }
-
-    /// A session from the second node to the first, which ends when the token is cancelled.
-    fn link(&self) -> CancellationToken {
-        let [first, second] = &self.nodes;
-        let ends = self.ends.child_token();
-        self.runtime.block_on(async {
-            let opened = connect(second.identity(), first.url(), Named::ByPeer).await.unwrap();
-            let Opened { session, socket, address } = opened;
-            let link = desk::call(Arc::clone(second), session, socket, first.url(), address, ends.clone()).await;
-            second.neighbours().keep(first.url(), link);
-        });
-        ends
     }
 
     /// A search of everybody by the second's tab: who has what, and who does not answer.
@@ -110,13 +97,12 @@ impl Two {
 
 impl Drop for Two {
     fn drop(&mut self) {
-        self.ends.cancel();
+        self.ends.iter().for_each(CancellationToken::cancel);
     }
 }
 
 fn through() {
     let two = Two::new();
-    let _link = two.link();
     wait_for("the first to say who it is", PATIENCE, || two.nodes[1].known_peers().of(two.nodes[0].url()));
     let (rows, answered) = two.search();
     let mut expected = vec![
@@ -140,13 +126,15 @@ fn through() {
     let missing = Read { path: "nothing".into(), ..two.read() };
     assert_eq!(two.tabs[1].ask(missing).unwrap_err().code(), Some(ResetCode::NOT_FOUND));
     // The session serves both ways.
-    let name = two.tabs[1].peers().into_iter().find(|(url, ..)| *url == *two.nodes[0].url().as_str());
-    assert_eq!(name.unwrap().1.as_deref(), Some(two.nodes[0].name()));
+    wait_for("the first node's name to be told", PATIENCE, || {
+        let first = two.tabs[1].peers().into_iter().find(|(url, ..)| *url == two.nodes[0].url().as_str());
+        first?.1.filter(|name| *name == two.nodes[0].name())
+    });
 }
 
 fn unreachable() {
     let two = Two::new();
-    two.link().cancel();
+    two.ends[0].cancel();
     let begun = Instant::now();
     let tab = two.tabs[0].url();
     let (rows, answered) = two.search();
@@ -155,20 +143,17 @@ fn unreachable() {
     let of_tab = answered.into_iter().find(|of_one| of_one.peer == tab).unwrap();
     assert!(of_tab.error.is_some(), "{of_tab:?}");
     assert_eq!(two.tabs[1].ask(two.read()).unwrap_err().code(), Some(ResetCode::GONE));
-    assert!(two.tabs[1].block_on(two.nodes[1].neighbours().link(&peer(&tab))).is_err());
+    assert!(two.tabs[1].block_on(two.nodes[1].dialer().link(&peer(&tab))).is_err());
 }
 
 fn broken() {
     let two = Two::new();
-    let link = two.link();
     two.tabs[0].may_send(3 << 20);
     let replies = two.tabs[1].begin(two.read());
     wait_for("three mebibytes to be sent", PATIENCE, || (two.tabs[0].has_left() == 0).then_some(()));
-    // Another session is there before the first is over.
-    let again = two.link();
-    link.cancel();
+    // The next is dialed when it is missed.
+    two.nodes[1].dialer().links().close();
     two.tabs[0].may_send(100 << 20);
     let (_, bytes) = two.tabs[1].rest(replies).unwrap();
     assert!(bytes == made(0, 5 << 20));
-    again.cancel();
 }

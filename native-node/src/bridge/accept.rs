@@ -28,6 +28,7 @@ use super::line::{self, Line, Socket};
 use super::talk::{End, TalkError, talk};
 use super::unfinished::Place;
 use super::{CLOSE_DESTINATION, CLOSE_REFUSED, CLOSE_TOO_MANY_GUESSES, Opened, SUBPROTOCOL};
+use crate::desk;
 use crate::http::{Peer, Stay};
 use crate::node::Node;
 
@@ -65,8 +66,7 @@ pub(crate) async fn accept(
             () = shutdown.cancelled() => return,
         };
         if let Some(opened) = opened {
-            let Opened { session, socket, address } = opened;
-            crate::desk::welcome(node, session, socket, address, shutdown).await;
+            desk::welcome(node, opened, shutdown).await;
         }
     });
     response

@@ -69,6 +69,12 @@ impl KnownNodes {
         self.lock().contains_key(&key(url))
     }
 
+    /// Where they are remembered, for a person to look.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.0.folder.as_deref().map_or_else(|| "memory".to_owned(), |folder| file_in(folder).display().to_string())
+    }
+
     /// Remembers that it did: at once in memory, and on the disk once this returns.
     pub async fn remember(&self, url: &PeerUrl) {
         let (key, now) = (key(url), now());

@@ -8,8 +8,8 @@ use shared::{Password, PatternKind, PeerUrl};
 use tokio::net::lookup_host;
 use tokio_util::sync::CancellationToken;
 
+use super::caller;
 use super::output::{self, Failure};
-use crate::dial::Dialer;
 use crate::download::{self, Job};
 use crate::http::ServeLimits;
 use crate::run::{self, Config};
@@ -62,10 +62,11 @@ impl Classic {
                     dry_run: false,
                     max_file_size: download::MAX_UNANNOUNCED,
                 };
+                let dialer = caller::dialer(self.password.clone(), Some(self.password)).await?;
                 // Its bars are gone before the last word is said.
                 let report = {
                     let observer = output::observer(false);
-                    download::run(&Dialer::new(self.password), job, observer.as_ref(), shutdown).await?
+                    download::run(&dialer, job, observer.as_ref(), shutdown).await?
                 };
                 Ok(output::conclude(&report, false))
             }

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use shared::PeerUrl;
 use tokio_util::sync::CancellationToken;
 
+use super::caller::CallerArguments;
 use super::output::{self, Failure};
-use super::password::PasswordArguments;
 use super::{PatternArguments, peer_url};
-use crate::dial::Dialer;
 use crate::download::{self, Job};
 
 /// Download every matching file that is not here yet, from all peers of a network.
@@ -35,12 +34,12 @@ pub(super) struct Get {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    password: PasswordArguments,
+    caller: CallerArguments,
 }
 
 impl Get {
     pub(super) async fn run(self, shutdown: CancellationToken) -> Result<ExitCode, Failure> {
-        let dialer = Dialer::new(self.password.given_or_asked()?);
+        let dialer = self.caller.dialer().await?;
         let job = Job {
             pool: self.url,
             kind: self.pattern.kind(),

@@ -25,9 +25,6 @@ pub(super) struct LegacyArguments {
     /// Read another password, for peers of 2004 only, from this file's first line (or from TINYP2P_LEGACY_PASSWORD).
     #[arg(long, value_name = "FILE")]
     legacy_password_file: Option<PathBuf>,
-    /// Take a password that is easily guessed.
-    #[arg(long)]
-    weak: bool,
 }
 
 const VARIABLE: &str = "TINYP2P_LEGACY_PASSWORD";
@@ -50,9 +47,6 @@ impl LegacyArguments {
     /// Judges a password that a person made up. With 2004 on it is a matter of who listens; with 2004 off, nothing but the
     /// password stands between the network and whoever can reach it, so that it has to be a good one.
     pub(super) fn judge(&self, password: &Password, of_2004: Option<&Password>) -> Result<(), Failure> {
-        if self.weak {
-            return Ok(());
-        }
         if !self.is_on() && password.is_weak() {
             return Err(Failure::Usage(
                 "the password is easily guessed: take 12 characters or more, four words, say \
@@ -74,16 +68,15 @@ impl LegacyArguments {
 mod tests {
     use super::*;
 
-    fn arguments(legacy: Legacy, weak: bool) -> LegacyArguments {
-        LegacyArguments { legacy, legacy_password_file: None, weak }
+    fn arguments(legacy: Legacy) -> LegacyArguments {
+        LegacyArguments { legacy, legacy_password_file: None }
     }
 
     #[test]
-    fn a_weak_password_is_refused_without_2004_unless_it_is_wanted() {
+    fn a_weak_password_is_refused_without_2004() {
         let (weak, good) = (Password::new("secret"), Password::new("correct horse battery"));
-        assert!(arguments(Legacy::Off, false).judge(&weak, None).is_err());
-        assert!(arguments(Legacy::Off, true).judge(&weak, None).is_ok());
-        assert!(arguments(Legacy::Off, false).judge(&good, None).is_ok());
-        assert!(arguments(Legacy::On, false).judge(&weak, None).is_ok(), "said, not refused");
+        assert!(arguments(Legacy::Off).judge(&weak, None).is_err());
+        assert!(arguments(Legacy::Off).judge(&good, None).is_ok());
+        assert!(arguments(Legacy::On).judge(&weak, None).is_ok(), "said, not refused");
     }
 }

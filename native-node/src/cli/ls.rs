@@ -7,10 +7,9 @@ use std::process::ExitCode;
 use serde_json::json;
 use shared::{PeerUrl, Printable, SharedPath};
 
+use super::caller::CallerArguments;
 use super::output::{self, Failure};
-use super::password::PasswordArguments;
 use super::{PatternArguments, peer_url};
-use crate::dial::Dialer;
 use crate::download::{Offered, Wanted, offers};
 
 /// List the matching files of all peers of a network.
@@ -28,12 +27,12 @@ pub(super) struct Ls {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    password: PasswordArguments,
+    caller: CallerArguments,
 }
 
 impl Ls {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let dialer = Dialer::new(self.password.given_or_asked()?);
+        let dialer = self.caller.dialer().await?;
         let wanted = Wanted::new(self.pattern.kind(), &self.pattern.pattern, true).map_err(Failure::Usage)?;
         let mut rows: BTreeMap<SharedPath, Vec<(PeerUrl, Offered)>> = BTreeMap::new();
         let mut code = ExitCode::SUCCESS;

@@ -1,6 +1,7 @@
 //! The command line: what was typed becomes what it means, once, here.
 
 mod bars;
+mod caller;
 mod classic;
 mod get;
 mod legacy;

@@ -32,7 +32,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
     bind: IpAddr,
     /// Listen on this port; 0 takes any free one. [default: 9004, or the next free one]
-    #[arg(long)]
+    #[arg(long, overrides_with = "port")]
     port: Option<u16>,
     /// The URL that others reach this node by, where it cannot know it (behind a router, in a container).
     #[arg(long, value_parser = peer_url)]
@@ -60,6 +60,9 @@ pub(super) struct Serve {
     www: Option<PathBuf>,
     #[command(flatten)]
     legacy: LegacyArguments,
+    /// Take a password that is easily guessed.
+    #[arg(long)]
+    weak: bool,
     #[command(flatten)]
     password: PasswordArguments,
 }
@@ -76,7 +79,9 @@ impl Serve {
             }
         };
         let legacy_password = self.legacy.password()?;
-        self.legacy.judge(&password, legacy_password.as_ref())?;
+        if !self.weak {
+            self.legacy.judge(&password, legacy_password.as_ref())?;
+        }
         let listener = self.bind()?;
         let config = Config {
             legacy: self.legacy.is_on(),

@@ -20,17 +20,15 @@ mod session;
 mod ticket;
 mod told;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::PeerUrl;
-use shared::bridge::{Hello, Role, Session, Side};
-use tokio::io::{AsyncRead, AsyncWrite};
+use shared::bridge::{Hello, Role, Side};
 use tokio::task::JoinHandle;
-use tokio_tungstenite::WebSocketStream;
 use tokio_util::sync::CancellationToken;
 
+use crate::bridge::Opened;
 use crate::link::{Ended, Link};
 use crate::node::Node;
 use session::Desk;
@@ -40,47 +38,30 @@ pub(crate) use told::{Told, tell_who_is_there};
 /// By when the other end must have said who it is.
 const HELLO: Duration = Duration::from_secs(10);
 
-/// Attends to a session that somebody at `address` opened with us, until it ends or `shutdown`.
-pub async fn welcome<S>(
-    node: Arc<Node>,
-    session: Session,
-    socket: WebSocketStream<S>,
-    address: SocketAddr,
-    shutdown: CancellationToken,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut made = None;
-    let (link, ended) = Link::start_with(session, socket, Side::Responder, |link| {
-        Arc::clone(made.insert(Arc::new(Desk::new(Arc::clone(&node), link.clone(), address, None))))
-    });
-    let (Some(desk), true) = (made, link.say(hello(&node)).await.is_ok()) else { return };
+/// Attends to a session that somebody opened with us, until it ends or `shutdown`.
+pub(crate) async fn welcome(node: Arc<Node>, opened: Opened, shutdown: CancellationToken) {
+    let (desk, ended) = begin(&node, opened, Side::Responder, None);
     attend(&node, &desk, ended, shutdown).await;
 }
 
-/// Begins a session that we opened with the node at `peer`, which answered at `address`: it may ask as well as be asked. The
-/// session is attended to in a task of its own, until it ends or `shutdown`.
-pub async fn call<S>(
-    node: Arc<Node>,
-    session: Session,
-    socket: WebSocketStream<S>,
-    peer: &PeerUrl,
-    address: SocketAddr,
-    shutdown: CancellationToken,
-) -> Link
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut made = None;
-    let (link, ended) = Link::start_with(session, socket, Side::Initiator, |link| {
-        Arc::clone(made.insert(Arc::new(Desk::new(Arc::clone(&node), link.clone(), address, Some(peer.clone())))))
-    });
-    // Over already is noticed by whoever asks.
-    let _over = link.say(hello(&node)).await;
-    if let Some(desk) = made {
-        tokio::spawn(async move { attend(&node, &desk, ended, shutdown).await });
-    }
+/// Begins a session that we opened with the node at `peer`: it may ask as well as be asked. The session is attended to in a
+/// task of its own, until it ends.
+pub(crate) fn call(node: Arc<Node>, opened: Opened, peer: &PeerUrl) -> Link {
+    let (desk, ended) = begin(&node, opened, Side::Initiator, Some(peer.clone()));
+    let link = desk.link().clone();
+    // It ends with the dialer's sessions.
+    tokio::spawn(async move { attend(&node, &desk, ended, CancellationToken::new()).await });
     link
+}
+
+fn begin(node: &Arc<Node>, opened: Opened, side: Side, dialed: Option<PeerUrl>) -> (Arc<Desk>, JoinHandle<Ended>) {
+    let Opened { session, socket, address } = opened;
+    let desk = |link: &Link| Arc::new(Desk::new(Arc::clone(node), link.clone(), address, dialed));
+    let (_, desk, ended) = Link::start_with(session, socket, side, desk);
+    if !desk.link().say_first(hello(node)) {
+        desk.link().close();
+    }
+    (desk, ended)
 }
 
 /// Who we are.

@@ -83,7 +83,7 @@ fn failed(peer: &PeerUrl, words: &str) -> Message {
 async fn ask_node(node: &Node, wanted: &Wanted, mut waited_for: BTreeSet<PeerUrl>, tell: &mpsc::Sender<Message>) {
     let Some(first) = waited_for.first().cloned() else { return };
     let begun = Instant::now();
-    let link = timeout(POOL_FIRST_ANSWER, node.neighbours().link(&first)).await;
+    let link = timeout(POOL_FIRST_ANSWER, node.dialer().link(&first)).await;
     let words = match link {
         Ok(Ok(link)) => {
             let answered = pass_on(&link, wanted, &first, begun, &mut waited_for, tell).await;

@@ -112,9 +112,7 @@ struct Looking {
 impl Looking {
     fn new(node: &Node, wanted: &Wanted) -> Self {
         let catalogs: Vec<_> = node.with_host(|host, _| {
-            // A tab that shares nothing is no peer.
-            let ours = host.catalogs().filter(|(url, files)| *url == node.url() || !files.is_empty());
-            let mut ours: Vec<_> = ours.map(|(url, files)| (url.clone(), Arc::clone(files))).collect();
+            let mut ours: Vec<_> = host.catalogs().map(|(url, files)| (url.clone(), Arc::clone(files))).collect();
             // Taken from the end: the node first, then its tabs.
             ours.sort_by_key(|(url, _)| url == node.url());
             ours

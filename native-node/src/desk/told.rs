@@ -69,11 +69,7 @@ pub(super) async fn tell(node: &Node, desk: &Desk) {
     let mut next = Arc::new(now(node));
     peers.mark_unchanged();
     loop {
-        if desk.link().say(Peers { peers: next.as_ref().clone() }).await.is_err() {
-            return;
-        }
-        tokio::time::sleep(PEERS_EVERY).await;
-        if peers.changed().await.is_err() {
+        if desk.link().say(Peers { peers: next.as_ref().clone() }).await.is_err() || peers.changed().await.is_err() {
             return;
         }
         next = Arc::clone(&peers.borrow_and_update());

@@ -9,7 +9,10 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use shared::Printable;
 
-use super::{CallError, PROGRESS};
+use super::CallError;
+
+/// Each piece of an answer must have come by then.
+const PROGRESS: Duration = Duration::from_secs(10);
 
 /// A peer that sends less than [`SLOWEST`] while we waited for so long is given up: it would hold its place for ever.
 const WINDOW: Duration = Duration::from_secs(30);

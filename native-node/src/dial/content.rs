@@ -3,35 +3,54 @@
 use http::Response;
 use http::header::CONTENT_LENGTH;
 use hyper::body::Incoming;
+use shared::bridge::Message;
 use shared::xmlrpc::{ContentOutcome, ContentReader};
 
 use super::CallError;
 use super::arriving::Arriving;
+use crate::link::{LinkError, Replies, Reply};
 
-/// How much of an answer may pass without a byte of content in it, in bytes: white space has no end.
+/// How much of an answer of 2004 may pass without a byte of content in it, in bytes: white space has no end.
 const EMPTY: usize = 1 << 20;
 
 /// The content in one answer. Nothing of it is held but the piece at hand.
 #[derive(Debug)]
 pub struct ContentStream {
-    body: Arriving,
-    /// Taken when the answer has ended.
-    reader: Option<ContentReader>,
+    from: From,
     at_most: Option<u64>,
-    /// Bytes of the answer since the last content.
-    empty: usize,
+}
+
+#[derive(Debug)]
+enum From {
+    Bridge {
+        replies: Replies,
+        /// Bytes still to come, as announced.
+        left: u64,
+    },
+    Of2004 {
+        body: Arriving,
+        /// Taken when the answer has ended.
+        reader: Option<ContentReader>,
+        /// Bytes of the answer since the last content.
+        empty: usize,
+    },
 }
 
 impl ContentStream {
-    pub(super) fn new(response: Response<Incoming>) -> Self {
+    pub(super) fn of_2004(response: Response<Incoming>) -> Self {
         let announced = response.headers().contains_key(CONTENT_LENGTH);
         let body = Arriving::new(response.into_body());
         let at_most = if announced { body.length() } else { None };
-        Self { body, reader: Some(ContentReader::new()), at_most, empty: 0 }
+        Self { from: From::Of2004 { body, reader: Some(ContentReader::new()), empty: 0 }, at_most }
+    }
+
+    pub(super) async fn of_bridge(mut replies: Replies) -> Result<Self, CallError> {
+        let Message::File(file) = replies.message().await? else { return Err(LinkError::Senseless.into()) };
+        Ok(Self { from: From::Bridge { replies, left: file.length }, at_most: Some(file.length) })
     }
 
     /// A bound on the content's length in bytes, where the peer announced the length of its answer: every byte of content
-    /// takes at least one byte there, and HTTP holds the peer to it.
+    /// takes at least one byte there, and both protocols hold the peer to it.
     #[must_use]
     pub fn at_most(&self) -> Option<u64> {
         self.at_most
@@ -42,30 +61,55 @@ impl ContentStream {
     /// # Errors
     /// See [`CallError`]. What came before an error is not the whole file.
     pub async fn next(&mut self, piece: &mut Vec<u8>) -> Result<bool, CallError> {
-        let before = piece.len();
-        while let Some(reader) = &mut self.reader {
-            match self.body.next().await? {
-                Some(chunk) => {
-                    reader.push(&chunk, piece)?;
-                    if piece.len() > before {
-                        self.empty = 0;
-                        return Ok(true);
-                    }
-                    self.empty += chunk.len();
-                    if self.empty > EMPTY {
-                        return Err(CallError::NotAPeer("its answer goes on and on without content".into()));
-                    }
-                }
-                None => match self.reader.take().map(ContentReader::finish) {
-                    Some(outcome) => match outcome? {
-                        ContentOutcome::Content => {}
-                        ContentOutcome::Refused => return Err(CallError::Refused),
-                        ContentOutcome::Fault(fault) => return Err(CallError::Fault(fault)),
-                    },
-                    None => break,
-                },
-            }
+        match &mut self.from {
+            From::Bridge { replies, left } => next_record(replies, left, piece).await,
+            From::Of2004 { body, reader, empty } => next_text(body, reader, empty, piece).await,
         }
-        Ok(false)
     }
+}
+
+async fn next_record(replies: &mut Replies, left: &mut u64, piece: &mut Vec<u8>) -> Result<bool, CallError> {
+    match replies.next().await? {
+        Some(Reply::Data(record)) => {
+            let bytes = record.payload();
+            *left = left.checked_sub(bytes.len() as u64).ok_or(LinkError::Senseless)?;
+            piece.extend_from_slice(bytes);
+            Ok(true)
+        }
+        None if *left == 0 => Ok(false),
+        _ => Err(LinkError::Senseless.into()),
+    }
+}
+
+async fn next_text(
+    body: &mut Arriving,
+    reader: &mut Option<ContentReader>,
+    empty: &mut usize,
+    piece: &mut Vec<u8>,
+) -> Result<bool, CallError> {
+    let before = piece.len();
+    while let Some(reading) = reader {
+        match body.next().await? {
+            Some(chunk) => {
+                reading.push(&chunk, piece)?;
+                if piece.len() > before {
+                    *empty = 0;
+                    return Ok(true);
+                }
+                *empty += chunk.len();
+                if *empty > EMPTY {
+                    return Err(CallError::NotAPeer("its answer goes on and on without content".into()));
+                }
+            }
+            None => match reader.take().map(ContentReader::finish) {
+                Some(outcome) => match outcome? {
+                    ContentOutcome::Content => {}
+                    ContentOutcome::Refused => return Err(CallError::Refused),
+                    ContentOutcome::Fault(fault) => return Err(CallError::Fault(fault)),
+                },
+                None => break,
+            },
+        }
+    }
+    Ok(false)
 }

@@ -1,189 +1,215 @@
-//! Calls to other peers: the XML-RPC of 2004, with the deadlines that the original lacks.
+//! Calls to other peers: over the bridge where the other end speaks it, else, and only under rules, the 2004 way.
 //!
-//! No redirect is ever followed and no proxy is asked: a token goes to the URL it was made for and nowhere else.
+//! A token of 2004 is for ever good for whoever saw it, and an oracle to guess the password from. So a URL is first asked
+//! for the bridge; one that ever spoke it is never called the old way again, whatever it answers today, or whoever sits in
+//! between could have a token by breaking the bridge. Silence is no answer: it is tried again later, not the old way.
 
+mod answer;
 mod arriving;
 mod content;
+mod links;
+mod old;
 mod reply;
 
+use shared::bridge::{Exchange, Message, PeerInfo, Read, ReadMany, Row, Search, SearchKind, SearchScope};
+use shared::{PatternKind, PeerUrl, limits};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use shared::xmlrpc::{self, Name, Value};
-use shared::{Call, Fault, Password, PatternKind, PeerUrl, Token, limits};
+use crate::link::{Link, LinkError, Reply};
 
-use crate::names::NODE_HEADER;
-
+pub use answer::{CallError, HostFound};
 pub use content::ContentStream;
-pub use reply::{CallError, Found};
+pub use links::{Links, Start, Way};
+pub use old::OldDialer;
 
-/// A TCP connection must stand by then.
-const CONNECT: Duration = Duration::from_secs(5);
-/// A peer must begin to answer by then. An original reads and packs a whole file before its first byte.
-const ANSWER: Duration = Duration::from_secs(30);
-/// The whole of a gossip answer must have come by then; so must each further piece of anything longer.
-const PROGRESS: Duration = Duration::from_secs(10);
+/// The whole of an exchange must be over by then.
+const EXCHANGE: Duration = Duration::from_secs(10);
+/// How long a node may take for the next part of a search.
+const SEARCH: Duration = Duration::from_secs(15);
+/// How much of one file may be under way to us, in bytes: what a LAN holds, several times.
+const WINDOW: u32 = 4 << 20;
+/// Most bytes of names that one search may bring us.
+const FOUND_BYTES: usize = limits::REPLY_BYTES;
 
-/// Largest answer to an exchange, or to a call for several small files, in bytes: several times what either can need.
-const SMALL_REPLY_BYTES: usize = 8 << 20;
-
-/// Calls peers with the one password. Cheap to clone; connections to peers that keep them open are used again.
+/// Calls peers. Cheap to clone; clones share their sessions.
 #[derive(Debug, Clone)]
 pub struct Dialer {
-    client: Client<HttpConnector, Full<Bytes>>,
-    /// None where the protocol of 2004 is off.
-    password: Option<Password>,
+    links: Links,
+    old: OldDialer,
 }
 
-/// What a peer said to `n` = 0.
+/// Whom a peer knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchanged {
     /// The URLs it knows, as they came. `None`: a lone original, whose empty list makes it answer with a fault.
     pub urls: Option<Vec<String>>,
-    /// The id of a modern node; none for a peer of 2004.
-    pub node: Option<String>,
+    /// What a modern node tells of those, itself first; nothing from a peer of 2004.
+    pub peers: Vec<PeerInfo>,
+    /// Whether it speaks the bridge.
+    pub is_node: bool,
+}
+
+/// How a peer is asked.
+enum Asked {
+    Bridge(Link),
+    Old,
 }
 
 impl Dialer {
-    /// A dialer with no connection yet.
+    /// A dialer over these sessions, and with this way of calling peers of 2004.
     #[must_use]
-    pub fn new(password: Password) -> Self {
-        Self::with(Some(password))
+    pub fn new(links: Links, old: OldDialer) -> Self {
+        Self { links, old }
     }
 
-    /// A dialer for where the protocol of 2004 is off: it has no password to make a token from, and calls nobody.
+    /// The sessions.
     #[must_use]
-    pub fn without_legacy() -> Self {
-        Self::with(None)
+    pub fn links(&self) -> &Links {
+        &self.links
     }
 
-    fn with(password: Option<Password>) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(5))
-            .pool_timer(TokioTimer::new())
-            .http1_max_buf_size(512 << 10)
-            .build(connector);
-        Self { client, password }
-    }
-
-    fn token(&self, url: &PeerUrl) -> Result<Token, CallError> {
-        Ok(self.password.as_ref().ok_or(CallError::LegacyOff)?.token(url))
-    }
-
-    /// `n` = 0: tells a peer whom we know, hears whom it knows.
+    /// Tells whom we know, hears whom it knows.
     ///
     /// # Errors
     /// A [`CallError`] within seconds, however the other end behaves.
     pub async fn exchange(&self, url: &PeerUrl, tell: &[PeerUrl]) -> Result<Exchanged, CallError> {
-        let call = Call::Exchange(tell.iter().map(ToString::to_string).collect());
         let asked = async {
-            let response = self.send(url, xmlrpc::write_f(&self.token(url)?, &call), PROGRESS).await?;
-            let node = node_of(&response);
-            let urls = match reply::value(response, SMALL_REPLY_BYTES).await {
-                Ok(value) => Some(xmlrpc::read_peers(value).map_err(CallError::from)?),
-                // 2004 server: a lone one has an empty list, which Python takes for false, so it tries to open a file.
-                Err(CallError::Fault(fault)) if node.is_none() && is_lone(&fault) => None,
-                Err(error) => return Err(error),
+            let link = match self.way(url).await? {
+                Asked::Bridge(link) => link,
+                Asked::Old => {
+                    let urls = self.links.called_old(url, self.old.exchange(url, tell).await)?;
+                    return Ok(Exchanged { urls, peers: Vec::new(), is_node: false });
+                }
             };
-            Ok(Exchanged { urls, node })
+            let tell = tell.iter().map(ToString::to_string).collect();
+            let mut replies = link.ask(Exchange { of: of(url), tell }, 0).await?.within(EXCHANGE);
+            let Message::Exchanged(exchanged) = replies.message().await? else {
+                return Err(LinkError::Senseless.into());
+            };
+            let urls = exchanged.peers.iter().map(|peer| peer.url.clone()).collect();
+            Ok(Exchanged { urls: Some(urls), peers: exchanged.peers, is_node: true })
         };
-        tokio::time::timeout(PROGRESS, asked).await.unwrap_or(Err(CallError::Silent))
+        tokio::time::timeout(EXCHANGE, asked).await.unwrap_or(Err(CallError::Silent))
     }
 
-    /// `n` = 1: the names in a peer's folder that match an expression of Python's `re`, checked by nobody yet.
+    /// The session with a URL's node.
     ///
     /// # Errors
-    /// See [`CallError`].
-    pub async fn names(&self, url: &PeerUrl, pattern: &str) -> Result<Vec<Name>, CallError> {
-        let call = xmlrpc::write_f(&self.token(url)?, &Call::List(pattern.to_owned()));
-        let value = reply::value(self.send(url, call, ANSWER).await?, limits::REPLY_BYTES).await?;
-        xmlrpc::read_names(value).map_err(CallError::from)
+    /// See [`CallError`]; [`CallError::NoBridge`] for a peer of 2004.
+    pub async fn link(&self, url: &PeerUrl) -> Result<Link, CallError> {
+        match self.way(url).await? {
+            Asked::Bridge(link) => Ok(link),
+            Asked::Old => Err(CallError::NoBridge),
+        }
     }
 
-    /// Searches a modern node, folders included.
+    /// Whether a URL is that of a modern node, as far as can be told now.
     ///
     /// # Errors
-    /// See [`CallError`].
-    pub async fn search(&self, url: &PeerUrl, kind: PatternKind, pattern: &str) -> Result<Vec<Found>, CallError> {
+    /// That it cannot be told: see [`CallError`].
+    pub async fn is_node(&self, url: &PeerUrl) -> Result<bool, CallError> {
+        Ok(matches!(self.way(url).await?, Asked::Bridge(_)))
+    }
+
+    /// What a modern node and its tabs have that matches; nothing is checked yet but the bounds.
+    ///
+    /// # Errors
+    /// See [`CallError`]; [`CallError::NoBridge`] for a peer of 2004.
+    pub async fn search(&self, url: &PeerUrl, kind: PatternKind, pattern: &str) -> Result<HostFound, CallError> {
+        let link = self.link(url).await?;
         let kind = match kind {
-            PatternKind::Words => "words",
-            PatternKind::Glob => "glob",
-            PatternKind::Regex => "regex",
+            PatternKind::Words => SearchKind::Words,
+            PatternKind::Glob => SearchKind::Glob,
+            PatternKind::Regex => SearchKind::Regex,
         };
-        let token = self.token(url)?;
-        let params = [token.reveal(), kind, pattern].map(Value::from);
-        let call = xmlrpc::write_call("tinyp2p.search", &params);
-        let value = reply::value(self.send(url, call, ANSWER).await?, limits::REPLY_BYTES).await?;
-        reply::found(value)
+        let search = Search { kind, pattern: pattern.to_owned(), scope: SearchScope::Here, most: 0 };
+        let mut replies = link.ask(search, WINDOW).await?.within(SEARCH);
+        let (mut found, mut held) = (HostFound::default(), 0_usize);
+        while let Some(reply) = replies.next().await? {
+            match reply {
+                Reply::Message(Message::Found(rows), _) => {
+                    held += rows.rows.iter().map(|row| size_of::<Row>() + row.path.len()).sum::<usize>();
+                    if held > FOUND_BYTES {
+                        return Err(CallError::NotAPeer("it finds more than can be held here".into()));
+                    }
+                    found.add(&rows.peer, rows.rows);
+                }
+                Reply::Message(Message::Answered(answered), _) => found.answered(answered),
+                _ => return Err(LinkError::Senseless.into()),
+            }
+        }
+        Ok(found)
     }
 
-    /// Any other `n`: the bytes of a file, as they come.
+    /// The names in the folder of a peer of 2004 that match an expression of Python's `re`, checked by nobody yet.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn names(&self, url: &PeerUrl, pattern: &str) -> Result<Vec<shared::xmlrpc::Name>, CallError> {
+        match self.way(url).await? {
+            Asked::Old => self.links.called_old(url, self.old.names(url, pattern).await),
+            Asked::Bridge(_) => Err(CallError::NotAPeer("it became a modern node just now; ask again".into())),
+        }
+    }
+
+    /// The bytes of a file, as they come.
     ///
     /// # Errors
     /// See [`CallError`]; the stream has errors of its own.
     pub async fn fetch(&self, url: &PeerUrl, name: &str) -> Result<ContentStream, CallError> {
-        let call = xmlrpc::write_f(&self.token(url)?, &Call::Fetch(name.to_owned()));
-        Ok(ContentStream::new(self.send(url, call, ANSWER).await?))
+        let link = match self.way(url).await? {
+            Asked::Bridge(link) => link,
+            Asked::Old => return self.links.called_old(url, self.old.fetch(url, name).await),
+        };
+        let path = name.to_owned();
+        let read = Read { peer: None, of: of(url), path, from: 0, length: None, version: None, reader: None };
+        ContentStream::of_bridge(link.ask(read, WINDOW).await?).await
     }
 
-    /// The bytes of several small files of a modern node in one `system.multicall`, in the order asked for; none for what it
-    /// would not give this way.
+    /// The bytes of several small files of a modern node in the order asked for; none for what it would not give this way.
     ///
     /// # Errors
     /// See [`CallError`].
     pub async fn fetch_all(&self, url: &PeerUrl, names: &[&str]) -> Result<Vec<Option<Vec<u8>>>, CallError> {
-        let token = self.token(url)?;
-        let call = |name: &&str| {
-            let params = vec![Value::from(token.reveal()), Value::Int(2), Value::from(*name)];
-            Value::Struct(vec![("methodName".into(), "f".into()), ("params".into(), Value::Array(params))])
+        let link = self.link(url).await?;
+        let paths = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut replies = link.ask(ReadMany { of: of(url), paths }, 2 * WINDOW).await?;
+        let Message::Files(files) = replies.message().await? else { return Err(LinkError::Senseless.into()) };
+        let announced: u64 = files.sizes.iter().flatten().map(|size| u64::from(*size)).sum();
+        if files.sizes.len() != names.len() || announced > limits::BATCH_BYTES {
+            return Err(LinkError::Senseless.into());
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or_default());
+        while let Some(reply) = replies.next().await? {
+            let Reply::Data(record) = reply else { return Err(LinkError::Senseless.into()) };
+            bytes.extend_from_slice(record.payload());
+            if bytes.len() as u64 > announced {
+                return Err(LinkError::Senseless.into());
+            }
+        }
+        if bytes.len() as u64 != announced {
+            return Err(LinkError::Senseless.into());
+        }
+        let mut rest = bytes.as_slice();
+        let file = |size: Option<u32>| {
+            let (file, after) = rest.split_at_checked(usize::try_from(size?).ok()?)?;
+            rest = after;
+            Some(file.to_vec())
         };
-        let calls = Value::Array(names.iter().map(call).collect());
-        let call = xmlrpc::write_call("system.multicall", &[calls]);
-        let value = reply::value(self.send(url, call, ANSWER).await?, SMALL_REPLY_BYTES).await?;
-        reply::contents(value, names.len())
+        Ok(files.sizes.into_iter().map(file).collect())
     }
 
-    /// Posts one call; answers once the head of a usable answer is there.
-    async fn send(&self, url: &PeerUrl, call: Vec<u8>, deadline: Duration) -> Result<Response<Incoming>, CallError> {
-        // The verbatim text decides where the call goes, not a URL library's idea of it.
-        let target = format!("http://{}{}", url.authority(), url.rpc_path());
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(target)
-            .header(CONTENT_TYPE, "text/xml")
-            .header(USER_AGENT, concat!("tinyp2p/", env!("CARGO_PKG_VERSION")))
-            .body(Full::new(Bytes::from(call)))
-            .map_err(|error| CallError::NotAPeer(error.to_string()))?;
-        let response = tokio::time::timeout(deadline, self.client.request(request)).await;
-        let response = response.map_err(|_| CallError::Silent)?.map_err(|error| CallError::unreachable(&error))?;
-        if response.status() != StatusCode::OK {
-            return Err(CallError::NotAPeer(format!("it answers HTTP {}", response.status().as_u16())));
+    /// The session with a URL's node, or none: then it is of 2004, and may be called so.
+    async fn way(&self, url: &PeerUrl) -> Result<Asked, CallError> {
+        match self.links.way(url).await? {
+            Way::Bridge(link) => Ok(Asked::Bridge(link)),
+            Way::Old if self.old.is_on() => Ok(Asked::Old),
+            Way::Old => Err(CallError::LegacyOff),
         }
-        // We ask for none, so that nobody's bomb is ever unpacked here.
-        if response.headers().contains_key(CONTENT_ENCODING) {
-            return Err(CallError::NotAPeer("it packs its answers without being asked to".into()));
-        }
-        Ok(response)
     }
 }
 
-/// The id by which a modern node signs its answers.
-fn node_of<B>(response: &Response<B>) -> Option<String> {
-    let id = response.headers().get(NODE_HEADER)?.to_str().ok()?;
-    (id.len() <= 64).then(|| id.to_owned())
-}
-
-/// The fault of an original that knows nobody: Python's complaint about opening a list instead of a file name.
-fn is_lone(fault: &Fault) -> bool {
-    fault.code == 1 && fault.message.contains("exceptions.TypeError")
+/// Which peer at its node a URL means: a tab's path, or nothing for the node itself.
+fn of(url: &PeerUrl) -> String {
+    if url.path().starts_with("/peer/") { url.path().to_owned() } else { String::new() }
 }

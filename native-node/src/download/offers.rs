@@ -1,8 +1,9 @@
 //! What the peers of a network offer, peer by peer as they answer. A silent one delays nobody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use shared::bridge::{PeerInfo, Row};
 use shared::xmlrpc::Name;
 use shared::{Pattern, PatternKind, PeerUrl, Printable, SharedPath, printable_bytes};
 use tokio::sync::{Semaphore, mpsc};
@@ -10,6 +11,8 @@ use tokio::sync::{Semaphore, mpsc};
 use super::{DownloadError, JoinSet};
 use crate::dial::{CallError, Dialer, Exchanged};
 
+/// Most peers that are asked: a roster, and the tabs of its nodes.
+const MOST_PEERS: usize = 1_024;
 /// Peers asked for their listing at once.
 const LISTINGS: usize = 16;
 /// Refused names of one peer that are shown.
@@ -87,20 +90,38 @@ impl Offers {
     }
 }
 
-/// The peers of the network that `pool` belongs to, `pool` first and under the URL it was called by.
+/// The peers of the network that `pool` belongs to, `pool` first and under the URL it was called by, each with what `pool`
+/// tells of it if it is a modern node.
 ///
 /// # Errors
 /// That `pool` itself is no help.
-pub async fn peers_of(dialer: &Dialer, pool: &PeerUrl) -> Result<Vec<PeerUrl>, DownloadError> {
-    let Exchanged { urls, node } =
+pub async fn peers_of(dialer: &Dialer, pool: &PeerUrl) -> Result<Vec<(PeerUrl, Option<PeerInfo>)>, DownloadError> {
+    dialer.links().typed(pool);
+    let Exchanged { urls, peers, is_node } =
         dialer.exchange(pool, &[]).await.map_err(|error| DownloadError::Pool(pool.clone(), error))?;
-    // A modern node lists itself first, perhaps under a URL that cannot be reached from here; the one typed can.
-    let itself = usize::from(node.is_some());
-    let others = urls.into_iter().flatten().skip(itself).filter_map(|text| PeerUrl::parse(&text).ok());
+    let mut told: BTreeMap<String, PeerInfo> = peers.into_iter().map(|peer| (peer.url.clone(), peer)).collect();
+    // A modern node lists itself first, perhaps under a URL that cannot be reached from here; the one typed can. So can its
+    // tabs, which are reached through it.
+    let urls: Vec<PeerUrl> = urls.into_iter().flatten().filter_map(|text| PeerUrl::parse(&text).ok()).collect();
+    let itself = urls.first().filter(|_| is_node);
+    let mut peers = vec![(pool.clone(), itself.and_then(|url| told.remove(url.as_str())))];
     let mut seen = BTreeSet::from([pool.clone()]);
-    let others: Vec<PeerUrl> =
-        others.filter(|url| seen.insert(url.clone())).take(shared::limits::ROSTER_PEERS).collect();
-    Ok(std::iter::once(pool.clone()).chain(others).collect())
+    for url in urls.iter().skip(usize::from(is_node)) {
+        let info = told.remove(url.as_str());
+        let url = match itself {
+            Some(node) if url.authority() == node.authority() => at(pool, url.path()).unwrap_or_else(|| url.clone()),
+            _ => url.clone(),
+        };
+        if peers.len() < MOST_PEERS && seen.insert(url.clone()) {
+            peers.push((url, info));
+        }
+    }
+    Ok(peers)
+}
+
+/// The peer with this path at the node that `url` leads to.
+fn at(url: &PeerUrl, path: &str) -> Option<PeerUrl> {
+    PeerUrl::parse(&format!("http://{}{path}", url.authority())).ok()
 }
 
 /// Asks all peers of a network at once.
@@ -111,38 +132,99 @@ pub async fn offers(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> Result<
     let (tell, answers) = mpsc::channel(4);
     let places = Arc::new(Semaphore::new(LISTINGS));
     let mut asking = JoinSet::new();
-    for peer in peers_of(dialer, pool).await? {
+    for peers in by_node(peers_of(dialer, pool).await?.into_iter().map(|(url, _)| url)) {
         let (dialer, wanted, tell, places) = (dialer.clone(), wanted.clone(), tell.clone(), Arc::clone(&places));
         asking.spawn(async move {
             let Ok(_place) = places.acquire().await else { return };
-            let answer = ask(&dialer, &peer, &wanted).await;
-            // Nobody listens any more only when the whole download was ended.
-            let _ended = tell.send((peer, answer)).await;
+            for answer in ask(&dialer, peers, &wanted).await {
+                // Nobody listens any more only when the whole download was ended.
+                let _ended = tell.send(answer).await;
+            }
         });
     }
     Ok(Offers { answers, _asking: asking })
 }
 
-/// What one peer offers of what is wanted.
-async fn ask(dialer: &Dialer, peer: &PeerUrl, wanted: &Wanted) -> Result<OffersOf, CallError> {
-    if wanted.folders {
-        match dialer.search(peer, wanted.pattern.kind(), wanted.pattern.text()).await {
-            Ok(found) => {
-                let files = found.into_iter().filter(|file| wanted.pattern.matches(file.path.as_str()));
-                let files = files.map(|file| Offered {
-                    name: file.path.as_str().to_owned(),
-                    path: file.path.to_saved(),
-                    size: Some(file.size),
-                    modified: Some(file.modified),
-                });
-                return Ok(OffersOf { files: files.collect(), ..OffersOf::default() });
-            }
-            // It has no such method: an original, which says so in Python's words.
-            Err(CallError::Fault(_)) => {}
-            Err(error) => return Err(error),
+/// Peers put together that one node answers for: itself and its tabs.
+fn by_node(peers: impl Iterator<Item = PeerUrl>) -> Vec<Vec<PeerUrl>> {
+    let mut nodes: Vec<Vec<PeerUrl>> = Vec::new();
+    let mut places = BTreeMap::new();
+    for peer in peers {
+        let place = *places.entry(peer.authority().to_owned()).or_insert(nodes.len());
+        match nodes.get_mut(place) {
+            Some(node) => node.push(peer),
+            None => nodes.push(vec![peer]),
         }
     }
-    let mut offers = OffersOf { is_of_2004: wanted.folders, ..OffersOf::default() };
+    nodes
+}
+
+/// What the peers behind one address offer of what is wanted.
+async fn ask(dialer: &Dialer, peers: Vec<PeerUrl>, wanted: &Wanted) -> Vec<(PeerUrl, Result<OffersOf, CallError>)> {
+    let Some(first) = peers.first() else { return Vec::new() };
+    match dialer.is_node(first).await {
+        Ok(true) => ask_node(dialer, first, wanted).await,
+        Ok(false) => {
+            let mut answers = Vec::new();
+            // One at a time: an original has one thread.
+            for peer in peers {
+                let answer = ask_old(dialer, &peer, wanted).await;
+                answers.push((peer, answer));
+            }
+            answers
+        }
+        Err(error) => vec![(first.clone(), Err(error))],
+    }
+}
+
+/// What a modern node and its tabs offer.
+async fn ask_node(dialer: &Dialer, node: &PeerUrl, wanted: &Wanted) -> Vec<(PeerUrl, Result<OffersOf, CallError>)> {
+    let found = match dialer.search(node, wanted.pattern.kind(), wanted.pattern.text()).await {
+        Ok(found) => found,
+        Err(error) => return vec![(node.clone(), Err(error))],
+    };
+    let peer = |path: &str| if path.is_empty() { Some(node.clone()) } else { at(node, path) };
+    let offers = found.peers.into_iter().filter_map(|(path, rows)| Some((peer(&path)?, Ok(offered(rows, wanted)))));
+    let mut answers: Vec<_> = offers.collect();
+    let failed = found.failed.into_iter().filter_map(|(path, why)| {
+        Some((peer(&path)?, Err(CallError::NotAPeer(Printable::short(&why, 200).to_string()))))
+    });
+    answers.extend(failed);
+    answers
+}
+
+/// What of one modern peer's rows is wanted and can be named.
+fn offered(rows: Vec<Row>, wanted: &Wanted) -> OffersOf {
+    let mut offers = OffersOf::default();
+    for row in rows {
+        let path = match SharedPath::parse(&row.path) {
+            Ok(path) => path,
+            Err(_) => {
+                offers.refuse(&row.path);
+                continue;
+            }
+        };
+        if !wanted.pattern.matches(path.as_str()) || (!wanted.folders && !is_of_2004s_listing(&path)) {
+            continue;
+        }
+        offers.files.push(Offered {
+            name: row.path,
+            path: path.to_saved(),
+            size: row.size,
+            modified: row.modified.map(|nanoseconds| nanoseconds.div_euclid(1_000_000_000)),
+        });
+    }
+    offers
+}
+
+/// Whether the listing of 2004 shows it: directly in the share, and no dot file.
+fn is_of_2004s_listing(path: &SharedPath) -> bool {
+    path.is_top_level() && !path.as_str().starts_with('.')
+}
+
+/// What one peer of 2004 offers.
+async fn ask_old(dialer: &Dialer, peer: &PeerUrl, wanted: &Wanted) -> Result<OffersOf, CallError> {
+    let mut offers = OffersOf { is_of_2004: true, ..OffersOf::default() };
     for name in dialer.names(peer, &wanted.for_old_peers).await? {
         match name {
             Name::Text(name) => match SharedPath::parse(&name) {

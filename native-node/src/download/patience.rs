@@ -9,7 +9,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use shared::PeerUrl;
 
 use super::fetch::FetchError;
-use crate::dial::CallError;
 
 /// Failures in a row after which a peer is given up.
 const MOST: u32 = 8;
@@ -44,12 +43,10 @@ impl Patience {
     /// A file did not come.
     pub(super) fn failed(&self, peer: &PeerUrl, error: &FetchError) {
         let counts = match error {
-            FetchError::Call(CallError::Silent | CallError::Slow) => SLOW_COUNTS,
-            // About this one file, or our own fault.
-            FetchError::Call(CallError::Fault(_))
-            | FetchError::Save(_)
-            | FetchError::Appeared
-            | FetchError::Stopped => return,
+            FetchError::Call(error) if error.is_slowness() => SLOW_COUNTS,
+            FetchError::Call(error) if error.is_about_the_file() => return,
+            // Our own fault.
+            FetchError::Save(_) | FetchError::Appeared | FetchError::Stopped => return,
             FetchError::Call(_) | FetchError::Endless(_) => 1,
         };
         self.lock().entry(peer.clone()).or_default().failures += counts;

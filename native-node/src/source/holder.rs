@@ -60,7 +60,7 @@ impl Holder {
     pub(super) async fn link(&self, node: &Node) -> Result<Link, SourceError> {
         match self {
             Self::Tab(tab) => tab.link().await.ok_or(SourceError::NotHere),
-            Self::Node(url) => node.neighbours().link(url).await.map_err(|error| {
+            Self::Node(url) => node.dialer().link(url).await.map_err(|error| {
                 tracing::debug!(peer = %url, %error, "no session to a node");
                 SourceError::NotHere
             }),

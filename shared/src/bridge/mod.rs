@@ -29,6 +29,7 @@ mod message;
 mod mux;
 mod names;
 mod record;
+mod reset;
 mod responder;
 mod seal;
 mod secret;
@@ -38,8 +39,8 @@ mod tests;
 
 pub use frame::{
     Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, Offer, Offered,
-    OfferedForm, PeerInfo, PeerKind, Peers, Read, ReadMany, Reset, ResetCode, Role, Row, Search, SearchKind,
-    SearchScope, Ticket, Ticketed, Version,
+    OfferedForm, PeerInfo, PeerKind, Peers, Read, ReadMany, Role, Row, Search, SearchKind, SearchScope, Ticket,
+    Ticketed, Version,
 };
 pub use handshake::{HandshakeError, Peer, Randomness, Session};
 pub use initiator::Initiator;
@@ -49,6 +50,7 @@ pub use message::{BRIDGE_VERSION, SUITE_CPACE_RISTRETTO255};
 pub use mux::{Event, Mux, MuxError, SendError, Side, cost};
 pub use names::{Destination, DestinationError, Flags, InstanceId};
 pub use record::Record;
+pub use reset::{Reset, ResetCode};
 pub use responder::{OwnNames, Responder};
 pub use seal::{Ending, OpenError, Opener, SealError, Sealer};
 pub use secret::{Secret, SecretError};

@@ -14,9 +14,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::frame::{self, FrameError, Message, Reset, ResetCode};
+use super::frame::{self, FrameError, Message};
 use super::kind::Kind;
 use super::record::Record;
+use super::reset::{Reset, ResetCode};
 use super::seal::{OpenError, Opener, Sealer};
 use crate::Moment;
 use crate::limits::{

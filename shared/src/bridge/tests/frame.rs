@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bridge::tests::hex;
+use crate::bridge::{Reset, ResetCode};
 
 /// One of each, with all its fields set.
 fn one_of_each() -> Vec<(Message, &'static str)> {

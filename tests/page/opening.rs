@@ -1,4 +1,4 @@
-//! The page in a real Chromium: what a person sees when they open a node's address.
+//! What a person sees when they open a node's address, before they have proved anything.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,6 +12,7 @@ use native_node::page::page_routes;
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use super::PASSWORD;
 use crate::harness::browser::{self, Browser, Scheme};
 use crate::harness::node::Node;
 use crate::harness::tree::tree;
@@ -19,19 +20,12 @@ use crate::harness::tree::tree;
 const NAME: &str = "attic";
 const PEER_URL: &str = "http://192.168.1.7:9004";
 
-pub(crate) fn trials() -> Vec<Trial> {
+pub(super) fn trials() -> Vec<Trial> {
     vec![
         browser::trial("page::says_which_node_this_is", async |browser| {
             let (node, _share) = real_node();
             says_which_node_this_is(browser, &node.url, NAME).await
         }),
-        browser::trial("page::works_from_an_insecure_origin", async |browser| {
-            let (node, _share) = real_node();
-            browser.go(&node.url.replace("127.0.0.1", "attic.test")).await?;
-            browser.until("window.isSecureContext === false").await?;
-            browser.until_text("#node-name", NAME).await
-        }),
-        browser::trial("page::an_invite_is_wiped_from_the_address_and_kept_nowhere", invited),
         browser::trial("page::speaks_another_language_and_remembers_it", other_language),
         browser::trial("page::says_in_words_when_the_node_is_lost_and_tries_again", lost_and_found),
         browser::trial("page::says_in_words_when_its_program_cannot_start", cannot_start),
@@ -41,7 +35,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// A node that shares nothing yet, under a name of its own.
 fn real_node() -> (Node, tempfile::TempDir) {
     let share = tree(&[]);
-    (Node::serve(share.path(), "correct horse", &["--name", NAME, "--alias", "attic.test"]), share)
+    (Node::serve(share.path(), PASSWORD, &["--name", NAME]), share)
 }
 
 /// What must be true of the page of any node at `base`.
@@ -70,7 +64,7 @@ async fn lost_and_found(browser: &Browser) -> Result<(), Failed> {
     // First an answer of somebody else, then the node's.
     let answers = Arc::new(Mutex::new(vec![
         json!({ "name": NAME, "version": "0.1.0", "url": PEER_URL }),
-        json!({ "name": NAME }),
+        json!({ "name": NAME, "url": PEER_URL }),
     ]));
     let node = get(move || async move { answers.lock().unwrap().pop().map(Json).ok_or(http::StatusCode::NOT_FOUND) });
     let base = serve(page_routes(None).route("/node.json", node)).await?;
@@ -87,20 +81,6 @@ async fn lost_and_found(browser: &Browser) -> Result<(), Failed> {
     browser.until("document.getElementById('trouble').textContent.includes('404')").await?;
     browser.screen(1280, 800, Scheme::Dark).await?;
     browser.screenshot("lost-desktop-dark").await
-}
-
-async fn invited(browser: &Browser) -> Result<(), Failed> {
-    let base = serve(page_with_node()).await?;
-    browser.go(&format!("{base}/#total%20cost")).await?;
-    browser.until("location.href.endsWith('/') && document.documentElement.dataset.state !== 'asking'").await?;
-    // The history has one entry for this page, and nothing that is stored or shown has the password in it.
-    browser
-        .until("!JSON.stringify({ ...localStorage, ...sessionStorage, title: document.title }).includes('cost')")
-        .await?;
-    browser
-        .until("!document.body.innerText.includes('cost') && document.getElementById('password').value === ''")
-        .await?;
-    Ok(())
 }
 
 async fn other_language(browser: &Browser) -> Result<(), Failed> {

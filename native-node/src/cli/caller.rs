@@ -1,0 +1,67 @@
+//! What a command calls peers with: sessions that ask and are asked nothing.
+
+use std::sync::Arc;
+
+use shared::bridge::{Hello, Message, ResetCode, Role, Side};
+use shared::{Password, PeerUrl};
+
+use super::legacy::LegacyArguments;
+use super::output::Failure;
+use super::password::PasswordArguments;
+use crate::bridge::{Identity, KnownNodes, Opened};
+use crate::dial::{Dialer, Links, OldDialer};
+use crate::link::{Answer, Handler, Link};
+
+/// A dialer for one command; without `password_of_2004`, peers of 2004 are not called.
+pub(super) async fn dialer(password: Password, password_of_2004: Option<Password>) -> Result<Dialer, Failure> {
+    let identity = Identity::new(&password, password_of_2004.is_some()).await;
+    let identity = identity.map_err(|error| Failure::Failed(error.to_string()))?;
+    let known = tokio::task::spawn_blocking(KnownNodes::of_this_person).await;
+    let known = known.map_err(|error| Failure::Failed(error.to_string()))?;
+    Ok(Dialer::new(Links::new(identity, known, Arc::new(start)), OldDialer::new(password_of_2004)))
+}
+
+/// The passwords of a command, asked for where they are not given.
+#[derive(Debug, clap::Args)]
+pub(super) struct CallerArguments {
+    #[command(flatten)]
+    password: PasswordArguments,
+    #[command(flatten)]
+    legacy: LegacyArguments,
+}
+
+impl CallerArguments {
+    /// A dialer with these passwords.
+    pub(super) async fn dialer(&self) -> Result<Dialer, Failure> {
+        let of_2004 = self.legacy.password()?;
+        let password = self.password.given_or_asked()?;
+        let of_2004 = self.legacy.is_on().then(|| of_2004.unwrap_or_else(|| password.clone()));
+        dialer(password, of_2004).await
+    }
+}
+
+fn start(opened: Opened, _: &PeerUrl) -> Option<Link> {
+    let hello = Hello {
+        role: Role::Command,
+        name: String::new(),
+        program: concat!("tinyp2p/", env!("CARGO_PKG_VERSION")).to_owned(),
+        url: None,
+        tab: None,
+    };
+    let (link, _driven) = Link::start(opened.session, opened.socket, Side::Initiator, Arc::new(Guest));
+    if !link.say_first(hello) {
+        link.close();
+    }
+    Some(link)
+}
+
+/// A command has nothing that anybody could ask for.
+struct Guest;
+
+impl Handler for Guest {
+    fn said(&self, _: Message) {}
+
+    async fn asked(self: Arc<Self>, _: Message, answer: Answer) {
+        answer.fail(ResetCode::NOT_FOUND, "a command shares nothing");
+    }
+}

@@ -1,0 +1,194 @@
+//! One session for each node that we call, kept for as long as it is used, and the memory of who speaks the bridge.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use shared::{Moment, PeerUrl};
+
+use super::CallError;
+use crate::bridge::{self, DialError, Doubt, Doubts, Identity, KnownNodes, Named, Opened};
+use crate::link::Link;
+
+/// A session that nobody used for so long is closed. Longer than the time between two looks at a live peer, so that those
+/// between members stand.
+const IDLE: Duration = Duration::from_secs(150);
+/// For how long a URL that answered as of 2004 is called so without being asked for the bridge again.
+const OLD_FOR: Duration = Duration::from_secs(10 * 60);
+/// Most nodes remembered here, with or without a session: several times what a roster holds.
+const MOST: usize = 1_024;
+
+/// Makes a link of a session that was opened with the node at a URL: whoever starts it says what the other end may ask of
+/// us. None where this process is ending.
+pub type Start = Arc<dyn Fn(Opened, &PeerUrl) -> Option<Link> + Send + Sync>;
+
+/// How a URL can be called.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// Over this session.
+    Bridge(Link),
+    /// As in 2004.
+    Old,
+}
+
+/// The sessions we dialed. Clones share them.
+#[derive(Clone)]
+pub struct Links(Arc<Inner>);
+
+struct Inner {
+    identity: Identity,
+    known: KnownNodes,
+    start: Start,
+    begun: Instant,
+    nodes: Mutex<BTreeMap<String, Arc<Slot>>>,
+    doubts: Mutex<Doubts>,
+    /// Authorities that a person typed.
+    typed: Mutex<BTreeSet<String>>,
+}
+
+/// What we have with one node. Dialed by one task at a time; the others wait for what comes of it.
+#[derive(Debug, Default)]
+struct Slot {
+    way: tokio::sync::Mutex<Option<(Way, Instant)>>,
+    used: Mutex<Option<Instant>>,
+}
+
+impl Links {
+    /// No session yet.
+    #[must_use]
+    pub fn new(identity: Identity, known: KnownNodes, start: Start) -> Self {
+        Self(Arc::new(Inner {
+            identity,
+            known,
+            start,
+            begun: Instant::now(),
+            nodes: Mutex::default(),
+            doubts: Mutex::default(),
+            typed: Mutex::default(),
+        }))
+    }
+
+    /// A person typed this URL: it may lead anywhere, and is tried again whatever came of it before.
+    pub fn typed(&self, url: &PeerUrl) {
+        lock(&self.0.typed).insert(url.authority().to_owned());
+        lock(&self.0.doubts).forget(&node_of(url));
+    }
+
+    /// The session with a URL's node, dialed if there is none.
+    ///
+    /// # Errors
+    /// See [`CallError`]: there is none, and it must not be called the old way either.
+    pub async fn way(&self, url: &PeerUrl) -> Result<Way, CallError> {
+        let slot = self.slot(url.authority());
+        *lock(&slot.used) = Some(Instant::now());
+        let mut way = slot.way.lock().await;
+        match &*way {
+            Some((Way::Bridge(link), _)) if !link.is_closed() => return Ok(Way::Bridge(link.clone())),
+            Some((Way::Old, since)) if since.elapsed() < OLD_FOR => return Ok(Way::Old),
+            _ => *way = None,
+        }
+        let found = self.dial(url).await?;
+        *way = Some((found.clone(), Instant::now()));
+        Ok(found)
+    }
+
+    /// Whether there is a session with a URL's node.
+    #[must_use]
+    pub fn has(&self, url: &PeerUrl) -> bool {
+        let slot = lock(&self.0.nodes).get(url.authority()).cloned();
+        let way = slot.as_ref().and_then(|slot| slot.way.try_lock().ok());
+        matches!(way.as_deref(), Some(Some((Way::Bridge(link), _))) if !link.is_closed())
+    }
+
+    /// Passes on what came of a call the old way. One that failed is no proof that the peer is still of 2004.
+    pub(super) fn called_old<T>(&self, url: &PeerUrl, outcome: Result<T, CallError>) -> Result<T, CallError> {
+        if outcome.is_err()
+            && let Ok(mut way) = self.slot(url.authority()).way.try_lock()
+        {
+            *way = None;
+        }
+        outcome
+    }
+
+    /// Ends all sessions.
+    pub fn close(&self) {
+        for (_, slot) in std::mem::take(&mut *lock(&self.0.nodes)) {
+            if let Ok(way) = slot.way.try_lock()
+                && let Some((Way::Bridge(link), _)) = &*way
+            {
+                link.close();
+            }
+        }
+    }
+
+    async fn dial(&self, url: &PeerUrl) -> Result<Way, CallError> {
+        let node = node_of(url);
+        let now = || Moment(u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+        if lock(&self.0.doubts).of(now(), &node) != Doubt::None {
+            return Err(CallError::InDoubt);
+        }
+        let named = if lock(&self.0.typed).contains(url.authority()) { Named::ByPerson } else { Named::ByPeer };
+        match bridge::connect(&self.0.identity, &node, named).await {
+            Ok(opened) => {
+                lock(&self.0.doubts).forget(&node);
+                self.0.known.remember(&node).await;
+                let link = (self.0.start)(opened, &node);
+                link.map(Way::Bridge).ok_or_else(|| CallError::Unreachable("this program is ending".into()))
+            }
+            Err(DialError::NoBridge { .. }) if self.0.known.is_known(&node) => {
+                Err(CallError::Downgrade(self.0.known.place()))
+            }
+            Err(DialError::NoBridge { .. }) => Ok(Way::Old),
+            Err(error) => {
+                if error.is_attempt_used() {
+                    lock(&self.0.doubts).handle_wrong(now(), &node);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    fn slot(&self, authority: &str) -> Arc<Slot> {
+        let mut nodes = lock(&self.0.nodes);
+        if !nodes.contains_key(authority) {
+            tidy(&mut nodes);
+        }
+        Arc::clone(nodes.entry(authority.to_owned()).or_default())
+    }
+}
+
+/// Closes sessions that nobody used of late, and forgets nodes where there are too many.
+fn tidy(nodes: &mut BTreeMap<String, Arc<Slot>>) {
+    let used = |slot: &Slot| lock(&slot.used).map_or(Duration::ZERO, |used| used.elapsed());
+    let is_crowded = nodes.len() >= MOST;
+    nodes.retain(|_, slot| {
+        // Somebody dials it at this moment.
+        let Ok(way) = slot.way.try_lock() else { return true };
+        match &*way {
+            Some((Way::Bridge(link), _)) if !link.is_closed() => {
+                let keep = used(slot) < IDLE;
+                if !keep {
+                    link.close();
+                }
+                keep
+            }
+            _ => !is_crowded && used(slot) < OLD_FOR,
+        }
+    });
+}
+
+/// The node at a URL, whichever of its peers is meant.
+fn node_of(url: &PeerUrl) -> PeerUrl {
+    PeerUrl::parse(&format!("http://{}", url.authority())).unwrap_or_else(|_| url.clone())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Links({} nodes)", lock(&self.0.nodes).len())
+    }
+}
