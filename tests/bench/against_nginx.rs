@@ -138,8 +138,8 @@ fn ticket(node: &Node, name: &str) -> String {
 /// nginx as it is good at this.
 struct Nginx {
     address: String,
-    #[expect(dead_code, reason = "held: it ends when this is dropped")]
-    process: Running,
+    /// Taken when it is asked to end.
+    process: Option<Running>,
     #[expect(dead_code, reason = "held so that it is there")]
     folder: TempDir,
 }
@@ -166,7 +166,14 @@ impl Nginx {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let process = Running::new(command.spawn().expect("it starts"));
         wait_for("nginx to listen", Duration::from_secs(5), || TcpStream::connect(&address).ok());
-        Self { address, process, folder }
+        Self { address, process: Some(process), folder }
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // Asked, not killed: its workers would outlive it.
+        self.process.take().map(|process| process.interrupt(Duration::from_secs(5)));
     }
 }
 

@@ -50,7 +50,8 @@ async fn everybody(browser: &Browser, original: Original) -> Result<(), Failed> 
     let all = ["letter from 2004.txt", "letter to Ada.txt", "letter of a tab.txt"];
     search(browser, "LETTER txt").await?;
     let rows = until_found(browser, &all).await?;
-    let held = |name: &str| rows.iter().find(|row| row.name == name).map(|row| row.holders.as_str()).unwrap_or_default();
+    let held =
+        |name: &str| rows.iter().find(|row| row.name == name).map(|row| row.holders.as_str()).unwrap_or_default();
     assert_eq!(held("letter to Ada.txt"), "attic");
     assert_eq!(held("letter of a tab.txt"), "Mia's tab");
     assert!(mixed.old.url.ends_with(held("letter from 2004.txt").rsplit(':').next().unwrap()), "{rows:?}");
@@ -85,7 +86,8 @@ async fn folded(browser: &Browser) -> Result<(), Failed> {
     let one = Node::serve(first.path(), PASSWORD, &["--name", "attic"]);
     let other = Node::serve(second.path(), PASSWORD, &["--name", "cellar", "--join", &one.url]);
     enter(browser, &other.url).await?;
-    let is_folded = |row: &Row| row.name == "walk.mp4" && row.holders.contains("attic") && row.holders.contains("cellar");
+    let is_folded =
+        |row: &Row| row.name == "walk.mp4" && row.holders.contains("attic") && row.holders.contains("cellar");
     until_rows(browser, |rows| {
         let same_name = rows.iter().filter(|row| row.name == "only here.txt").count();
         rows.len() == 3 && rows.iter().any(is_folded) && same_name == 2

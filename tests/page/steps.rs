@@ -29,7 +29,8 @@ pub(super) async fn enter(browser: &Browser, url: &str) -> Result<(), Failed> {
 
 /// Types a password at the door.
 pub(super) async fn unlock(browser: &Browser, password: &str) -> Result<(), Failed> {
-    let is_ready = "document.getElementById('password').checkVisibility() && !document.getElementById('enter').disabled";
+    let is_ready =
+        "document.getElementById('password').checkVisibility() && !document.getElementById('enter').disabled";
     browser.until(is_ready).await?;
     browser.write("#password", password).await?;
     browser.click("#enter").await
@@ -143,5 +144,8 @@ pub(super) async fn until_line(browser: &Browser, list: &str, one: &str, other: 
 pub(super) async fn until_offered(browser: &Browser, count: usize) -> Result<String, Failed> {
     browser.until(&format!("document.querySelectorAll('#held .line').length === {count}")).await?;
     let url = browser.until("document.getElementById('our-url').textContent").await?;
-    url.as_str().filter(|url| url.contains("/peer/")).map(str::to_owned).ok_or_else(|| format!("{url} is no tab's").into())
+    url.as_str()
+        .filter(|url| url.contains("/peer/"))
+        .map(str::to_owned)
+        .ok_or_else(|| format!("{url} is no tab's").into())
 }

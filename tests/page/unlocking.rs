@@ -65,7 +65,9 @@ async fn guesses(browser: &Browser, address: std::net::Ipv4Addr) -> Result<(), F
     let said = browser.until("document.getElementById('door-trouble').textContent.match(/in [0-9]+ seconds?/)").await?;
     eprintln!("after too many guesses the page says {said}");
     // The wait counts down, and nothing can be tried meanwhile.
-    browser.until(&format!("document.getElementById('door-trouble').textContent.match(/[0-9]+/)[0] < {}", number(&said))).await?;
+    browser
+        .until(&format!("document.getElementById('door-trouble').textContent.match(/[0-9]+/)[0] < {}", number(&said)))
+        .await?;
     Ok(())
 }
 
