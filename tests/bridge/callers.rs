@@ -1,6 +1,6 @@
 //! Callers with and without the password.
 
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
@@ -13,7 +13,7 @@ use super::on_runtime;
 use crate::harness::node::{Node, tinyp2p};
 use crate::harness::process::wait_for;
 use crate::harness::tree::tree;
-use crate::harness::{Trials, test};
+use crate::harness::{Trials, lan_address, test};
 use crate::hostile::victim::{PASSWORD, Victim};
 use crate::hostile::wire::{ask, call, request, rpc, string};
 
@@ -32,19 +32,6 @@ pub(super) fn trials() -> Vec<Trial> {
         test("bridge::a_node_that_ends_says_goodbye_to_sessions", goodbye),
     ]);
     trials
-}
-
-/// This machine's own address on its way out. Nothing is sent.
-fn lan_address() -> Result<Ipv4Addr, String> {
-    let way_out = || {
-        let socket = UdpSocket::bind(("0.0.0.0", 0))?;
-        socket.connect(("192.0.2.1", 9))?;
-        socket.local_addr()
-    };
-    match way_out().map(|address| address.ip()) {
-        Ok(IpAddr::V4(address)) if !address.is_loopback() => Ok(address),
-        other => Err(format!("{other:?}")),
-    }
 }
 
 fn guesses_from_elsewhere(address: Ipv4Addr) {

@@ -10,6 +10,8 @@ mod driver;
 mod hands;
 mod tabs;
 
+pub(crate) use accessibility::Axe;
+
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;

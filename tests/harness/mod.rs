@@ -11,6 +11,7 @@ mod trials;
 
 pub(crate) use trials::{Trials, ok, stdout, test};
 
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 /// The folder of the whole workspace.
@@ -23,4 +24,17 @@ pub(crate) fn target(folder: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join(folder);
     std::fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// This machine's own address on its way out. Nothing is sent.
+pub(crate) fn lan_address() -> Result<Ipv4Addr, String> {
+    let way_out = || {
+        let socket = UdpSocket::bind(("0.0.0.0", 0))?;
+        socket.connect(("192.0.2.1", 9))?;
+        socket.local_addr()
+    };
+    match way_out().map(|address| address.ip()) {
+        Ok(IpAddr::V4(address)) if !address.is_loopback() => Ok(address),
+        other => Err(format!("{other:?}")),
+    }
 }

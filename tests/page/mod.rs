@@ -2,6 +2,7 @@
 
 mod accessible;
 mod breaking;
+mod guest;
 mod hostile;
 mod insecure;
 mod keyboard;

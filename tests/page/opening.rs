@@ -115,7 +115,7 @@ fn page_with_node() -> Router {
 }
 
 /// Serves routes until the test ends, and answers where.
-async fn serve(routes: Router) -> Result<String, Failed> {
+pub(super) async fn serve(routes: Router) -> Result<String, Failed> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let base = format!("http://{}", listener.local_addr()?);
     tokio::spawn(async move {
