@@ -108,7 +108,7 @@ fn compile(workspace: &Path, target: &Path) -> Outcome<()> {
         }
     }
     // Set rather than removed: it also overrules flags for the host in the person's cargo configuration.
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", without_paths_of_this_machine(workspace));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(workspace));
     let run = cargo.output().map_err(|why| format!("cannot run cargo for the page: {why}"))?;
     if run.status.success() {
         return Ok(());
@@ -116,12 +116,17 @@ fn compile(workspace: &Path, target: &Path) -> Outcome<()> {
     Err(format!("the page (web-client) does not compile:\n{}", String::from_utf8_lossy(&run.stderr)))
 }
 
-/// Flags that keep this machine's paths out of the page's panic messages, which makes it the same everywhere, too.
-fn without_paths_of_this_machine(workspace: &Path) -> String {
+/// SHA-512 in loops rather than written out: the page computes some twenty blocks of it in each session.
+const SMALL: [&str; 2] = ["--cfg", "sha2_backend_soft=\"compact\""];
+
+/// Flags that keep this machine's paths out of the page's panic messages, which makes it the same everywhere, too; and
+/// [`SMALL`].
+fn flags(workspace: &Path) -> String {
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
     let known = [(Some(workspace.to_owned()), "tinyp2p"), (cargo_home, "cargo")];
     let known = known.into_iter().filter_map(|(path, name)| Some((fs::canonicalize(path?).ok()?, name)));
-    let flags: Vec<_> = known.map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display())).collect();
+    let flags = known.map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display()));
+    let flags: Vec<_> = flags.chain(SMALL.map(str::to_owned)).collect();
     flags.join("\u{1f}")
 }

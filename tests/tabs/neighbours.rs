@@ -126,8 +126,10 @@ fn through() {
     let missing = Read { path: "nothing".into(), ..two.read() };
     assert_eq!(two.tabs[1].ask(missing).unwrap_err().code(), Some(ResetCode::NOT_FOUND));
     // The session serves both ways.
-    let name = two.tabs[1].peers().into_iter().find(|(url, ..)| *url == *two.nodes[0].url().as_str());
-    assert_eq!(name.unwrap().1.as_deref(), Some(two.nodes[0].name()));
+    wait_for("the first node's name to be told", PATIENCE, || {
+        let first = two.tabs[1].peers().into_iter().find(|(url, ..)| *url == two.nodes[0].url().as_str());
+        first?.1.filter(|name| *name == two.nodes[0].name())
+    });
 }
 
 fn unreachable() {

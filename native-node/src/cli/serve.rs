@@ -32,7 +32,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
     bind: IpAddr,
     /// Listen on this port; 0 takes any free one. [default: 9004, or the next free one]
-    #[arg(long)]
+    #[arg(long, overrides_with = "port")]
     port: Option<u16>,
     /// The URL that others reach this node by, where it cannot know it (behind a router, in a container).
     #[arg(long, value_parser = peer_url)]

@@ -69,7 +69,7 @@ impl Answer {
         let message = message.into();
         // Encoded here to know its cost, and once more where it is sent: messages are small.
         self.spend(message.encode().len()).await?;
-        self.push(Piece::Reply(self.stream, message)).await
+        self.push(Piece::Reply(self.stream, Box::new(message))).await
     }
 
     /// Answers with bytes, once there is room for them.
@@ -117,7 +117,7 @@ impl Answer {
 
     fn reset(&mut self, why: Reset) {
         self.is_over = true;
-        let _over = self.signals.send(Signal::Reset(self.stream, why));
+        let _over = self.signals.send(Signal::Reset(self.stream, Box::new(why)));
     }
 }
 

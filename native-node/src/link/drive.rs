@@ -39,7 +39,7 @@ pub enum Ended {
 
 /// The driver's ends of a link's channels.
 pub(super) struct Ends {
-    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) commands: mpsc::Receiver<Box<Command>>,
     pub(super) signals: mpsc::UnboundedReceiver<Signal>,
     pub(super) signal: mpsc::UnboundedSender<Signal>,
     pub(super) closing: CancellationToken,
@@ -94,7 +94,7 @@ where
         tokio::select! {
             Some(signal) = signals.recv() => streams.signalled(signal),
             () = closing.cancelled() => break Ended::Closed,
-            Some(command) = commands.recv() => streams.commanded(command),
+            Some(command) = commands.recv() => streams.commanded(*command),
             // One piece is sealed and on its way before the next is taken: the rest waits where it is bounded.
             Some(piece) = at_pieces.recv(), if streams.mux.waiting() == 0 => streams.answered(piece),
             // Room for the next message, or the last one's way into the network.

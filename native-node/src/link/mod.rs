@@ -43,14 +43,14 @@ pub trait Handler: Send + Sync + 'static {
 /// A session that can be asked. Clones are the same session; it lives until it breaks or [`Link::close`].
 #[derive(Debug, Clone)]
 pub struct Link {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<Box<Command>>,
     signals: mpsc::UnboundedSender<Signal>,
     places: Arc<Semaphore>,
     closing: CancellationToken,
     closed: CancellationToken,
 }
 
-/// What waits its turn.
+/// What waits its turn. In boxes, as all that is large: a queue keeps room for 32 of what it is for, and idle sessions are many.
 #[derive(Debug)]
 enum Command {
     /// Ask; the stream's number comes back first.
@@ -71,13 +71,13 @@ enum Signal {
     /// Nobody waits for this stream of ours any more.
     Cancel(u32),
     /// A stream of theirs is over without an end.
-    Reset(u32, Reset),
+    Reset(u32, Box<Reset>),
 }
 
 /// Part of an answer, on its way to the socket.
 #[derive(Debug)]
 enum Piece {
-    Reply(u32, Message),
+    Reply(u32, Box<Message>),
     Data(u32, bytes::Bytes),
     End(u32),
 }
@@ -139,7 +139,7 @@ impl Link {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| LinkError::Interrupted)?;
         let ((opened, at_opened), (replies, at_replies)) = (oneshot::channel(), mpsc::unbounded_channel());
         let open = Command::Open { request: request.into(), window, opened, replies };
-        self.commands.send(open).await.map_err(|_| LinkError::Interrupted)?;
+        self.commands.send(Box::new(open)).await.map_err(|_| LinkError::Interrupted)?;
         let stream = at_opened.await.map_err(interrupted)?;
         Ok(Replies::new(stream, at_replies, self.signals.clone(), place))
     }
@@ -149,14 +149,14 @@ impl Link {
     /// # Errors
     /// [`LinkError::Interrupted`] if the session is over.
     pub async fn say(&self, message: impl Into<Message>) -> Result<(), LinkError> {
-        self.commands.send(Command::Say(message.into())).await.map_err(|_| LinkError::Interrupted)
+        self.commands.send(Box::new(Command::Say(message.into()))).await.map_err(|_| LinkError::Interrupted)
     }
 
     /// Says something before anything else, right after [`Link::start`]: then nothing else waits, and this does not either.
     /// False if something does, and nothing was said.
     #[must_use]
     pub fn say_first(&self, message: impl Into<Message>) -> bool {
-        self.commands.try_send(Command::Say(message.into())).is_ok()
+        self.commands.try_send(Box::new(Command::Say(message.into()))).is_ok()
     }
 
     /// Ends the session in good order; what is under way is interrupted.

@@ -14,7 +14,8 @@ mod words;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use gloo::utils::window;
+use gloo::events::EventListener;
+use gloo::utils::{document, window};
 use shared::PeerUrl;
 use shared::bridge::{Hello, InstanceId, Message, PeerInfo, Reset, ResetCode, Role, Secret};
 use zeroize::Zeroizing;
@@ -62,6 +63,8 @@ struct Tab {
     partials: RefCell<Vec<(u32, Partial)>>,
     /// When the browser was last told to download something.
     clicked: Cell<u64>,
+    /// Held because dropping a listener takes it off the page.
+    _seen: EventListener,
     /// Addresses of what is shown, to be revoked.
     shown: RefCell<Vec<(u32, String)>>,
 }
@@ -72,9 +75,17 @@ impl Transport {
         let mut own = [0; 16];
         // Without chance there is no handshake either, and that says so.
         let _checked_there = getrandom::fill(&mut own);
+        let tell = Rc::clone(&send);
+        // A hidden page's timers are slow, and a device that slept has lost its sessions: who looks wants it back at once.
+        let seen = EventListener::new(&document(), "visibilitychange", move |_| {
+            if !document().hidden() {
+                tell(Event::Link(LinkEvent::Online));
+            }
+        });
         Self(Rc::new_cyclic(|this| Tab {
             this: this.clone(),
             send,
+            _seen: seen,
             files,
             own: InstanceId(own),
             tab: RefCell::new(new_tab()),

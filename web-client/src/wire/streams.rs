@@ -4,10 +4,14 @@
 //! bounded by the credit of its stream.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::task::{Context, Poll, Waker};
 
 use shared::Moment;
 use shared::bridge::{Event, Message, Mux, MuxError, Record, Reset, SendError, Session, Side, cost};
+
+/// The other end is told of what was taken when that is this part of the window: far less than what it may still send.
+const TOLD_OF_WINDOW: usize = 8;
 
 /// Something that the other end began.
 #[derive(Debug, PartialEq)]
@@ -39,6 +43,9 @@ pub(crate) struct Unwanted;
 
 struct Inbox {
     stream: u32,
+    /// What was taken away and not told yet: each time it is told costs the page half a millisecond.
+    taken: usize,
+    tell_at: usize,
     replies: VecDeque<(Reply, usize)>,
     waker: Option<Waker>,
 }
@@ -136,7 +143,8 @@ impl Streams {
             return Err(SendError::Full);
         }
         let stream = self.mux.open(request, window)?;
-        self.asked.push(Inbox { stream, replies: VecDeque::new(), waker: None });
+        let tell_at = window as usize / TOLD_OF_WINDOW;
+        self.asked.push(Inbox { stream, taken: 0, tell_at, replies: VecDeque::new(), waker: None });
         Ok(stream)
     }
 
@@ -146,7 +154,11 @@ impl Streams {
         let Some(inbox) = self.inbox(stream) else { return Poll::Ready(None) };
         match inbox.replies.pop_front() {
             Some((reply, cost)) => {
-                self.mux.taken(stream, cost);
+                inbox.taken += cost;
+                if inbox.taken >= inbox.tell_at {
+                    let taken = mem::take(&mut inbox.taken);
+                    self.mux.taken(stream, taken);
+                }
                 Poll::Ready(Some(reply))
             }
             None if is_over => Poll::Ready(None),
