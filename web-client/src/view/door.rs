@@ -36,11 +36,25 @@ pub(super) fn draw(scene: &Scene<'_>, is_new: bool) {
     }
     if let Some(field) = find_as::<HtmlInputElement>("password") {
         field.set_type(if unlock.is_shown { "text" } else { "password" });
-        mark_if(&field, "aria-invalid", unlock.is_wrong || unlock.is_empty);
         if is_new {
             field.set_value("");
+        }
+        let was_refused = field.get_attribute("aria-invalid").as_deref() == Some("true");
+        let is_refused = unlock.is_wrong || unlock.is_empty;
+        mark_if(&field, "aria-invalid", is_refused);
+        if is_refused && !was_refused {
+            // The button that was pressed could not keep the keyboard while it was disabled.
+            let _ = field.focus();
+            field.select();
         }
     }
     write("hint-safe", if model.is_secure { words.secure_hint } else { words.insecure_hint });
     show_if("hint-legacy", matches!(&model.node, Sight::Known(node) if node.legacy));
+}
+
+/// Takes the password out of its field, once it has opened the door.
+pub(super) fn forget() {
+    if let Some(field) = find_as::<HtmlInputElement>("password") {
+        field.set_value("");
+    }
 }

@@ -61,6 +61,9 @@ impl View {
             _ => {}
         }
         if is_new {
+            if state == "open" {
+                door::forget();
+            }
             focus(state);
         }
     }
@@ -169,9 +172,12 @@ fn draw_invite(model: &Model) {
                 field.select();
             }
         }
-        (None, true) => {
-            dialog.close();
-            if let Some(field) = field {
+        (None, is_open) => {
+            if is_open {
+                dialog.close();
+            }
+            // The escape key closes the dialog without us; the link holds the password.
+            if let Some(field) = field.filter(|field| !field.value().is_empty()) {
                 field.set_value("");
             }
         }
