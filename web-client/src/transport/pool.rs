@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use shared::PeerUrl;
 use shared::bridge::{Message, PeerInfo, PeerKind, ResetCode, Row, Search, SearchKind, SearchScope};
-use shared::limits::PEER_NAME_BYTES;
+use shared::{PeerUrl, peer_name};
 
 use super::{Tab, Work, words};
 use crate::event::{Event, PoolEvent};
@@ -91,8 +90,7 @@ pub(super) fn peer(told: &PeerInfo, own: Option<&PeerUrl>) -> Option<model::Peer
         PeerKind::Tab => model::PeerKind::Tab,
         PeerKind::Old => model::PeerKind::Old,
     };
-    let mut name = told.name.clone().unwrap_or_default();
-    name.truncate(name.floor_char_boundary(PEER_NAME_BYTES));
+    let name = told.name.as_deref().and_then(peer_name).unwrap_or_default();
     Some(model::Peer { url, kind, name, here_ms: told.here_ms, files: told.files })
 }
 
@@ -115,7 +113,7 @@ mod tests {
     #[test]
     fn names_are_cut_and_strange_urls_left_out() {
         let long = peer(&told("http://attic:1", Some("é".repeat(500))), None).unwrap();
-        assert_eq!(long.name, "é".repeat(PEER_NAME_BYTES / 2));
+        assert_eq!(long.name, "é".repeat(shared::limits::PEER_NAME_BYTES / 2));
         assert_eq!(peer(&told("javascript:alert(1)", None), None), None);
     }
 }
