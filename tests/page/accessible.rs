@@ -111,7 +111,8 @@ async fn inside(browser: &Browser, axe: &Axe, size: (u32, u32)) -> Result<(), Fa
 
 /// Goes to a panel, where they do not all fit beside each other.
 pub(super) async fn panel(browser: &Browser, key: &str) -> Result<(), Failed> {
-    let go = "const it = document.querySelector(`#nav [data-key=${arguments[0]}]`); if (it.checkVisibility()) it.click();";
+    let go =
+        "const it = document.querySelector(`#nav [data-key=${arguments[0]}]`); if (it.checkVisibility()) it.click();";
     browser.run(go, &[serde_json::json!(key)]).await?;
     browser.until(&format!("document.getElementById('panel-{key}').checkVisibility()")).await?;
     Ok(())

@@ -54,7 +54,11 @@ async fn closed_midway(browser: &Browser) -> Result<(), Failed> {
 
     let curl = reading.await??;
     let length = std::fs::metadata(&saved).map_or(0, |found| found.len());
-    eprintln!("curl gave up {:?} after the tab was closed, with {length} bytes: {}", begun.elapsed(), String::from_utf8_lossy(&curl.stderr).trim());
+    eprintln!(
+        "curl gave up {:?} after the tab was closed, with {length} bytes: {}",
+        begun.elapsed(),
+        String::from_utf8_lossy(&curl.stderr).trim()
+    );
     assert!(!curl.status.success() && length > 0 && length < SIZE as u64, "curl took {length} bytes for the whole");
     // The other tab is told in words, whichever way, and nothing is on the disk.
     for way in ["session", "ticket"] {

@@ -35,7 +35,9 @@ async fn only_text(browser: &Browser) -> Result<(), Failed> {
     let evil = Evil::answering(|asked, stream| {
         let answer = match asked {
             Asked::Exchange => evil::answer(&evil::strings(&[])),
-            Asked::List => evil::answer(&evil::list(&evil::strings(&[b"evil.txt", MARKUP.replace('/', "").as_bytes()]))),
+            Asked::List => {
+                evil::answer(&evil::list(&evil::strings(&[b"evil.txt", MARKUP.replace('/', "").as_bytes()])))
+            }
             _ => evil::fault(MARKUP),
         };
         evil::send(stream, &answer);
@@ -68,7 +70,9 @@ async fn only_text(browser: &Browser) -> Result<(), Failed> {
     search(browser, &format!("/({MARKUP}/")).await?;
     browser.until("document.getElementById('pattern-trouble').textContent !== ''").await?;
     // Clipboard, title, and everything that is hovered.
-    browser.run("document.querySelectorAll('*').forEach(it => it.dispatchEvent(new MouseEvent('mouseover')))", &[]).await?;
+    browser
+        .run("document.querySelectorAll('*').forEach(it => it.dispatchEvent(new MouseEvent('mouseover')))", &[])
+        .await?;
     browser.until("document.title.startsWith('<img src=x')").await?;
     browser.until("document.querySelectorAll('img[src=x], svg[onload]').length === 0").await?;
     assert_eq!(browser.run(globals, &[]).await?, before, "a text has become code");
@@ -97,7 +101,12 @@ async fn never_runs(browser: &Browser) -> Result<(), Failed> {
         // Opened in a tab of its own it is saved, not shown: the tab stays where it was.
         browser.run("location.assign(arguments[0])", &[json!(href)]).await?;
         browser.must_save(name, text.as_bytes()).await?;
-        browser.until(&format!("location.href === {} && !document.title.includes('hacked')", json!(format!("{}/", node.url)))).await?;
+        browser
+            .until(&format!(
+                "location.href === {} && !document.title.includes('hacked')",
+                json!(format!("{}/", node.url))
+            ))
+            .await?;
         let head = finished(curl_head(&href)).await?;
         let head = String::from_utf8_lossy(&head.stdout).to_lowercase();
         for line in [
@@ -122,7 +131,12 @@ async fn never_runs(browser: &Browser) -> Result<(), Failed> {
         if name == "evil.png" {
             browser.until("document.getElementById('preview-words').textContent !== '' && document.querySelector('#preview-stage img')?.naturalWidth !== 1").await?;
         } else {
-            browser.until(&format!("document.querySelector('#preview-stage pre')?.textContent === {}", json!(files.iter().find(|file| file.0 == name).unwrap().1))).await?;
+            browser
+                .until(&format!(
+                    "document.querySelector('#preview-stage pre')?.textContent === {}",
+                    json!(files.iter().find(|file| file.0 == name).unwrap().1)
+                ))
+                .await?;
         }
         browser.click("[data-do=preview-close]").await?;
         browser.until("!document.getElementById('preview').open").await?;
@@ -143,7 +157,12 @@ async fn never_repeated(browser: &Browser) -> Result<(), Failed> {
     browser.expect_in_console("404");
     let share = tree(&[]);
     let node = Node::serve(share.path(), PASSWORD, &[]);
-    for path in ["/%0d%0aX:1", "/<script>window.hacked=1</script>", "/get/x/<script>window.hacked=1</script>", "/peer/<svg onload=window.hacked=1>"] {
+    for path in [
+        "/%0d%0aX:1",
+        "/<script>window.hacked=1</script>",
+        "/get/x/<script>window.hacked=1</script>",
+        "/peer/<svg onload=window.hacked=1>",
+    ] {
         browser.go(&format!("{}{path}", node.url)).await?;
         browser.until("document.contentType === 'text/plain' || document.body.innerText.length < 200").await?;
         browser.until("!document.documentElement.outerHTML.includes('hacked') && !window.hacked").await?;
@@ -206,7 +225,8 @@ async fn other_site(browser: &Browser) -> Result<(), Failed> {
     let frames = browser.devtools("Page.getFrameTree", json!({})).await?.to_string();
     assert!(!frames.contains(&format!("\"url\":\"{}/\"", node.url)), "the page is framed: {frames}");
     let url = node.url.clone();
-    let peers = tokio::task::spawn_blocking(move || crate::harness::node::run(tinyp2p(PASSWORD).args(["peers", &url]))).await?;
+    let peers =
+        tokio::task::spawn_blocking(move || crate::harness::node::run(tinyp2p(PASSWORD).args(["peers", &url]))).await?;
     assert!(!String::from_utf8_lossy(&peers.stdout).contains("poison"), "{peers:?}");
     // A window that it opens is out of its reach, and nothing is told of where the visitor came from.
     browser.run("window.opened = open(arguments[0])", &[json!(node.url)]).await?;
@@ -261,7 +281,17 @@ async fn policy(browser: &Browser) -> Result<(), Failed> {
     eprintln!("the policy was broken and held: {outcome}");
     assert_eq!((&outcome["hacked"], &outcome["at"]), (&json!(null), &json!(format!("{}/", node.url))));
     let broken: Vec<String> = serde_json::from_value(outcome["broken"].clone())?;
-    for directive in ["script-src-elem", "script-src-attr", "style-src-elem", "img-src", "connect-src", "form-action", "base-uri", "object-src", "frame-src"] {
+    for directive in [
+        "script-src-elem",
+        "script-src-attr",
+        "style-src-elem",
+        "img-src",
+        "connect-src",
+        "form-action",
+        "base-uri",
+        "object-src",
+        "frame-src",
+    ] {
         assert!(broken.iter().any(|it| it == directive), "{directive} was not enforced: {outcome}");
     }
     browser.until("getComputedStyle(document.body).display !== 'none'").await?;

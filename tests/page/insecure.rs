@@ -79,7 +79,9 @@ async fn own_origin(browser: &Browser) -> Result<(), Failed> {
     let authority = url.trim_start_matches("http://");
     let is_own = |asked: &String| {
         asked.starts_with('/')
-            || ["http://", "ws://", "blob:http://"].iter().any(|scheme| asked.starts_with(&format!("{scheme}{authority}/")))
+            || ["http://", "ws://", "blob:http://"]
+                .iter()
+                .any(|scheme| asked.starts_with(&format!("{scheme}{authority}/")))
     };
     let foreign: Vec<_> = asked.iter().filter(|asked| !is_own(asked)).collect();
     assert!(foreign.is_empty(), "the page asked {foreign:?}");

@@ -120,8 +120,20 @@ async fn reaches(browser: &Browser) -> Result<(), Failed> {
         reached.push(name);
     }
     let all = [
-        "invite", "leave", "language", "search", "mode words", "mode glob", "mode regex", "kind", "list", "way session",
-        "way ticket", "add-files", "add-folder", "own-name",
+        "invite",
+        "leave",
+        "language",
+        "search",
+        "mode words",
+        "mode glob",
+        "mode regex",
+        "kind",
+        "list",
+        "way session",
+        "way ticket",
+        "add-files",
+        "add-folder",
+        "own-name",
     ];
     for wanted in all {
         assert!(reached.iter().any(|name| name == wanted), "the keyboard never reaches {wanted}: {reached:?}");

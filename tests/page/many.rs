@@ -34,7 +34,8 @@ async fn many(browser: &Browser) -> Result<(), Failed> {
     let begun = Instant::now();
     let node = Node::serve(share.path(), PASSWORD, &[]);
     crate::harness::process::wait_for("the node to have looked through", std::time::Duration::from_secs(60), || {
-        let listed = crate::harness::node::run(crate::harness::node::tinyp2p(PASSWORD).args(["ls", &node.url, "99/track 0500"]));
+        let listed =
+            crate::harness::node::run(crate::harness::node::tinyp2p(PASSWORD).args(["ls", &node.url, "99/track 0500"]));
         String::from_utf8_lossy(&listed.stdout).contains("0500").then_some(())
     });
     eprintln!("the node listed {MANY} files after {:?}", begun.elapsed());
@@ -137,5 +138,5 @@ async fn report(browser: &Browser, when: &str) -> Result<(), Failed> {
     let long = browser.run("return long.splice(0)", &[]).await?;
     let longest = long.as_array().into_iter().flatten().filter_map(|it| it[1].as_u64()).max().unwrap_or_default();
     eprintln!("long tasks {when}, [at, ms]: {long}");
-    if longest > FREEZE { Err(format!("the page froze for {longest} ms {when}: {}", Value::from(long)).into()) } else { Ok(()) }
+    if longest > FREEZE { Err(format!("the page froze for {longest} ms {when}: {}", long).into()) } else { Ok(()) }
 }

@@ -185,7 +185,9 @@ async fn picture(browser: &Browser, scene: &str) -> Result<(), Failed> {
     for (screen, width, height) in [("desktop", 1280, 800), ("phone", 360, 720)] {
         for (scheme, label) in [(Scheme::Dark, "dark"), (Scheme::Light, "light")] {
             browser.screen(width, height, scheme).await?;
-            browser.until(&format!("window.innerWidth === {width} && document.documentElement.scrollWidth <= {width}")).await?;
+            browser
+                .until(&format!("window.innerWidth === {width} && document.documentElement.scrollWidth <= {width}"))
+                .await?;
             browser.until("document.getAnimations().every(it => it.playState !== 'running' || it.effect.getTiming().iterations === Infinity)").await?;
             browser.screenshot(&format!("{scene}-{screen}-{label}")).await?;
         }

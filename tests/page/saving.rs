@@ -117,7 +117,8 @@ async fn odd_names(browser: &Browser) -> Result<(), Failed> {
     for (name, _) in ODD {
         // What cannot be seen or would turn the line around is shown as an escape; the rest as it is.
         let as_shown = shared::Printable(name).to_string();
-        let (_, label) = shown.iter().find(|(shown, _)| *shown == as_shown).ok_or_else(|| format!("{name:?}: {shown:?}"))?;
+        let (_, label) =
+            shown.iter().find(|(shown, _)| *shown == as_shown).ok_or_else(|| format!("{name:?}: {shown:?}"))?;
         assert_eq!(*label, format!("Save {as_shown}"));
     }
     for way in ["ticket", "session"] {
@@ -132,13 +133,16 @@ async fn odd_names(browser: &Browser) -> Result<(), Failed> {
     super::steps::search(browser, "<svg onload=window.hacked=5>").await?;
     browser.until("document.getElementById('empty').checkVisibility()").await?;
     assert_eq!(browser.run(globals, &[]).await?, before, "a name has become code");
-    browser.until("document.querySelectorAll('main svg[onload], main img[onerror], main b[onmouseover]').length === 0").await?;
+    browser
+        .until("document.querySelectorAll('main svg[onload], main img[onerror], main b[onmouseover]').length === 0")
+        .await?;
     Ok(())
 }
 
 async fn many(browser: &Browser) -> Result<(), Failed> {
     let noise = binary(30 << 20);
-    let files: Vec<(String, Vec<u8>)> = (0..6).map(|at| (format!("{at}.bin"), noise[..100_000 * at + 7].to_vec())).collect();
+    let files: Vec<(String, Vec<u8>)> =
+        (0..6).map(|at| (format!("{at}.bin"), noise[..100_000 * at + 7].to_vec())).collect();
     let mut shared: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     shared.push(("zz long.bin", &noise));
     let share = tree(&shared);
@@ -156,7 +160,7 @@ async fn many(browser: &Browser) -> Result<(), Failed> {
     press(browser, "#saves-list button", "Cancel zz long.bin").await?;
     until_line(browser, "saves-list", "zz long", "Cancelled").await?;
     browser.network(true).await?;
-    browser.click("[data-do=select-all]").await.or_else(|_| Ok::<_, Failed>(()))?;
+    browser.click("[data-do=select-all]").await.or(Ok::<_, Failed>(()))?;
     super::steps::search(browser, "/^[0-9]/").await?;
     until_found(browser, &names[..6]).await?;
     browser.click("#list").await?;

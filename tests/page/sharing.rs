@@ -84,7 +84,13 @@ async fn between_tabs(browser: &Browser) -> Result<(), Failed> {
     assert_eq!(browser.until("document.getElementById('our-url').textContent").await?, url);
     // The other tab sees it as a tab among the peers.
     browser.look_at(&second).await?;
-    until_line(browser, "peers", "Browser tab", "4 files").await.or(until_line(browser, "peers", "Browser tab", "5 files").await)?;
+    until_line(browser, "peers", "Browser tab", "4 files").await.or(until_line(
+        browser,
+        "peers",
+        "Browser tab",
+        "5 files",
+    )
+    .await)?;
     Ok(())
 }
 
@@ -178,9 +184,7 @@ async fn withdrawn_and_pasted(browser: &Browser) -> Result<(), Failed> {
     browser.paste(snippet).await?;
     browser.until("document.querySelectorAll('#held .line').length === 3").await?;
     browser.look_at(&second).await?;
-    let pasted = browser
-        .run("return [...document.querySelectorAll('#held .line')].length", &[])
-        .await?;
+    let pasted = browser.run("return [...document.querySelectorAll('#held .line')].length", &[]).await?;
     assert_eq!(pasted, json!(0), "it is the first tab's");
     search(browser, "").await?;
     let rows = super::steps::until_rows(browser, |rows| rows.len() == 3).await?;

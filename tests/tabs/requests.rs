@@ -44,10 +44,6 @@ fn search_for(pattern: &str, scope: SearchScope) -> Search {
 
 fn rules() {
     let site = Site::new();
-    // A second HELLO.
-    let twice = site.open("twice", [1; 16]);
-    twice.say(hello(Role::Tab, "x", Some(vec![2; 16])));
-    twice.block_on(async { tokio::time::timeout(PATIENCE, twice.link().closed()).await }).expect("it is closed");
     let silent = Tab::without_a_word(&site.node.url, PASSWORD);
     silent.ask(read_of("own.txt")).unwrap_err();
     silent.block_on(async { tokio::time::timeout(PATIENCE, silent.link().closed()).await }).expect("it is closed");
