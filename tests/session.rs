@@ -91,7 +91,7 @@ async fn fetched(node: &Node, offered: &Path, names: &[&str]) -> Result<(), Fail
         let run = move || tinyp2p(PASSWORD).args(["get", &url, "--to"]).arg(folder).output();
         let run = tokio::task::spawn_blocking(run).await??;
         let is_there = |name: &&str| fs::read(to.path().join(name)).ok() == fs::read(offered.join(name)).ok();
-        if names.iter().all(|name| is_there(name)) {
+        if names.iter().all(is_there) {
             return Ok(());
         }
         if Instant::now() > deadline {

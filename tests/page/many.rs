@@ -4,7 +4,7 @@ use std::fs::File;
 use std::time::Instant;
 
 use libtest_mimic::{Failed, Trial};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::PASSWORD;
 use super::steps::{enter, search, until_found};
