@@ -1,6 +1,6 @@
 //! What everybody shares, as far as one search has found it: rows, their order, a filter and a selection.
 //!
-//! It is plain data and plain work, cut into slices by [`Results::work`]; who asks whom is the transport's.
+//! It is plain data and plain work, cut into slices by `Results::work`; who asks whom is the transport's.
 
 mod found;
 mod kind;

@@ -87,7 +87,7 @@ impl Results {
         self.waiting.push_back((peer, offers.into_iter()));
     }
 
-    /// Whether [`Results::work`] has something to do.
+    /// Whether `Results::work` has something to do.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
         !self.waiting.is_empty() || self.order.is_unfinished()
