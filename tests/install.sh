@@ -32,7 +32,26 @@ want libxmlrpc-core-c3-dev has xmlrpc
 want iproute2 has ip
 want strace has strace
 
-if [[ ${#packages[@]} -eq 0 && ${#must_have[@]} -eq 0 ]]; then
+# axe-core, which says whom a page keeps out: one script, from the Python package that carries it. It is checked, and never
+# becomes part of the project.
+axe=${CARGO_TARGET_DIR:-target}/axe-core/axe.min.js
+has_axe() { sha256sum --check --status <<<"84494fec757e4710dc751c8d7a636e457f4532f08f85c86dc9070133fbff53bc  $axe"; }
+fetch_axe() {
+  local folder status=0
+  folder=$(mktemp -d)
+  mkdir -p "$(dirname "$axe")"
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$folder" axe-playwright-python==0.1.8 >&2 &&
+    python3 -m zipfile --extract "$folder"/*.whl "$folder" &&
+    mv "$folder/axe_playwright_python/axe.min.js" "$axe" || status=1
+  rm -rf "$folder"
+  [[ $status == 0 ]] && has_axe
+}
+needs_axe() { [[ -z ${TINYP2P_NO_BROWSER:-} || ${TINYP2P_NO_BROWSER} == 0 ]] && ! has_axe 2>/dev/null; }
+if needs_axe; then
+  want python3-pip python3 -m pip --version
+fi
+
+if [[ ${#packages[@]} -eq 0 && ${#must_have[@]} -eq 0 ]] && ! needs_axe; then
   exit 0
 fi
 
@@ -50,8 +69,10 @@ if ! has apt-get >/dev/null || { [[ ${#as_root[@]} -gt 0 ]] && ! has sudo >/dev/
   can_install=no
 else
   can_install=yes
-  echo "tests/install.sh: installing ${must_have[*]:-} ${packages[*]:-}" >&2
-  "${as_root[@]}" apt-get update >&2 || echo "tests/install.sh: apt-get update failed; trying with what is known." >&2
+  if [[ ${#packages[@]} -gt 0 || ${#must_have[@]} -gt 0 ]]; then
+    echo "tests/install.sh: installing ${must_have[*]:-} ${packages[*]:-}" >&2
+    "${as_root[@]}" apt-get update >&2 || echo "tests/install.sh: apt-get update failed; trying with what is known." >&2
+  fi
 fi
 
 if [[ ${#must_have[@]} -gt 0 ]] && ! { [[ $can_install == yes ]] && install "${must_have[@]}"; }; then
@@ -66,4 +87,8 @@ if [[ $can_install == yes && ${#packages[@]} -gt 0 ]]; then
   done
 elif [[ ${#packages[@]} -gt 0 ]]; then
   echo "tests/install.sh: without ${packages[*]} some tests will be left out." >&2
+fi
+
+if needs_axe && ! fetch_axe; then
+  echo "tests/install.sh: axe-core cannot be fetched here (Python's pip does it); what it looks at will be left out." >&2
 fi

@@ -16,7 +16,6 @@ mod harness;
 mod hostile;
 mod interop;
 mod page;
-mod session;
 mod tabs;
 mod tickets;
 mod tidy;
@@ -38,7 +37,6 @@ fn main() -> ExitCode {
         hostile::trials(),
         tickets::trials(),
         page::trials(),
-        session::trials(),
         tabs::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
