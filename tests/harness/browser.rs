@@ -126,6 +126,8 @@ impl Browser {
         let flags = [
             "--headless=new",
             "--no-sandbox",
+            // Everything beside each other, unless a trial takes another screen.
+            "--window-size=1280,900",
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--disable-quic",
@@ -133,6 +135,8 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            // On plain http Chromium asks whether to keep what is no picture or text, and here nobody could answer.
+            "--disable-features=InsecureDownloadWarnings",
             // An insecure origin on one machine, which 127.0.0.2 and *.localhost are not.
             "--host-resolver-rules=MAP *.test 127.0.0.1",
         ];

@@ -92,11 +92,11 @@ const ODD: [(&str, &str); 11] = [
     ("say \"hi\" it's.txt", "say _hi_ it's.txt"),
     ("new\nline.txt", "new_line.txt"),
     ("<img src=x onerror=window.hacked=1>.txt", "_img src=x onerror=window.hacked=1_.txt"),
-    ("\"><svg onload=window.hacked=2>.txt", "__svg onload=window.hacked=2_.txt"),
+    ("\"><svg onload=window.hacked=2>.txt", "___svg onload=window.hacked=2_.txt"),
     ("{{7*7}}${7*7}&amp;def.txt", "{{7_7}}${7_7}&amp;def.txt"),
     ("javascript:window.hacked=3.txt", "javascript_window.hacked=3.txt"),
     ("invoice\u{202e}gpj.exe.txt", "invoicegpj.exe.txt"),
-    ("100% #1? a+b.txt", "100_ #1_ a+b.txt"),
+    ("100% #1? a+b.txt", "100% #1_ a+b.txt"),
 ];
 
 async fn odd_names(browser: &Browser) -> Result<(), Failed> {

@@ -61,7 +61,7 @@ async fn between_tabs(browser: &Browser) -> Result<(), Failed> {
     browser.until("document.getElementById('drop').checkVisibility()").await?;
     browser.drop(&[&file, &folder]).await?;
     browser.until("!document.getElementById('drop').checkVisibility()").await?;
-    until_line(browser, "held", "film é.bin", "6 MB").await?;
+    until_line(browser, "held", "film é.bin", "6.0 MB").await?;
     until_line(browser, "held", "Trip/2003/dusk.txt", "5 B").await?;
     let first = browser.tab().await?;
     let url = browser.until("document.getElementById('our-url').textContent").await?;

@@ -132,7 +132,8 @@ async fn entries_of(reader: FileSystemDirectoryReader) -> Vec<FileSystemEntry> {
         if some.length() == 0 {
             break;
         }
-        all.extend(some.iter().filter_map(|entry| entry.dyn_into().ok()));
+        // Chromium has these without a class of that name to check against.
+        all.extend(some.iter().map(JsCast::unchecked_into::<FileSystemEntry>));
     }
     all
 }

@@ -21,7 +21,7 @@ pub(super) fn draw(scene: &Scene<'_>) {
         let file = hold.file(reading.handle);
         let size = file.map_or(0, |file| file.size);
         let name = file.map(|file| Printable::short(file.path.file_name(), 80).to_string()).unwrap_or_default();
-        let reader = reading.reader.as_ref().map(|url| peer_name(scene.model, url));
+        let reader = reading.reader.as_ref().map(|url| peer_name(scene, url));
         let reader = reader.unwrap_or_else(|| words.somebody.to_owned());
         let sentence = match reading.ended_at {
             None => words.reading_now,

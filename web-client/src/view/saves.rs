@@ -60,7 +60,7 @@ fn what(scene: &Scene<'_>, save: &Save) -> String {
         Saving::Waiting => words.waiting.to_owned(),
         Saving::HandedOver => words.handed_over.to_owned(),
         Saving::Done => [words.done, &measures.size(save.bytes)].join(" · "),
-        Saving::Failed(why) => fill(words.failed, &Printable::short(why, 300).to_string()),
+        Saving::Failed(why) => fill(words.failed, &scene.model.settings.language.reason(why)),
         Saving::Cancelled => words.cancelled.to_owned(),
         Saving::Running => {
             let bytes = measures.size(save.bytes);
