@@ -20,6 +20,9 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 async fn many(browser: &Browser) -> Result<(), Failed> {
+    // Chromium notes by itself that the node is gone at the end.
+    browser.expect_in_console("/bridge");
+    browser.expect_in_console("/node.json");
     let share = tempfile::tempdir()?;
     for folder in 0..100 {
         let folder = share.path().join(format!("{folder:02}"));

@@ -70,7 +70,7 @@ impl Transport {
                 for (number, file) in (0..).zip(files.into_iter().take(2)) {
                     let reading = |bytes| HoldEvent::Reading {
                         id: file.handle * 2,
-                        reader: peers().get(number + 1).map(|peer| peer.url.clone()),
+                        reader: peers().get(number + 1).map(|peer| peer.name.clone()),
                         handle: file.handle,
                         bytes,
                     };

@@ -220,7 +220,7 @@ pub enum HoldEvent {
         /// The transport's number for it.
         id: u32,
         /// Who.
-        reader: Option<PeerUrl>,
+        reader: Option<String>,
         /// Which file.
         handle: u32,
         /// How much of it has been sent.

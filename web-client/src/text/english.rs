@@ -67,6 +67,7 @@ pub(super) const WORDS: Words = Words {
     way_ticket: "Through the browser",
     way_session_hint: "Nobody can read along. Up to 268 MB each; larger files go through the browser.",
     way_ticket_hint: "Any size, resumes by itself. On plain http, whoever listens can read along.",
+    way_asks_hint: "Your browser may ask whether to keep a file.",
     no_saves: "What you save appears here.",
     waiting: "Waiting",
     running: "Saving",

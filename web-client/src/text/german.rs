@@ -67,6 +67,7 @@ pub(super) const WORDS: Words = Words {
     way_ticket: "Durch den Browser",
     way_session_hint: "Niemand liest mit. Bis 268 MB je Datei; größere gehen durch den Browser.",
     way_ticket_hint: "Jede Größe, setzt selbst fort. Über einfaches http kann mitlesen, wer lauscht.",
+    way_asks_hint: "Dein Browser fragt vielleicht, ob er eine Datei behalten soll.",
     no_saves: "Was du speicherst, erscheint hier.",
     waiting: "Wartet",
     running: "Wird gespeichert",

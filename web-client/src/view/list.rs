@@ -129,8 +129,12 @@ impl List {
             line.draw(scene, drawn);
         }
         for (line, is_used) in lines.iter_mut().zip(is_used) {
-            if !is_used && line.drawn.take().is_some() {
-                show(&line.element, false);
+            if !is_used {
+                line.drawn = None;
+                // Whatever was last drawn into it: the screen may have changed since.
+                if !line.element.has_attribute("hidden") {
+                    show(&line.element, false);
+                }
             }
         }
     }

@@ -25,7 +25,9 @@ pub(super) fn draw(scene: &Scene<'_>) {
     each("[data-do=way]", |button| {
         mark_if(&button, "aria-pressed", button.get_attribute("data-key").as_deref() == Some(way.key()));
     });
-    write("way-hint", if way == Way::Session { words.way_session_hint } else { words.way_ticket_hint });
+    let hint = if way == Way::Session { words.way_session_hint } else { words.way_ticket_hint };
+    let is_asked = if scene.model.is_secure { "" } else { words.way_asks_hint };
+    write("way-hint", [hint, is_asked].join(" ").trim_end());
 }
 
 fn draw_save(scene: &Scene<'_>, save: &Save, line: &Element) {
