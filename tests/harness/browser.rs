@@ -8,6 +8,7 @@ mod accessibility;
 mod disk;
 mod driver;
 mod hands;
+mod memory;
 mod tabs;
 
 pub(crate) use accessibility::Axe;
@@ -112,7 +113,7 @@ pub(crate) struct Browser {
     pub(crate) page: Client,
     expected: RefCell<Vec<String>>,
     // Dropped in this order: the processes first, then the folder they write to.
-    _driver: Driver,
+    driver: Driver,
     home: TempDir,
 }
 
@@ -153,7 +154,7 @@ impl Browser {
         };
         let page = ClientBuilder::new(HttpConnector::new()).capabilities(wishes).connect(&driver.url()).await;
         let page = page.map_err(|why| format!("Chromium does not start: {why}\n{}", driver::PACKAGES))?;
-        Ok(Self { page, expected: RefCell::new(vec![ALWAYS_EXPECTED.into()]), _driver: driver, home })
+        Ok(Self { page, expected: RefCell::new(vec![ALWAYS_EXPECTED.into()]), driver, home })
     }
 
     /// Goes to a page and waits until it is loaded.
