@@ -277,8 +277,7 @@ fn said_again_to_a_caller() {
             came.extend_from_slice(&piece[..count]);
         }
         let request = String::from_utf8(came.clone()).unwrap();
-        let key =
-            request.lines().find_map(|line| line.to_ascii_lowercase().starts_with("sec-websocket-key").then_some(line));
+        let key = request.lines().find(|line| line.to_ascii_lowercase().starts_with("sec-websocket-key"));
         let key = derive_accept_key(key.unwrap().split_once(": ").unwrap().1.as_bytes());
         let head = format!(
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

@@ -8,6 +8,7 @@ mod accessibility;
 mod disk;
 mod driver;
 mod hands;
+#[allow(dead_code, reason = "the benchmark asks")]
 mod memory;
 mod tabs;
 
@@ -113,6 +114,7 @@ pub(crate) struct Browser {
     pub(crate) page: Client,
     expected: RefCell<Vec<String>>,
     // Dropped in this order: the processes first, then the folder they write to.
+    #[allow(dead_code, reason = "the benchmark asks for its processes")]
     driver: Driver,
     home: TempDir,
 }

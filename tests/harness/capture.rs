@@ -133,7 +133,9 @@ fn find(bytes: &[u8], wanted: &[u8]) -> bool {
 /// Puts TCP over IPv4 together again. Panics where something was missed: then nothing that was not found is proved.
 fn flows(packets: &[Vec<u8>]) -> Vec<Flow> {
     const SYN: u8 = 2;
-    let mut flows: Vec<(u16, u32, BTreeMap<u32, &[u8]>)> = Vec::new();
+    /// The receiving port, the number of the first byte, and pieces by how far from it they are.
+    type Begun<'a> = (u16, u32, BTreeMap<u32, &'a [u8]>);
+    let mut flows: Vec<Begun> = Vec::new();
     let mut last = BTreeMap::new();
     for packet in packets {
         let Some(ip) = packet.get(14..).filter(|_| packet[12..14] == [8, 0]) else { continue };

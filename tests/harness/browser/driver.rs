@@ -44,6 +44,7 @@ impl Driver {
     }
 
     /// The group of all its processes.
+    #[allow(dead_code, reason = "the benchmark asks")]
     pub(super) fn group(&self) -> u32 {
         self.process.id()
     }

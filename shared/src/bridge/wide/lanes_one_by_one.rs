@@ -6,12 +6,12 @@ pub(super) fn of(row: [u32; 4]) -> Row {
     row
 }
 
-pub(super) fn add(one: Row, other: Row) -> Row {
-    std::array::from_fn(|lane| one[lane].wrapping_add(other[lane]))
+pub(super) fn add([a, b, c, d]: Row, [e, f, g, h]: Row) -> Row {
+    [a.wrapping_add(e), b.wrapping_add(f), c.wrapping_add(g), d.wrapping_add(h)]
 }
 
-pub(super) fn xor(one: Row, other: Row) -> Row {
-    std::array::from_fn(|lane| one[lane] ^ other[lane])
+pub(super) fn xor([a, b, c, d]: Row, [e, f, g, h]: Row) -> Row {
+    [a ^ e, b ^ f, c ^ g, d ^ h]
 }
 
 pub(super) fn left<const BITS: u32, const OTHERS: u32>(row: Row) -> Row {
