@@ -12,7 +12,7 @@ use crate::source::Version;
 use shared::PeerUrl;
 
 /// How much of one part may be under way to us, in bytes: several are, at once.
-const WINDOW: u32 = 1 << 20;
+const WINDOW: u32 = 2 << 20;
 
 /// What a peer knows of what proves a file.
 #[derive(Debug)]

@@ -390,8 +390,9 @@ mod tests {
         assert!(Outline::new(id, version.size, values).unwrap().proves(2, &large[2 * PIECE_BYTES..]));
         let other = Version { modified: 1, ..version };
         assert!(matches!(contents.outline(&path, other), Known::Later));
-        drop(site);
-        // What it reads now it does not read: the bytes are others, the facts are the same.
+        // With all who hold it: the log is locked for as long as it is open.
+        drop((site, contents));
+        // It is not read again: the bytes are others, but the facts are the same.
         let time = fs::metadata(root.path().join("small")).unwrap().modified().unwrap();
         fs::write(root.path().join("small"), "SMALL").unwrap();
         fs::File::options().write(true).open(root.path().join("small")).unwrap().set_modified(time).unwrap();

@@ -123,10 +123,15 @@ impl Plan {
         }
     }
 
-    /// The next run for a holder.
+    /// The next run for a holder. It is asked for one while the last piece of the run before is on its way, not earlier: so
+    /// the holder reads its disk in order, and what an interruption costs is little more than a piece.
     pub fn take(&mut self, now: Moment, holder: HolderNumber) -> Next {
         if self.is_done() {
             return Next::Done;
+        }
+        let mut its_own = self.runs.values().filter(|run| run.holder == holder);
+        if its_own.any(|run| run.next + 1 < run.end) {
+            return Next::Wait;
         }
         let most = self.speeds.get(&holder).map_or(FIRST_RUN, |speed| as_pieces(speed * RUN_TIME.as_secs_f64()));
         if let Some(pieces) = self.missing(most) {
@@ -290,6 +295,10 @@ mod tests {
         assert!(plan.came(Moment(100), first.number) && plan.came(Moment(200), first.number));
         assert_eq!(plan.next_in(first.number), None);
         plan.end(first.number);
+        let second = run(plan.take(Moment(200), 1));
+        assert_eq!(second.pieces, 2..12);
+        assert_eq!(plan.take(Moment(200), 1), Next::Wait, "its run is not nearly over");
+        plan.end(second.number);
         assert_eq!(run(plan.take(Moment(200), 1)).pieces, 2..12);
         assert_eq!(run(plan.take(Moment(200), 2)).pieces, 12..14);
     }
@@ -300,7 +309,7 @@ mod tests {
         let (first, second) = (run(plan.take(Moment(0), 1)), run(plan.take(Moment(0), 2)));
         assert!(plan.came(Moment(10), first.number));
         plan.end(first.number);
-        assert_eq!(run(plan.take(Moment(10), 2)).pieces, 1..2);
+        assert_eq!(run(plan.take(Moment(10), 4)).pieces, 1..2);
         plan.end(second.number);
         assert_eq!(run(plan.take(Moment(10), 3)).pieces, 2..4);
     }
