@@ -4,6 +4,7 @@
 mod changed;
 mod interrupted;
 mod many;
+mod outline;
 mod spoiled;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,10 @@ const PASSWORD: &str = "correct horse";
 const MIB: u64 = 1 << 20;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [interrupted::trials(), spoiled::trials(), changed::trials(), many::trials()].into_iter().flatten().collect()
+    [interrupted::trials(), spoiled::trials(), changed::trials(), many::trials(), outline::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A node that shares a folder and is reached through a proxy only.

@@ -131,3 +131,49 @@ fn without_a_place_to_remember_it_works_all_the_same() {
         assert_eq!(log.find(&path(0), facts(&one, 1)), Some(one.id()));
     }
 }
+
+/// Run by hand: `cargo test --release -p native-node --lib -- --ignored --nocapture a_million`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn measure_the_memory_of_a_million_files() {
+    let used = || {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
+    };
+    let temp = tempfile::tempdir().unwrap();
+    let count = 1_000_000;
+    let named = |number: usize| SharedPath::parse(&format!("photos/{}/IMG_{number:07}.jpg", number / 1000)).unwrap();
+    for shuffled in [false, true] {
+        let before = used();
+        let mut catalog = shared::Catalog::default();
+        for number in 0..count {
+            let number = if shuffled { number * 7_919 % count } else { number };
+            catalog.insert(named(number), shared::Entry::unread(number as u64, 7));
+        }
+        let bare = used();
+        for number in 0..count {
+            let id = Hashing::id_of(&number.to_le_bytes());
+            assert!(catalog.identify(&named(number), (number as u64, 7), id));
+        }
+        let each = |from: u64, to: u64| to.saturating_sub(from) / count as u64;
+        println!(
+            "shuffled: {shuffled}; an entry itself {} bytes; in the catalog {} bytes for each file, {} more with its id",
+            size_of::<(SharedPath, shared::Entry)>(),
+            each(before, bare),
+            each(bare, used())
+        );
+    }
+    let one = outline(b"one");
+    let mut log = open(temp.path());
+    (0..count).for_each(|number| log.keep(&named(number), facts(&one, 1), &one));
+    drop(log);
+    let (before, begun) = (used(), std::time::Instant::now());
+    let log = open(temp.path());
+    println!(
+        "the log: {} bytes for each file, {} on the disk, read in {:?}",
+        used().saturating_sub(before) / count as u64,
+        log.end / count as u64,
+        begun.elapsed()
+    );
+}
