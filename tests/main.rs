@@ -19,6 +19,7 @@ mod page;
 mod tabs;
 mod tickets;
 mod tidy;
+mod transfer;
 mod xmlrpc_vectors;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         bridge::trials(),
         hostile::trials(),
         tickets::trials(),
+        transfer::trials(),
         page::trials(),
         tabs::trials(),
     ];

@@ -12,7 +12,7 @@ use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 use crate::bridge::{Door, Identity, KnownNodes};
 use crate::desk::Told;
 use crate::dial::Dialer;
-use crate::folder::{self, Change, Share};
+use crate::folder::{self, Change, Contents, Share};
 use crate::known_peers::KnownPeers;
 use crate::names::OwnNames;
 use crate::source::{Lately, Relays};
@@ -35,6 +35,7 @@ pub struct Node {
     names: OwnNames,
     share: Arc<Share>,
     lately: Arc<Lately>,
+    contents: Arc<Contents>,
     /// Behind one short lock, never held across an await.
     host: Mutex<Host>,
     /// Likewise, of its own: a download must not wait for a caller, nor a caller for a download.
@@ -92,6 +93,7 @@ impl Node {
             names,
             share: Arc::new(share),
             lately: Arc::default(),
+            contents: Arc::default(),
             host: Mutex::new(host),
             tickets: Mutex::default(),
             started: Instant::now(),
@@ -285,6 +287,11 @@ impl Node {
         &self.lately
     }
 
+    /// What they hold, as far as that is known.
+    pub(crate) fn contents(&self) -> &Arc<Contents> {
+        &self.contents
+    }
+
     /// Whether so few downloads are under way that one more can read ahead generously.
     pub(crate) fn is_calm(&self) -> bool {
         self.streams.available_permits() > STREAMS - GENEROUS_STREAMS
@@ -312,6 +319,26 @@ impl Node {
     /// What is to be inspected next.
     pub(crate) fn unknown_after(&self, after: Option<&SharedPath>, most: usize) -> Vec<(SharedPath, Entry)> {
         self.with_host(|host, _| host.catalog(&self.url).unknown_after(after, most))
+    }
+
+    /// What is to be hashed next, and where to go on after that.
+    pub(crate) fn unidentified_after(
+        &self,
+        after: Option<&SharedPath>,
+        most: usize,
+        looks: usize,
+    ) -> (Vec<(SharedPath, Entry)>, Option<SharedPath>) {
+        self.with_host(|host, _| host.catalog(&self.url).unidentified_after(after, most, looks))
+    }
+
+    /// What is known of a file of its own.
+    pub(crate) fn entry(&self, path: &SharedPath) -> Option<Entry> {
+        self.with_host(|host, _| host.entry(&self.url, path))
+    }
+
+    /// Whether the first look through the folder is over.
+    pub(crate) fn is_looked_through(&self) -> bool {
+        *self.is_looked_through.borrow()
     }
 
     /// Waits until the first look through the folder is over, but not longer than `patience`: who asks a node that was just

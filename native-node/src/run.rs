@@ -2,7 +2,7 @@
 //! starts it here, as the command line does.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use shared::{Host, Moment, Password, PeerUrl, Roster};
@@ -182,6 +182,7 @@ impl Prepared {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), NodeError> {
         // Its threads end when this is dropped.
         let _watching = watch_folder(&self.node).map_err(NodeError::Watch)?;
+        let _identifying = identify_files(&self.node).map_err(NodeError::Watch)?;
         let routes = http::routes(Arc::clone(&self.node), self.www);
         // It serves while it joins: two that join through each other never wait for each other.
         let telling = tokio::spawn(desk::tell_who_is_there(Arc::clone(&self.node)));
@@ -205,5 +206,22 @@ fn watch_folder(node: &Arc<Node>) -> std::io::Result<folder::Watching> {
     folder::watch(node.share(), move |changes| {
         at_watch.apply(changes);
         inspecting.wake();
+        // Not before: the first look wants the disk for itself.
+        if at_watch.is_looked_through() {
+            at_watch.contents().wake();
+        }
     })
+}
+
+/// Finds out in the background what each file holds.
+fn identify_files(node: &Arc<Node>) -> std::io::Result<folder::Identifying> {
+    let (at_next, at_entry, at_publish) = (Arc::clone(node), Arc::clone(node), Arc::clone(node));
+    folder::identify(
+        node.share(),
+        Arc::clone(node.contents()),
+        node.known().folder().map(Path::to_owned),
+        move |after, most, looks| at_next.unidentified_after(after, most, looks),
+        move |path| at_entry.entry(path),
+        move |changes| at_publish.apply(changes),
+    )
 }

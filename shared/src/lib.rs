@@ -9,6 +9,8 @@ mod behaviour;
 #[cfg(feature = "bridge")]
 pub mod bridge;
 mod state;
+#[cfg(feature = "transfer")]
+pub mod transfer;
 mod words;
 #[cfg(feature = "xmlrpc")]
 pub mod xmlrpc;

@@ -146,9 +146,9 @@ pub const STREAMS_PER_SESSION: usize = 256;
 /// Records that wait to be sent besides content: an end that asks and asks and does not read what it gets is cut off.
 pub const URGENT_RECORDS: usize = 4_096;
 /// A session that has been silent for so long is asked whether it is there.
-pub const PING_AFTER: Duration = Duration::from_secs(15);
-/// … and given up after so long.
-pub const SILENT_AFTER: Duration = Duration::from_secs(45);
+pub const PING_AFTER: Duration = Duration::from_secs(8);
+/// … and given up after so long: nobody who waits for a file shall wait for half a minute on a connection that is dead.
+pub const SILENT_AFTER: Duration = Duration::from_secs(24);
 /// Longest name of a node, a tab or a person that is taken from the wire, in bytes.
 pub const PEER_NAME_BYTES: usize = 64;
 /// Most files in one request for several small ones.

@@ -9,6 +9,7 @@ pub(crate) mod frames;
 pub(crate) mod node;
 pub(crate) mod original;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod tab;
 pub(crate) mod tree;
 mod trials;

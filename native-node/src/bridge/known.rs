@@ -75,6 +75,12 @@ impl KnownNodes {
         self.0.folder.as_deref().map_or_else(|| "memory".to_owned(), |folder| file_in(folder).display().to_string())
     }
 
+    /// The folder they are remembered in, where there is one: others may remember more there.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.0.folder.as_deref()
+    }
+
     /// Remembers that it did: at once in memory, and on the disk once this returns.
     pub async fn remember(&self, url: &PeerUrl) {
         let (key, now) = (key(url), now());

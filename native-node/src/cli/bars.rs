@@ -10,7 +10,7 @@ use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, Prog
 use shared::{PeerUrl, Printable, SharedPath};
 
 use super::output::{missed_line, planned_line, saved_line, say};
-use crate::download::{Missed, Observer};
+use crate::download::{Missed, Observer, SavedFile};
 
 /// Smaller files are done before anybody has read their bar, in bytes.
 const WORTH_A_BAR: u64 = 8 << 20;
@@ -126,13 +126,13 @@ impl Observer for Bars {
         self.all.suspend(|| say(planned_line(saved_as, size)));
     }
 
-    fn saved(&self, path: &SharedPath, saved_as: &SharedPath, _: &PeerUrl, bytes: u64) {
+    fn saved(&self, saved: &SavedFile<'_>) {
         let mut state = self.state();
-        self.end(&mut state, path);
+        self.end(&mut state, saved.path);
         state.ended += 1;
         self.count(&state);
         drop(state);
-        self.all.suspend(|| say(saved_line(path, saved_as, bytes)));
+        self.all.suspend(|| say(saved_line(saved)));
     }
 
     fn missed(&self, missed: &Missed) {

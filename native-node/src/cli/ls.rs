@@ -72,6 +72,7 @@ impl Ls {
                 for (peer, file) in holders {
                     let line = json!({
                         "path": path.as_str(), "peer": peer.as_str(), "size": file.size, "modified": file.modified,
+                        "id": file.id.map(|id| id.to_string()),
                     });
                     writeln!(out, "{}", output::ascii(&line))?;
                 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use shared::{PeerUrl, Printable, SharedPath};
 
 use super::bars::Bars;
-use crate::download::{DownloadError, Missed, Observer, Report};
+use crate::download::{DownloadError, Missed, Observer, Report, SavedFile};
 use crate::node::Node;
 use crate::run::NodeError;
 
@@ -89,7 +89,8 @@ pub(super) fn conclude(report: &Report, json: bool) -> ExitCode {
     if json {
         say(ascii(&json!({
             "event": "done", "files": report.saved, "bytes": report.bytes, "already_here": report.already_here,
-            "missed": missed_files(report), "interrupted": report.interrupted,
+            "missed": missed_files(report), "interrupted": report.interrupted, "unverified": report.unverified,
+            "unfinished": report.unfinished,
         })));
     } else {
         eprintln!("{}", summary(report));
@@ -116,12 +117,24 @@ fn summary(report: &Report) -> String {
     if missed > 0 {
         parts.push(format!("{} missed", HumanCount(missed as u64)));
     }
-    let parts = parts.join(", ");
-    match (report.interrupted, report.dry_run) {
-        (true, _) => format!("interrupted: {parts}; what was not complete is removed"),
-        (false, true) => format!("{parts}; this was a dry run, nothing was saved"),
-        (false, false) => parts,
+    if report.unverified > 0 {
+        parts.push(format!("{} could not be verified", files(report.unverified)));
     }
+    let parts = parts.join(", ");
+    let left = match report.unfinished {
+        0 if report.interrupted => "; what was not complete is removed".to_owned(),
+        0 => String::new(),
+        left => format!("; {} unfinished: run the same command again to go on", files(left)),
+    };
+    match (report.interrupted, report.dry_run) {
+        (true, _) => format!("interrupted: {parts}{left}"),
+        (false, true) => format!("{parts}; this was a dry run, nothing was saved"),
+        (false, false) => format!("{parts}{left}"),
+    }
+}
+
+fn files(count: usize) -> String {
+    format!("{} {}", HumanCount(count as u64), if count == 1 { "file" } else { "files" })
 }
 
 fn missed_files(report: &Report) -> usize {
@@ -187,11 +200,14 @@ impl Observer for Json {
         let line = json!({ "event": "planned", "save_as": saved_as.as_str(), "peer": peer.as_str(), "bytes": size });
         say(ascii(&line));
     }
-    fn saved(&self, path: &SharedPath, saved_as: &SharedPath, peer: &PeerUrl, bytes: u64) {
-        let line = json!({
+    fn saved(&self, saved: &SavedFile<'_>) {
+        let SavedFile { path, saved_as, peer, bytes, how } = saved;
+        let from: serde_json::Map<_, _> =
+            how.from.iter().map(|(peer, bytes)| (peer.to_string(), json!(bytes))).collect();
+        say(ascii(&json!({
             "event": "saved", "path": path.as_str(), "saved_as": saved_as.as_str(), "peer": peer.as_str(), "bytes": bytes,
-        });
-        say(ascii(&line));
+            "verified": how.verified, "kept": how.kept, "from": from,
+        })));
     }
     fn missed(&self, missed: &Missed) {
         let line = json!({
@@ -217,8 +233,8 @@ impl Observer for Lines {
     fn planned(&self, saved_as: &SharedPath, _: &PeerUrl, size: Option<u64>) {
         say(planned_line(saved_as, size));
     }
-    fn saved(&self, path: &SharedPath, saved_as: &SharedPath, _: &PeerUrl, bytes: u64) {
-        say(saved_line(path, saved_as, bytes));
+    fn saved(&self, saved: &SavedFile<'_>) {
+        say(saved_line(saved));
     }
     fn missed(&self, missed: &Missed) {
         eprintln!("{}", missed_line(missed));
@@ -227,7 +243,7 @@ impl Observer for Lines {
 
 fn offer(files: usize, bytes: Option<u64>) -> String {
     let bytes = bytes.map(|bytes| format!(", {}", HumanBytes(bytes))).unwrap_or_default();
-    format!("{} {}{bytes}", HumanCount(files as u64), if files == 1 { "file" } else { "files" })
+    format!("{}{bytes}", self::files(files))
 }
 
 pub(super) fn planned_line(saved_as: &SharedPath, size: Option<u64>) -> String {
@@ -235,9 +251,13 @@ pub(super) fn planned_line(saved_as: &SharedPath, size: Option<u64>) -> String {
     format!("{}  {size}", Printable(saved_as.as_str()))
 }
 
-pub(super) fn saved_line(path: &SharedPath, saved_as: &SharedPath, bytes: u64) -> String {
-    let renamed = if path == saved_as { "" } else { "  (another name was taken)" };
-    format!("{}  {}{renamed}", Printable(saved_as.as_str()), HumanBytes(bytes))
+pub(super) fn saved_line(saved: &SavedFile<'_>) -> String {
+    let renamed = if saved.path == saved.saved_as { "" } else { "  (another name was taken)" };
+    let kept = match saved.how.kept {
+        0 => String::new(),
+        kept => format!("  ({} were here from before)", HumanBytes(kept)),
+    };
+    format!("{}  {}{renamed}{kept}", Printable(saved.saved_as.as_str()), HumanBytes(saved.bytes))
 }
 
 pub(super) fn missed_line(missed: &Missed) -> String {

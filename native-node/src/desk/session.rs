@@ -8,7 +8,7 @@ use shared::{PeerUrl, Printable, Scope, peer_name};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use super::refusal::Refusal;
-use super::{exchange, read, read_many, search, ticket};
+use super::{exchange, outline, read, read_many, search, ticket};
 use crate::link::{Answer, Handler, Link};
 use crate::node::Node;
 use crate::tabs::{self, Stay, Tab};
@@ -164,6 +164,7 @@ impl Handler for Desk {
             Message::Search(search) => search::answer(&self, search, answer).await,
             Message::Read(read) => read::answer(&self, read, answer).await,
             Message::ReadMany(read) => read_many::answer(&self, read, answer).await,
+            Message::Outline(asked) => outline::answer(&self, asked, answer).await,
             Message::Ticket(ticket) => ticket::answer(&self, ticket, answer).await,
             _ => answer.fail(ResetCode::UNKNOWN, "this is no request"),
         }

@@ -9,6 +9,7 @@ use shared::xmlrpc::{ContentOutcome, ContentReader};
 use super::CallError;
 use super::arriving::Arriving;
 use crate::link::{LinkError, Replies, Reply};
+use crate::source::Version;
 
 /// How much of an answer of 2004 may pass without a byte of content in it, in bytes: white space has no end.
 const EMPTY: usize = 1 << 20;
@@ -18,6 +19,7 @@ const EMPTY: usize = 1 << 20;
 pub struct ContentStream {
     from: From,
     at_most: Option<u64>,
+    version: Option<Version>,
 }
 
 #[derive(Debug)]
@@ -41,12 +43,19 @@ impl ContentStream {
         let announced = response.headers().contains_key(CONTENT_LENGTH);
         let body = Arriving::new(response.into_body());
         let at_most = if announced { body.length() } else { None };
-        Self { from: From::Of2004 { body, reader: Some(ContentReader::new()), empty: 0 }, at_most }
+        Self { from: From::Of2004 { body, reader: Some(ContentReader::new()), empty: 0 }, at_most, version: None }
     }
 
     pub(super) async fn of_bridge(mut replies: Replies) -> Result<Self, CallError> {
         let Message::File(file) = replies.message().await? else { return Err(LinkError::Senseless.into()) };
-        Ok(Self { from: From::Bridge { replies, left: file.length }, at_most: Some(file.length) })
+        let version = Some(file.version.into());
+        Ok(Self { from: From::Bridge { replies, left: file.length }, at_most: Some(file.length), version })
+    }
+
+    /// The version that these bytes are of, where the peer says.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        self.version
     }
 
     /// A bound on the content's length in bytes, where the peer announced the length of its answer: every byte of content

@@ -9,6 +9,7 @@ mod arriving;
 mod content;
 mod links;
 mod old;
+mod part;
 mod reply;
 
 use shared::bridge::{Exchange, Message, PeerInfo, Read, ReadMany, Row, Search, SearchKind, SearchScope};
@@ -21,6 +22,7 @@ pub use answer::{CallError, HostFound};
 pub use content::ContentStream;
 pub use links::{Links, Start, Way};
 pub use old::OldDialer;
+pub use part::Outlined;
 
 /// The whole of an exchange must be over by then.
 const EXCHANGE: Duration = Duration::from_secs(10);

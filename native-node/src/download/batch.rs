@@ -4,9 +4,10 @@
 //! come this way, for whatever reason, is fetched by itself, where its error is told.
 
 use shared::PeerUrl;
+use shared::transfer::Hashing;
 
 use super::fetch::{FetchError, SMALL};
-use super::{Download, Fetched, Offered, Planned};
+use super::{Came, Download, Fetched, Offered, Planned, Provenance};
 use crate::folder::Arrived;
 
 /// Files in one call.
@@ -83,14 +84,17 @@ impl Download<'_> {
     fn arrived(&self, peer: &PeerUrl, file: &Offered, bytes: Vec<u8>) -> Option<Fetched<'_>> {
         let destination = self.destination.clone()?;
         let Ok(Planned::SaveAs(path)) = self.plan(&file.path) else { return None };
-        if bytes.len() > SMALL {
+        // One that is not what was offered may have changed since: that is told where it is fetched by itself.
+        if bytes.len() > SMALL || file.id.is_some_and(|id| id != Hashing::id_of(&bytes)) {
             return None;
         }
         self.observer.begun(&file.path, peer, file.size);
         let length = bytes.len() as u64;
         self.observer.moved(&file.path, length);
-        let arrived = (Arrived::Small { destination, path, bytes }, None);
-        Some(Fetched { peer: peer.clone(), path: file.path.clone(), arrived, bytes: length })
+        let how = Provenance { verified: file.id.is_some(), ..Provenance::default() };
+        let arrived = Arrived::Small { destination, path, bytes };
+        let came = Came { arrived, unsaved: None, bytes: length, how };
+        Some(Fetched { peer: peer.clone(), path: file.path.clone(), came })
     }
 }
 
@@ -102,7 +106,7 @@ mod tests {
     fn shapes(sizes: &[Option<u64>]) -> Vec<usize> {
         let file = |size: &Option<u64>| {
             let path = SharedPath::parse("a").unwrap();
-            Offered { name: "a".into(), path, size: *size, modified: None }
+            Offered { name: "a".into(), path, size: *size, modified: None, version: None, id: None }
         };
         let units = units(sizes.iter().map(file).collect());
         units.iter().map(|unit| if let Unit::Batch(files) = unit { files.len() } else { 0 }).collect()

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use shared::SharedPath;
+use shared::transfer::Hashing;
+use shared::{ContentId, SharedPath};
 
 use crate::dial::{CallError, ContentStream};
 use crate::folder::{Arrived, Destination, PartFile, SaveError};
@@ -24,6 +25,8 @@ pub(super) enum FetchError {
     Endless(u64),
     #[error("a file of that name appeared here meanwhile")]
     Appeared,
+    #[error("what it sends is not what it says the file holds")]
+    Lied,
     #[error("interrupted")]
     Stopped,
 }
@@ -51,17 +54,19 @@ impl Bounds {
     }
 }
 
-/// Streams the content into a part file of `target`. Answers what arrived and its length in bytes. Whatever goes wrong, and
-/// when the caller gives up waiting, the part is gone.
+/// Streams the content, which must be that of `id` where that is known, into a part file of `target`. Answers what arrived
+/// and its length in bytes. Whatever goes wrong, and when the caller gives up waiting, the part is gone.
 pub(super) async fn arrive(
     mut content: ContentStream,
     destination: &Arc<Destination>,
     target: &SharedPath,
     bounds: Bounds,
+    id: Option<ContentId>,
     moved: impl Fn(u64),
 ) -> Result<(Arrived, u64), FetchError> {
     let most = bounds.most(&content);
     let mut total = 0_u64;
+    let mut hashing = id.map(|_| Hashing::default());
     let mut part = Part::NotYet(Arc::clone(destination), target.clone());
     loop {
         let mut piece = Vec::new();
@@ -75,6 +80,12 @@ pub(super) async fn arrive(
             if total > most {
                 return Err(FetchError::Endless(most));
             }
+        }
+        if let Some(hashing) = &mut hashing {
+            hashing.push(&piece);
+        }
+        if !more && hashing.as_ref().map(Hashing::id) != id {
+            return Err(FetchError::Lied);
         }
         part = match part {
             Part::NotYet(destination, path) if !more && piece.len() <= SMALL => {
@@ -106,7 +117,7 @@ impl Part {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SaveError> + Send + 'static,
 ) -> Result<T, FetchError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| FetchError::Stopped)?.map_err(FetchError::from)

@@ -4,16 +4,18 @@
 //! decides where a file goes; nothing that is already here is ever replaced.
 
 mod batch;
+mod claims;
 mod fetch;
+mod job;
+mod large;
 mod offers;
 mod patience;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
-use shared::{PatternKind, PeerUrl, Printable, SharedPath};
+use shared::{PeerUrl, Printable, SharedPath};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,8 +23,11 @@ use tokio_util::sync::CancellationToken;
 use crate::dial::{CallError, Dialer};
 use crate::folder::{Arrived, CommitQueue, Destination, Planned, SaveError};
 
+use claims::Claims;
+use large::{LARGE, Registry};
 use patience::Patience;
 
+pub use job::{DownloadError, Job, Missed, Observer, Provenance, Report, SavedFile};
 pub use offers::{Offered, Offers, OffersOf, Wanted, offers, peers_of};
 
 /// Largest file taken from a peer that does not say beforehand how large it is, in bytes, unless the person says otherwise.
@@ -32,93 +37,13 @@ pub const MAX_UNANNOUNCED: u64 = 16 << 30;
 const FILES: usize = 32;
 /// Files on their way at once from one modern node.
 const FILES_PER_NODE: usize = 16;
+/// Large files on their way at once, each in several parts.
+const LARGE_FILES: usize = 4;
+/// Parts of those on their way at once: each holds some three mebibytes.
+const PARTS: usize = 32;
 /// Files begun and not yet durable, over all peers: what waits for the disk must not keep the next from coming, or the
 /// groups that share one wait stay small. Each may be open, and some systems allow 256 open files.
 const UNSAVED: usize = 192;
-
-/// What to download.
-#[derive(Debug, Clone)]
-pub struct Job {
-    /// Any peer of the network.
-    pub pool: PeerUrl,
-    /// How `pattern` is meant.
-    pub kind: PatternKind,
-    /// What to look for.
-    pub pattern: String,
-    /// Whether to look in folders too, where a peer has them.
-    pub folders: bool,
-    /// Where to save.
-    pub to: PathBuf,
-    /// Only say what would be downloaded.
-    pub dry_run: bool,
-    /// Bound on a file of unannounced size, in bytes.
-    pub max_file_size: u64,
-}
-
-/// One thing that did not work out, and whose it was.
-#[derive(Debug, Clone)]
-pub struct Missed {
-    /// The peer it was to come from.
-    pub peer: PeerUrl,
-    /// The file, as shown; none where the peer as a whole failed.
-    pub file: Option<String>,
-    /// Why, in words.
-    pub reason: String,
-    /// How many files it stands for, at least one.
-    pub count: usize,
-}
-
-/// How it went.
-#[derive(Debug, Clone, Default)]
-pub struct Report {
-    /// Files saved, or that would be with `dry_run`.
-    pub saved: usize,
-    /// Bytes of those.
-    pub bytes: u64,
-    /// Files that were here already.
-    pub already_here: usize,
-    /// What did not work out.
-    pub missed: Vec<Missed>,
-    /// Whether nothing was to be saved, only said.
-    pub dry_run: bool,
-    /// Whether the person ended it early.
-    pub interrupted: bool,
-}
-
-/// Is told how it goes, from many tasks at once.
-pub trait Observer: Send + Sync {
-    /// A peer offers this many files that are not here yet; how large they are, a peer of 2004 does not say.
-    fn offered(&self, peer: &PeerUrl, files: usize, bytes: Option<u64>);
-    /// A file is on its way; `size` is in bytes, where it is known.
-    fn begun(&self, path: &SharedPath, peer: &PeerUrl, size: Option<u64>);
-    /// More of it came.
-    fn moved(&self, path: &SharedPath, bytes: u64);
-    /// What came of it so far is thrown away.
-    fn given_up(&self, path: &SharedPath);
-    /// It would be saved under this name, were this no dry run.
-    fn planned(&self, saved_as: &SharedPath, peer: &PeerUrl, size: Option<u64>);
-    /// It is on the disk, under this name.
-    fn saved(&self, path: &SharedPath, saved_as: &SharedPath, peer: &PeerUrl, bytes: u64);
-    /// It, or a peer, did not work out.
-    fn missed(&self, missed: &Missed);
-}
-
-/// Why a download could not even begin.
-#[derive(Debug, thiserror::Error)]
-pub enum DownloadError {
-    /// The pattern is none.
-    #[error("{0}")]
-    Pattern(String),
-    /// The peer that was named does not answer as one.
-    #[error("{0}: {1}")]
-    Pool(PeerUrl, CallError),
-    /// The operating system gives no thread to save with.
-    #[error("cannot start to save: {0}")]
-    Thread(std::io::Error),
-    /// Nothing can be saved there.
-    #[error(transparent)]
-    Save(#[from] SaveError),
-}
 
 /// Downloads, until all is done or `shutdown`.
 ///
@@ -145,7 +70,11 @@ pub async fn run(
         places: Semaphore::new(FILES),
         patience: Patience::default(),
         unsaved: Semaphore::new(UNSAVED),
-        claims: Mutex::default(),
+        large: Semaphore::new(LARGE_FILES),
+        parts: Semaphore::new(PARTS),
+        registry: Registry::default(),
+        unfinished: AtomicUsize::new(0),
+        claims: Claims::default(),
         report: Mutex::default(),
     };
     let all = async {
@@ -171,30 +100,27 @@ pub async fn run(
         () = shutdown.cancelled() => true,
     };
     // What is complete is saved, and only then is the word spoken.
-    let Download { commits, report, .. } = download;
+    let Download { commits, report, unfinished, .. } = download;
     // Failing means that it panicked, which was shown then.
     let _ended = tokio::task::spawn_blocking(move || drop(commits)).await;
     let report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Report { interrupted, dry_run: job.dry_run, ..report })
-}
-
-/// Who is at a file, so that it is fetched once, and from another holder where the first one fails.
-#[derive(Debug)]
-enum Claim {
-    /// On its way; these offer it too.
-    Taken(Vec<(PeerUrl, Offered)>),
-    /// Every holder so far failed.
-    Free,
-    Done,
+    Ok(Report { interrupted, dry_run: job.dry_run, unfinished: unfinished.into_inner(), ..report })
 }
 
 /// A file that came whole, and from whom.
 struct Fetched<'a> {
     peer: PeerUrl,
     path: SharedPath,
-    /// With its place among the unsaved, if it has one already; it keeps it until it is durable.
-    arrived: (Arrived, Option<SemaphorePermit<'a>>),
+    came: Came<'a>,
+}
+
+/// The same without its name.
+struct Came<'a> {
+    arrived: Arrived,
+    /// Its place among the unsaved, if it has one already; it keeps it until it is durable.
+    unsaved: Option<SemaphorePermit<'a>>,
     bytes: u64,
+    how: Provenance,
 }
 
 struct Download<'a> {
@@ -208,7 +134,13 @@ struct Download<'a> {
     places: Semaphore,
     patience: Patience,
     unsaved: Semaphore,
-    claims: Mutex<BTreeMap<SharedPath, Claim>>,
+    large: Semaphore,
+    parts: Semaphore,
+    /// Who holds which large content.
+    registry: Registry,
+    /// Files on the disk that the next download could go on with.
+    unfinished: AtomicUsize,
+    claims: Claims,
     report: Mutex<Report>,
 }
 
@@ -227,6 +159,7 @@ impl Download<'_> {
         }
         let mut files = Vec::new();
         for file in offered.files {
+            self.registry.add(&peer, &file);
             if self.claim(&peer, &file) {
                 files.push(file);
             }
@@ -245,43 +178,31 @@ impl Download<'_> {
 
     /// Whether this file is for this peer's turn: not here yet, and nobody else at it.
     fn claim(&self, peer: &PeerUrl, file: &Offered) -> bool {
-        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        match claims.get_mut(&file.path) {
-            Some(Claim::Done) => false,
-            Some(Claim::Taken(others)) => {
-                others.push((peer.clone(), file.clone()));
-                false
-            }
-            Some(free @ Claim::Free) => {
-                *free = Claim::Taken(Vec::new());
-                true
-            }
-            None => {
-                let is_here = matches!(self.plan(&file.path), Ok(Planned::AlreadyHere));
-                claims.insert(file.path.clone(), if is_here { Claim::Done } else { Claim::Taken(Vec::new()) });
-                if is_here {
-                    self.report.lock().unwrap_or_else(PoisonError::into_inner).already_here += 1;
-                }
-                !is_here
-            }
-        }
+        let is_here = || matches!(self.plan(&file.path), Ok(Planned::AlreadyHere));
+        let claimed = self.claims.claim(peer, file, is_here);
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).already_here += usize::from(claimed.is_none());
+        claimed.unwrap_or_default()
     }
 
     /// One file: from this peer, else from the others that turned out to have it.
     async fn get(&self, peer: PeerUrl, file: Offered) -> Option<Fetched<'_>> {
         let mut next = Some((peer, file));
         while let Some((peer, file)) = next {
+            if self.claims.was_tried(&peer, &file.path) {
+                next = self.claims.next_holder(&file.path);
+                continue;
+            }
             if !self.patience.has(&peer) {
-                next = self.next_holder(&file.path);
+                next = self.claims.next_holder(&file.path);
                 if next.is_none() {
                     self.patience.skipped(&peer);
                 }
                 continue;
             }
             match self.get_from(&peer, &file).await {
-                Ok((arrived, bytes)) => {
+                Ok(came) => {
                     self.patience.succeeded(&peer);
-                    return Some(Fetched { peer, path: file.path, arrived, bytes });
+                    return Some(Fetched { peer, path: file.path, came });
                 }
                 Err(reason) => {
                     self.patience.failed(&peer, &reason);
@@ -292,28 +213,36 @@ impl Download<'_> {
         None
     }
 
-    async fn get_from(
-        &self,
-        peer: &PeerUrl,
-        file: &Offered,
-    ) -> Result<((Arrived, Option<SemaphorePermit<'_>>), u64), fetch::FetchError> {
-        let (Some(destination), Planned::SaveAs(target)) = (&self.destination, self.plan(&file.path)?) else {
-            return Err(fetch::FetchError::Appeared);
-        };
+    async fn get_from(&self, peer: &PeerUrl, file: &Offered) -> Result<Came<'_>, fetch::FetchError> {
+        if let Some(version) = file.version.filter(|version| version.size > LARGE) {
+            return self.get_large(peer, file, version).await;
+        }
+        let (destination, target) = self.target(&file.path)?;
         let _place = self.places.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
         let unsaved = self.unsaved.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
         self.observer.begun(&file.path, peer, file.size);
         let bounds = fetch::Bounds { announced: file.size, otherwise: self.max_file_size };
         let moved = |bytes| self.observer.moved(&file.path, bytes);
         let content = self.dialer.fetch(peer, &file.name).await?;
-        let (arrived, bytes) = fetch::arrive(content, destination, &target, bounds, moved).await?;
-        Ok(((arrived, Some(unsaved)), bytes))
+        // What was hashed was the version that was offered.
+        let id = file.id.filter(|_| file.version.is_some() && content.version() == file.version);
+        let (arrived, bytes) = fetch::arrive(content, destination, &target, bounds, id, moved).await?;
+        let how = Provenance { verified: id.is_some(), ..Provenance::default() };
+        Ok(Came { arrived, unsaved: Some(unsaved), bytes, how })
+    }
+
+    /// Where a file is to go.
+    fn target(&self, path: &SharedPath) -> Result<(&Arc<Destination>, SharedPath), fetch::FetchError> {
+        match (&self.destination, self.plan(path)?) {
+            (Some(destination), Planned::SaveAs(target)) => Ok((destination, target)),
+            _ => Err(fetch::FetchError::Appeared),
+        }
     }
 
     /// Makes durable what came; where that fails, another peer's copy may still fit.
     async fn save(&self, fetched: Fetched<'_>) {
         let mut next = Some(fetched);
-        while let Some(Fetched { peer, path, arrived: (arrived, unsaved), bytes }) = next {
+        while let Some(Fetched { peer, path, came: Came { arrived, unsaved, bytes, how } }) = next {
             let unsaved = match unsaved {
                 None => self.unsaved.acquire().await.ok(),
                 has_place => has_place,
@@ -323,9 +252,10 @@ impl Download<'_> {
             drop(unsaved);
             let reason = match saved {
                 Ok(saved) => {
-                    self.observer.saved(&path, &saved.path, &peer, bytes);
-                    self.count(bytes);
-                    return self.done(path);
+                    let saved_as = &saved.path;
+                    self.observer.saved(&SavedFile { path: &path, saved_as, peer: &peer, bytes, how: &how });
+                    self.count(bytes, !how.verified);
+                    return self.claims.done(path);
                 }
                 Err(reason) => reason.to_string(),
             };
@@ -341,41 +271,25 @@ impl Download<'_> {
         match self.plan(&file.path) {
             Ok(Planned::SaveAs(target)) => {
                 self.observer.planned(&target, peer, file.size);
-                self.count(file.size.unwrap_or_default());
+                self.count(file.size.unwrap_or_default(), false);
             }
             Ok(Planned::AlreadyHere) => {}
             Err(reason) => self.miss(peer, Some(Printable(file.path.as_str()).to_string()), 1, &reason.to_string()),
         }
     }
 
-    fn done(&self, path: SharedPath) {
-        self.claims.lock().unwrap_or_else(PoisonError::into_inner).insert(path, Claim::Done);
-    }
-
-    fn count(&self, bytes: u64) {
+    fn count(&self, bytes: u64, is_unverified: bool) {
         let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         report.saved += 1;
         report.bytes += bytes;
+        report.unverified += usize::from(is_unverified);
     }
 
     /// Says that a peer's copy was none; answers who else has one.
     fn missed(&self, peer: &PeerUrl, path: &SharedPath, reason: &str) -> Option<(PeerUrl, Offered)> {
         self.observer.given_up(path);
         self.miss(peer, Some(Printable(path.as_str()).to_string()), 1, reason);
-        self.next_holder(path)
-    }
-
-    /// Who else has a file; nobody: it is free for a holder that is still to come.
-    fn next_holder(&self, path: &SharedPath) -> Option<(PeerUrl, Offered)> {
-        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = match claims.get_mut(path) {
-            Some(Claim::Taken(others)) => others.pop(),
-            _ => None,
-        };
-        if next.is_none() {
-            claims.insert(path.clone(), Claim::Free);
-        }
-        next
+        self.claims.next_holder(path)
     }
 
     fn plan(&self, path: &SharedPath) -> Result<Planned, SaveError> {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use shared::bridge::{PeerInfo, Row};
 use shared::xmlrpc::Name;
-use shared::{Pattern, PatternKind, PeerUrl, Printable, SharedPath, printable_bytes};
+use shared::{ContentId, Pattern, PatternKind, PeerUrl, Printable, SharedPath, printable_bytes};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{DownloadError, JoinSet};
 use crate::dial::{CallError, Dialer, Exchanged};
+use crate::source::Version;
 
 /// Most peers that are asked: a roster, and the tabs of its nodes.
 const MOST_PEERS: usize = 1_024;
@@ -50,6 +51,17 @@ pub struct Offered {
     pub size: Option<u64>,
     /// Seconds since 1970-01-01 UTC, where the peer says.
     pub modified: Option<i64>,
+    /// Its version at the peer, where that is a modern one.
+    pub version: Option<Version>,
+    /// What it holds, where the peer knows.
+    pub id: Option<ContentId>,
+}
+
+impl Offered {
+    /// Of a peer that tells nothing but names.
+    fn of_2004(name: String, path: &SharedPath) -> Self {
+        Self { name, path: path.to_saved(), size: None, modified: None, version: None, id: None }
+    }
 }
 
 /// Everything one peer offers.
@@ -207,11 +219,14 @@ fn offered(rows: Vec<Row>, wanted: &Wanted) -> OffersOf {
         if !wanted.pattern.matches(path.as_str()) || (!wanted.folders && !is_of_2004s_listing(&path)) {
             continue;
         }
+        let version = |(size, modified)| Version { size, modified };
         offers.files.push(Offered {
             name: row.path,
             path: path.to_saved(),
             size: row.size,
             modified: row.modified.map(|nanoseconds| nanoseconds.div_euclid(1_000_000_000)),
+            version: row.size.zip(row.modified).map(version),
+            id: row.id.map(ContentId),
         });
     }
     offers
@@ -230,7 +245,7 @@ async fn ask_old(dialer: &Dialer, peer: &PeerUrl, wanted: &Wanted) -> Result<Off
             Name::Text(name) => match SharedPath::parse(&name) {
                 Ok(path) if path.is_top_level() => {
                     if wanted.pattern.matches(&name) {
-                        offers.files.push(Offered { path: path.to_saved(), name, size: None, modified: None });
+                        offers.files.push(Offered::of_2004(name, &path));
                     }
                 }
                 _ => offers.refuse(&name),

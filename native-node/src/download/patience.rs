@@ -47,6 +47,7 @@ impl Patience {
             FetchError::Call(error) if error.is_about_the_file() => return,
             // Our own fault.
             FetchError::Save(_) | FetchError::Appeared | FetchError::Stopped => return,
+            FetchError::Lied => SLOW_COUNTS,
             FetchError::Call(_) | FetchError::Endless(_) => 1,
         };
         self.lock().entry(peer.clone()).or_default().failures += counts;

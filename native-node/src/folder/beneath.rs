@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, Metadata};
-use shared::{Entry, Form, SharedPath};
+use shared::{Entry, SharedPath};
 
 /// The folder that holds the last component of `path`.
 pub(super) fn parent(root: &Arc<Dir>, path: &SharedPath) -> io::Result<Arc<Dir>> {
@@ -34,7 +34,7 @@ fn descend<'a>(root: &Arc<Dir>, parts: impl Iterator<Item = &'a str>) -> io::Res
 /// The facts of a regular file as a catalog wants them.
 pub(super) fn entry(metadata: &Metadata) -> Entry {
     let modified = metadata.modified().map_or(0, |time| nanoseconds(time.into_std()));
-    Entry { size: metadata.len(), modified, form: Form::Unknown }
+    Entry::unread(metadata.len(), modified)
 }
 
 /// Nanoseconds since 1970, also for the files that say they are older.

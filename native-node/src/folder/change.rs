@@ -5,7 +5,9 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use shared::{Catalog, Entry, Form, SharedPath};
+use shared::{Catalog, ContentId, Entry, Form, SharedPath};
+
+use crate::source::Version;
 
 /// One change of what is shared.
 #[derive(Debug, Clone)]
@@ -25,6 +27,15 @@ pub enum Change {
     },
     /// The whole share has been looked through: all that was there has been told of.
     LookedThrough,
+    /// Which bytes a file holds was found; void if it has another size or time by now.
+    Identified {
+        /// Which file.
+        path: SharedPath,
+        /// Of which version.
+        version: Version,
+        /// What it holds.
+        id: ContentId,
+    },
     /// The form of a file was found; it holds while the file has this size and time, and is void otherwise.
     Formed {
         /// Which file.
@@ -77,6 +88,9 @@ pub fn apply(changes: Vec<Change>, catalog: &mut Catalog) {
                 }
             }
             Change::LookedThrough => {}
+            Change::Identified { path, version, id } => {
+                catalog.identify(&path, (version.size, version.modified), id);
+            }
             Change::Formed { path, entry } => {
                 let same = |held: &Entry| (held.size, held.modified) == (entry.size, entry.modified);
                 // Only where it was unknown: what is known was found for these very facts.
@@ -97,7 +111,7 @@ mod tests {
     }
 
     fn entry(size: u64, form: Form) -> Entry {
-        Entry { size, modified: 1, form }
+        Entry { form, ..Entry::unread(size, 1) }
     }
 
     #[test]

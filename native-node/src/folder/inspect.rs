@@ -49,6 +49,11 @@ pub(super) fn inspect_unless(opened: &OpenedFile, stopped: impl Fn() -> bool) ->
 
 /// Whether the file has been left alone for long enough that a later change will show in its size or time.
 pub(super) fn is_at_rest(opened: &OpenedFile) -> bool {
+    is_at_rest_for(opened, REST)
+}
+
+/// Whether the file has been left alone for so long.
+pub(super) fn is_at_rest_for(opened: &OpenedFile, least: Duration) -> bool {
     let Ok(metadata) = opened.file.metadata() else { return false };
     // The time of the last change of anything, where there is one: nobody can set it back.
     #[cfg(unix)]
@@ -60,7 +65,7 @@ pub(super) fn is_at_rest(opened: &OpenedFile) -> bool {
     };
     #[cfg(not(unix))]
     let Ok(changed) = metadata.modified() else { return false };
-    SystemTime::now().duration_since(changed).is_ok_and(|rest| rest >= REST)
+    SystemTime::now().duration_since(changed).is_ok_and(|rest| rest >= least)
 }
 
 #[cfg(test)]

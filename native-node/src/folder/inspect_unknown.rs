@@ -171,7 +171,7 @@ impl Signal {
 }
 
 /// Lets everything else on the machine go first.
-fn yield_to_others() {
+pub(super) fn yield_to_others() {
     // On Linux this is the calling thread alone; elsewhere it would be the whole node.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, 10);
@@ -217,7 +217,7 @@ mod tests {
         }
         let (inspecting, catalog, hear) = inspect(temp.path());
         let gone = SharedPath::parse("5000").unwrap();
-        catalog.lock().unwrap().insert(gone.clone(), Entry { size: 1, modified: 1, form: Form::Unknown });
+        catalog.lock().unwrap().insert(gone.clone(), Entry::unread(1, 1));
         let counts = || {
             let catalog = catalog.lock().unwrap();
             let count = |form| catalog.iter().filter(|(_, entry)| entry.form == form).count();

@@ -32,6 +32,8 @@ pub(super) struct IntoFolder {
     pub(super) parent: Option<Arc<IntoFolder>>,
     /// Created by us, and not yet known to survive a power cut.
     pub(super) is_new: AtomicBool,
+    /// Whether unfinished files that nobody goes on with were looked for.
+    pub(super) is_swept: AtomicBool,
     /// Names by their folded form; read at the first question.
     folded: Mutex<Option<HashMap<String, Vec<String>>>>,
 }
@@ -40,7 +42,8 @@ impl IntoFolder {
     fn new(dir: Dir, path: PathBuf, parent: Option<Arc<Self>>, is_new: bool) -> io::Result<Self> {
         let facts = dir.dir_metadata()?;
         let is_new = AtomicBool::new(is_new);
-        Ok(Self { dir, path, device: facts.dev(), inode: facts.ino(), parent, is_new, folded: Mutex::new(None) })
+        let (device, inode, is_swept) = (facts.dev(), facts.ino(), AtomicBool::new(false));
+        Ok(Self { dir, path, device, inode, parent, is_new, is_swept, folded: Mutex::new(None) })
     }
 
     /// Whether it is still what `name` in `parent` leads to, and was not moved, removed or replaced by a link.

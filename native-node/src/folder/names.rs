@@ -20,9 +20,18 @@ pub(super) fn is_ours(name: &str) -> bool {
     name.get(..OURS.len()).is_some_and(|start| start.eq_ignore_ascii_case(OURS))
 }
 
-/// The name of an unfinished file: short whatever it will be called (A12), and not to be guessed (A6).
-pub(super) fn part_name(name: &str, random: u64) -> String {
-    format!("{OURS}.{}.{random:016x}.part", prefix(name, PART_SHOWS))
+/// How the name of every unfinished file ends.
+const PART: &str = ".part";
+
+/// The name of an unfinished file: short whatever it will be called (A12). The number is random, so that it cannot be guessed
+/// (A6), or follows from what the file will hold, so that it is found again.
+pub(super) fn part_name(name: &str, number: u64) -> String {
+    format!("{OURS}.{}.{number:016x}{PART}", prefix(name, PART_SHOWS))
+}
+
+/// Whether it is the name of an unfinished file.
+pub(super) fn is_part(name: &str) -> bool {
+    is_ours(name) && name.ends_with(PART)
 }
 
 /// `path` with ` (number)` before its extension; `None` where that is no path any more.

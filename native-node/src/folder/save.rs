@@ -9,13 +9,14 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions};
 use shared::SharedPath;
 
 use super::into_folder::{IntoFolder, IntoFolders};
-use super::names;
+use super::{lasting, names};
 
 /// Numbers tried before a name is given up: `a (1).txt`, `a (2).txt`, …
 pub(super) const MOST_NUMBERED: u32 = 10_000;
@@ -135,16 +136,23 @@ impl Destination {
     /// A [`SaveError`]; nothing is left behind but perhaps empty folders.
     pub fn begin(&self, path: &SharedPath) -> Result<PartFile, SaveError> {
         let begin = || -> io::Result<FinishedPart> {
-            let folder = self.folders.make(path)?;
+            let folder = self.folder_for(path)?;
             let name = names::part_name(path.file_name(), getrandom::u64().map_err(io::Error::other)?);
             let file = create(&folder.dir, &name)?;
-            Ok(FinishedPart { folder, name, file, path: path.clone(), is_placed: false })
+            Ok(FinishedPart::new(folder, name, file, path.clone(), false))
         };
         begin().map(|part| PartFile { part }).map_err(|error| self.wrong(path, error))
     }
 
+    /// The folder that `path` lies in, created where it is missing, and tidied.
+    pub(super) fn folder_for(&self, path: &SharedPath) -> io::Result<Arc<IntoFolder>> {
+        let folder = self.folders.make(path)?;
+        lasting::sweep(&folder);
+        Ok(folder)
+    }
+
     /// Words an error about `path`, finding what is in the way where something is.
-    fn wrong(&self, path: &SharedPath, error: io::Error) -> SaveError {
+    pub(super) fn wrong(&self, path: &SharedPath, error: io::Error) -> SaveError {
         let root = self.folders.root();
         for (slash, _) in path.as_str().match_indices('/') {
             let Some(folder) = path.as_str().get(..slash) else { break };
@@ -157,9 +165,9 @@ impl Destination {
 }
 
 /// Creates a file that was not there: by this very call or not at all, and never through a link (A6).
-fn create(dir: &Dir, name: &str) -> io::Result<File> {
+pub(super) fn create(dir: &Dir, name: &str) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true).follow(FollowSymlinks::No);
+    options.read(true).write(true).create_new(true).follow(FollowSymlinks::No);
     Ok(dir.open_with(name, &options)?.into_std())
 }
 
@@ -197,7 +205,7 @@ impl PartFile {
     }
 }
 
-/// A file that is whole but neither durable nor under its final name. Dropped, it is removed.
+/// A file that is whole but neither durable nor under its final name. Dropped, it is removed, unless it is to last.
 #[derive(Debug)]
 pub struct FinishedPart {
     pub(super) folder: Arc<IntoFolder>,
@@ -207,11 +215,20 @@ pub struct FinishedPart {
     /// The name it was begun for.
     pub(super) path: SharedPath,
     pub(super) is_placed: bool,
+    /// Whether it stays under the name it has until it gets its final one, as long as it holds anything.
+    pub(super) lasts: AtomicBool,
+}
+
+impl FinishedPart {
+    pub(super) fn new(folder: Arc<IntoFolder>, name: String, file: File, path: SharedPath, lasts: bool) -> Self {
+        Self { folder, name, file, path, is_placed: false, lasts: AtomicBool::new(lasts) }
+    }
 }
 
 impl Drop for FinishedPart {
     fn drop(&mut self) {
-        if !self.is_placed {
+        let lasts = self.lasts.load(Ordering::Relaxed) && self.file.metadata().is_ok_and(|facts| facts.len() > 0);
+        if !self.is_placed && !lasts {
             // Removed by someone else, or the disk is gone: there is nobody to tell and nothing to do.
             let _ = self.folder.dir.remove_file(&self.name);
         }

@@ -153,5 +153,5 @@ fn read(offered: Offered) -> Option<(SharedPath, Entry)> {
         Form::Plain { escaped } | Form::Text { escaped } => escaped >= size && escaped / 8 <= size,
         Form::Binary | Form::Unknown => true,
     };
-    (size <= TAB_FILE_BYTES && is_possible).then_some((path, Entry { size, modified, form }))
+    (size <= TAB_FILE_BYTES && is_possible).then_some((path, Entry { form, ..Entry::unread(size, modified) }))
 }

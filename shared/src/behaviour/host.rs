@@ -186,7 +186,6 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Form;
 
     const OWN: &str = "http://10.0.0.1:9004";
 
@@ -196,7 +195,7 @@ mod tests {
 
     fn host() -> Host {
         let mut host = Host::new(Password::new("secret"), url(OWN), Roster::new(url(OWN), 1));
-        let entry = Entry { size: 3, modified: 0, form: Form::Unknown };
+        let entry = Entry::unread(3, 0);
         host.catalog_mut(&url(OWN)).unwrap().insert(SharedPath::parse("d/a.txt").unwrap(), entry);
         host
     }
@@ -244,7 +243,7 @@ mod tests {
         host.add_peer(tab.clone());
         host.set_away(Moment(0), &tab, false);
         assert_eq!(exchange(&mut host), [url(OWN)]);
-        let entry = Entry { size: 3, modified: 0, form: Form::Unknown };
+        let entry = Entry::unread(3, 0);
         let path = SharedPath::parse("a.txt").unwrap();
         host.catalog_mut(&tab).unwrap().insert(path.clone(), entry);
         host.list(Moment(0), &tab);

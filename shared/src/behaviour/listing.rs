@@ -139,7 +139,7 @@ mod tests {
             (".hidden", Form::Plain { escaped: 1 }),
             ("new.txt", Form::Unknown),
         ] {
-            catalog.insert(SharedPath::parse(name).unwrap(), Entry { size: 1, modified: 0, form });
+            catalog.insert(SharedPath::parse(name).unwrap(), Entry { form, ..Entry::unread(1, 0) });
         }
         Listing::new(Arc::new(catalog), PatternKind::Regex, pattern).unwrap()
     }

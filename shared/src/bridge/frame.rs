@@ -7,6 +7,7 @@
 use minicbor::{Decode, Encode};
 
 use super::kind::Kind;
+use super::outline::{Outline, Outlined};
 
 /// What an end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -236,6 +237,10 @@ pub struct Row {
     /// Last change, in nanoseconds since 1970-01-01 UTC, where the holder says.
     #[n(2)]
     pub modified: Option<i64>,
+    /// The [`ContentId`](crate::ContentId) of its bytes, where the holder knows it.
+    #[cfg(feature = "node")]
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub id: Option<[u8; 32]>,
 }
 
 /// Some of what a search found.
@@ -451,6 +456,10 @@ messages! {
     #[cfg(feature = "node")]
     Files = FILES,
     Ticketed = TICKETED,
+    #[cfg(feature = "node")]
+    Outline = OUTLINE,
+    #[cfg(feature = "node")]
+    Outlined = OUTLINED,
 }
 
 #[cfg(test)]

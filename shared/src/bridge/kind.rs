@@ -46,6 +46,8 @@ impl Kind {
     pub const READ_MANY: Self = Self(35);
     /// An address to download one file from. [`Ticket`](super::Ticket).
     pub const TICKET: Self = Self(36);
+    /// What proves each piece of a file. [`Outline`](super::Outline).
+    pub const OUTLINE: Self = Self(37);
 
     /// Answer to [`Kind::EXCHANGE`]. [`Exchanged`](super::Exchanged).
     pub const EXCHANGED: Self = Self(48);
@@ -59,6 +61,8 @@ impl Kind {
     pub const FILES: Self = Self(52);
     /// Answer to [`Kind::TICKET`]. [`Ticketed`](super::Ticketed).
     pub const TICKETED: Self = Self(53);
+    /// Answer to [`Kind::OUTLINE`]; the values follow as bytes. [`Outlined`](super::Outlined).
+    pub const OUTLINED: Self = Self(54);
 
     /// Whether a record of this kind asks for something and so opens a stream; unknown ones are answered that they are.
     #[must_use]

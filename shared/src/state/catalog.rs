@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::SharedPath;
+use crate::{ContentId, SharedPath};
 
 /// The facts of one shared file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,16 @@ pub struct Entry {
     pub modified: i64,
     /// How its bytes can go through XML-RPC.
     pub form: Form,
+    /// Which bytes it holds, once they were hashed.
+    pub id: Option<ContentId>,
+}
+
+impl Entry {
+    /// What is known of a file before anybody has read it: its length in bytes, and its time as in [`Entry::modified`].
+    #[must_use]
+    pub fn unread(size: u64, modified: i64) -> Self {
+        Self { size, modified, form: Form::Unknown, id: None }
+    }
 }
 
 /// How the bytes of a file can be written into an XML-RPC answer. One look through the file decides it.
@@ -43,6 +53,7 @@ pub struct Catalog {
     entries: BTreeMap<SharedPath, Entry>,
     revision: u64,
     unknown: usize,
+    unidentified: usize,
 }
 
 impl Catalog {
@@ -91,35 +102,78 @@ impl Catalog {
         unknown.take(most).map(|(path, entry)| (path.clone(), *entry)).collect()
     }
 
-    /// Adds a file or renews its facts. A file whose size and time are unchanged keeps the form already found for it.
+    /// Up to `most` files without an id whose paths come after `after`, in their order, and where to go on; none where all
+    /// were seen. It looks at no more than `looks` files, as it is asked for under a lock.
+    #[must_use]
+    pub fn unidentified_after(
+        &self,
+        after: Option<&SharedPath>,
+        most: usize,
+        looks: usize,
+    ) -> (Vec<(SharedPath, Entry)>, Option<SharedPath>) {
+        let mut found = Vec::new();
+        if self.unidentified == 0 {
+            return (found, None);
+        }
+        let mut last: Option<&SharedPath> = None;
+        for (index, (path, entry)) in self.iter_after(after).enumerate() {
+            if index >= looks || found.len() >= most {
+                return (found, last.cloned());
+            }
+            if entry.id.is_none() {
+                found.push((path.clone(), *entry));
+            }
+            last = Some(path);
+        }
+        (found, None)
+    }
+
+    /// Adds a file or renews its facts. A file whose size and time are unchanged keeps the form and the id found for it.
     pub fn insert(&mut self, path: SharedPath, mut entry: Entry) {
         if let Some(old) = self.entries.get(&path)
             && (old.size, old.modified) == (entry.size, entry.modified)
-            && entry.form == Form::Unknown
         {
-            entry.form = old.form;
+            entry.form = if entry.form == Form::Unknown { old.form } else { entry.form };
+            entry.id = entry.id.or(old.id);
         }
-        self.unknown += usize::from(entry.form == Form::Unknown);
+        self.count(Some(entry), 1);
         let old = self.entries.insert(path, entry);
-        self.unknown -= usize::from(old.is_some_and(|old| old.form == Form::Unknown));
+        self.count(old, -1);
         if old != Some(entry) {
             self.revision += 1;
         }
     }
 
+    /// Says which bytes a file holds that has this size and time; void where it has others. Answers whether it was news.
+    pub fn identify(&mut self, path: &SharedPath, (size, modified): (u64, i64), id: ContentId) -> bool {
+        let same = |held: &&mut Entry| (held.size, held.modified) == (size, modified) && held.id != Some(id);
+        let Some(held) = self.entries.get_mut(path).filter(same) else { return false };
+        self.unidentified -= usize::from(held.id.is_none());
+        held.id = Some(id);
+        self.revision += 1;
+        true
+    }
+
     /// Takes a file out. Answers whether it was there.
     pub fn remove(&mut self, path: &SharedPath) -> bool {
         let old = self.entries.remove(path);
-        self.unknown -= usize::from(old.is_some_and(|old| old.form == Form::Unknown));
+        self.count(old, -1);
         self.revision += u64::from(old.is_some());
         old.is_some()
+    }
+
+    fn count(&mut self, entry: Option<Entry>, by: isize) {
+        let Some(entry) = entry else { return };
+        let counted = |is: bool| if is { by } else { 0 };
+        self.unknown = self.unknown.saturating_add_signed(counted(entry.form == Form::Unknown));
+        self.unidentified = self.unidentified.saturating_add_signed(counted(entry.id.is_none()));
     }
 
     /// Takes all files out.
     pub fn clear(&mut self) {
         self.revision += u64::from(!self.is_empty());
         self.entries.clear();
-        self.unknown = 0;
+        (self.unknown, self.unidentified) = (0, 0);
     }
 
     /// Takes out every file below the folder `folder`; answers how many there were.
@@ -149,7 +203,7 @@ mod tests {
     }
 
     fn entry(size: u64) -> Entry {
-        Entry { size, modified: 7, form: Form::Unknown }
+        Entry::unread(size, 7)
     }
 
     #[test]
@@ -198,6 +252,36 @@ mod tests {
         catalog.remove(&path("a"));
         catalog.insert(path("c"), Entry { form: Form::Binary, ..entry(1) });
         assert!(catalog.unknown_after(None, 9).is_empty());
+    }
+
+    #[test]
+    fn an_id_is_that_of_one_version_and_stays_with_it() {
+        let id = ContentId([7; 32]);
+        let mut catalog = Catalog::default();
+        for text in ["a", "b", "c", "d"] {
+            catalog.insert(path(text), entry(1));
+        }
+        let names = |catalog: &Catalog, after: Option<&str>, most, looks| {
+            let (found, next) = catalog.unidentified_after(after.map(path).as_ref(), most, looks);
+            let found: Vec<String> = found.into_iter().map(|(path, _)| path.to_string()).collect();
+            (found.concat(), next.map(|path| path.to_string()))
+        };
+        assert!(catalog.identify(&path("b"), (1, 7), id) && !catalog.identify(&path("b"), (1, 7), id));
+        assert!(!catalog.identify(&path("c"), (1, 8), id) && !catalog.identify(&path("z"), (1, 7), id));
+        assert_eq!(names(&catalog, None, 9, 9), ("acd".into(), None));
+        assert_eq!(names(&catalog, None, 9, 2), ("a".into(), Some("b".into())));
+        assert_eq!(names(&catalog, Some("a"), 1, 9), ("c".into(), Some("c".into())));
+        // Found again as it was, and its form found meanwhile: it keeps both.
+        catalog.insert(path("b"), Entry { form: Form::Binary, ..entry(1) });
+        catalog.insert(path("b"), entry(1));
+        assert_eq!(catalog.entry(&path("b")), Some(&Entry { form: Form::Binary, id: Some(id), ..entry(1) }));
+        catalog.insert(path("b"), entry(2));
+        assert_eq!(catalog.entry(&path("b")).unwrap().id, None);
+        for (text, size) in [("a", 1), ("b", 2), ("c", 1)] {
+            assert!(catalog.identify(&path(text), (size, 7), id));
+        }
+        catalog.remove(&path("d"));
+        assert_eq!(names(&catalog, None, 9, 0), (String::new(), None), "nothing is looked at once all have one");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The words of the protocol, each parsed once at the edge into a type that cannot be wrong.
 
+mod content_id;
 mod fold;
 mod password;
 mod path;
@@ -10,6 +11,7 @@ mod printable;
 mod saved_name;
 mod url;
 
+pub use content_id::ContentId;
 pub use fold::fold;
 pub use password::{Password, Token};
 pub use path::{PathError, SharedPath};

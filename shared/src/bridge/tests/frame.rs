@@ -67,13 +67,25 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
         (Ticket { peer: "u".into(), path: "a".into(), preview: true }.into(), "24a3006175016161 02f5"),
         (Exchanged { peers: vec![peer] }.into(), "30a10081a6006a687474703a2f2f613a3101010263416461030704 0205f5"),
         (
-            Found { peer: "u".into(), rows: vec![Row { path: "a".into(), size: Some(5), modified: Some(-1) }] }.into(),
-            "31a20061750181836161 0520",
+            Found {
+                peer: "u".into(),
+                rows: vec![Row { path: "a".into(), size: Some(5), modified: Some(-1), id: Some([7; 32]) }],
+            }
+            .into(),
+            "31a20061750181846161 0520 5820 0707070707070707070707070707070707070707070707070707070707070707",
         ),
         (Answered { peer: "u".into(), error: Some("e".into()), more: true }.into(), "32a3006175016165 02f5"),
         (File { version, length: 3 }.into(), "33a20082052001 03"),
         (Files { sizes: vec![Some(1), None] }.into(), "34a1008201f6"),
         (Ticketed { href: "/get/x".into(), version }.into(), "35a200662f6765742f7801820520"),
+        (
+            Outline { of: "/p".into(), path: "a".into(), version: Some(version), id: Some([7; 32]) }.into(),
+            "25a400622f7001616102820520 03 5820 0707070707070707070707070707070707070707070707070707070707070707",
+        ),
+        (
+            Outlined { version, id: Some([7; 32]), later: true }.into(),
+            "36a300820520 01 5820 0707070707070707070707070707070707070707070707070707070707070707 02f5",
+        ),
     ]
 }
 
@@ -107,6 +119,16 @@ fn absent_fields_and_unknown_ones_are_no_error() {
     let later = Message::decode(Kind::ADDRESS, &hex("a2006175186383010203")).unwrap();
     assert_eq!(later, Some(Address { url: "u".into() }.into()));
     assert_eq!(Message::decode(Kind(250), b"whatever"), Ok(None));
+}
+
+/// A row of a peer that knows no ids, and one of a later peer that knows more.
+#[test]
+fn rows_of_older_and_newer_peers_are_understood() {
+    let row = |id| Row { path: "a".into(), size: Some(5), modified: Some(-1), id };
+    for (bytes, id) in [("83616105 20", None), ("84616105 20 f6", None), ("85616105 20 f6 820102", None)] {
+        assert_eq!(decode::<Row>(Kind::FOUND, &hex(&bytes.replace(' ', ""))), Ok(row(id)));
+    }
+    assert!(decode::<Row>(Kind::FOUND, &hex("8461610520430102 03".replace(' ', "").as_str())).is_err(), "3 bytes");
 }
 
 #[test]

@@ -1,0 +1,124 @@
+//! What is to be downloaded, and how it went: the words between this room and whoever shows it to a person.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use shared::{PatternKind, PeerUrl, SharedPath};
+
+use crate::dial::CallError;
+use crate::folder::SaveError;
+
+/// What to download.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Any peer of the network.
+    pub pool: PeerUrl,
+    /// How `pattern` is meant.
+    pub kind: PatternKind,
+    /// What to look for.
+    pub pattern: String,
+    /// Whether to look in folders too, where a peer has them.
+    pub folders: bool,
+    /// Where to save.
+    pub to: PathBuf,
+    /// Only say what would be downloaded.
+    pub dry_run: bool,
+    /// Bound on a file of unannounced size, in bytes.
+    pub max_file_size: u64,
+}
+
+/// One thing that did not work out, and whose it was.
+#[derive(Debug, Clone)]
+pub struct Missed {
+    /// The peer it was to come from.
+    pub peer: PeerUrl,
+    /// The file, as shown; none where the peer as a whole failed.
+    pub file: Option<String>,
+    /// Why, in words.
+    pub reason: String,
+    /// How many files it stands for, at least one.
+    pub count: usize,
+}
+
+/// How it went.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Files saved, or that would be with `dry_run`.
+    pub saved: usize,
+    /// Bytes of those.
+    pub bytes: u64,
+    /// Files that were here already.
+    pub already_here: usize,
+    /// Saved files of which nothing proves that they are as their holder has them: of peers of 2004, and those that were not
+    /// hashed yet.
+    pub unverified: usize,
+    /// Unfinished files that the next download goes on with.
+    pub unfinished: usize,
+    /// What did not work out.
+    pub missed: Vec<Missed>,
+    /// Whether nothing was to be saved, only said.
+    pub dry_run: bool,
+    /// Whether the person ended it early.
+    pub interrupted: bool,
+}
+
+/// How a file came.
+#[derive(Debug, Clone, Default)]
+pub struct Provenance {
+    /// Whether it was proved to be what its holder hashed.
+    pub verified: bool,
+    /// Bytes of it that an earlier download had left.
+    pub kept: u64,
+    /// Bytes of it that came now, by peer; empty where they are all from one.
+    pub from: BTreeMap<PeerUrl, u64>,
+}
+
+/// A file that is on the disk.
+#[derive(Debug, Clone, Copy)]
+pub struct SavedFile<'a> {
+    /// The name it was to get.
+    pub path: &'a SharedPath,
+    /// The one it got.
+    pub saved_as: &'a SharedPath,
+    /// Who offered it.
+    pub peer: &'a PeerUrl,
+    /// Its length.
+    pub bytes: u64,
+    /// How it came.
+    pub how: &'a Provenance,
+}
+
+/// Is told how it goes, from many tasks at once.
+pub trait Observer: Send + Sync {
+    /// A peer offers this many files that are not here yet; how large they are, a peer of 2004 does not say.
+    fn offered(&self, peer: &PeerUrl, files: usize, bytes: Option<u64>);
+    /// A file is on its way; `size` is in bytes, where it is known.
+    fn begun(&self, path: &SharedPath, peer: &PeerUrl, size: Option<u64>);
+    /// More of it came.
+    fn moved(&self, path: &SharedPath, bytes: u64);
+    /// What came of it so far is thrown away.
+    fn given_up(&self, path: &SharedPath);
+    /// It would be saved under this name, were this no dry run.
+    fn planned(&self, saved_as: &SharedPath, peer: &PeerUrl, size: Option<u64>);
+    /// It is on the disk.
+    fn saved(&self, saved: &SavedFile<'_>);
+    /// It, or a peer, did not work out.
+    fn missed(&self, missed: &Missed);
+}
+
+/// Why a download could not even begin.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// The pattern is none.
+    #[error("{0}")]
+    Pattern(String),
+    /// The peer that was named does not answer as one.
+    #[error("{0}: {1}")]
+    Pool(PeerUrl, CallError),
+    /// The operating system gives no thread to save with.
+    #[error("cannot start to save: {0}")]
+    Thread(std::io::Error),
+    /// Nothing can be saved there.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+}

@@ -1,0 +1,125 @@
+//! One holder of a content: how it failed so far, and when it is given up.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use shared::bridge::ResetCode;
+use shared::transfer::HolderNumber;
+use shared::{ContentId, PeerUrl};
+
+use super::back_off;
+use crate::dial::CallError;
+use crate::download::fetch::FetchError;
+use crate::link::LinkError;
+use crate::source::Version;
+
+/// For how long a holder may fail without a single piece between: long enough to be started anew.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it may say that it cannot, for no reason that it names.
+const REFUSALS: u32 = 6;
+
+/// Who holds the content, and as what.
+#[derive(Debug)]
+pub(super) struct Holder {
+    pub(super) number: HolderNumber,
+    pub(super) peer: PeerUrl,
+    pub(super) name: String,
+    pub(super) version: Version,
+    /// What it said that it holds.
+    pub(super) id: Option<ContentId>,
+    trouble: Mutex<Trouble>,
+}
+
+#[derive(Debug, Default)]
+struct Trouble {
+    /// When the last piece came before it began to fail.
+    since: Option<Instant>,
+    tries: u32,
+    refusals: u32,
+    gone: Option<FetchError>,
+}
+
+impl Holder {
+    pub(super) fn new(
+        number: HolderNumber,
+        peer: PeerUrl,
+        name: String,
+        version: Version,
+        id: Option<ContentId>,
+    ) -> Self {
+        Self { number, peer, name, version, id, trouble: Mutex::default() }
+    }
+
+    pub(super) fn is_the(&self, peer: &PeerUrl, name: &str) -> bool {
+        self.peer == *peer && self.name == name
+    }
+
+    /// A good piece came.
+    pub(super) fn succeeded(&self) {
+        let mut trouble = self.lock();
+        if trouble.gone.is_none() {
+            *trouble = Trouble::default();
+        }
+    }
+
+    /// It failed; how long to wait before it is asked again, or none: it is given up.
+    pub(super) fn failed(&self, error: FetchError) -> Option<Duration> {
+        let mut trouble = self.lock();
+        if trouble.gone.is_some() {
+            return None;
+        }
+        trouble.tries += 1;
+        trouble.refusals += u32::from(is_refusal(&error));
+        let since = *trouble.since.get_or_insert_with(Instant::now);
+        if is_final(&error) || since.elapsed() > PATIENCE || trouble.refusals > REFUSALS {
+            trouble.gone = Some(error);
+            return None;
+        }
+        tracing::debug!(peer = %self.peer, %error, "a holder failed, and will be asked again");
+        Some(back_off(trouble.tries / 2))
+    }
+
+    /// It is given up.
+    pub(super) fn give_up(&self, why: FetchError) {
+        self.lock().gone.get_or_insert(why);
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.lock().gone.is_some()
+    }
+
+    /// Why it was given up. An error cannot be cloned: of most only the words are left.
+    pub(super) fn why_gone(&self) -> Option<FetchError> {
+        self.lock().gone.as_ref().map(|why| match why {
+            FetchError::Call(CallError::Link(error)) => CallError::Link(error.clone()).into(),
+            FetchError::Call(CallError::Unreachable(words)) => CallError::Unreachable(words.clone()).into(),
+            FetchError::Call(CallError::Silent) => CallError::Silent.into(),
+            FetchError::Lied => FetchError::Lied,
+            other => CallError::NotAPeer(other.to_string()).into(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether it says that it cannot, and not why.
+fn is_refusal(error: &FetchError) -> bool {
+    matches!(error, FetchError::Call(CallError::Link(error)) if error.code() == Some(ResetCode::OTHER))
+}
+
+/// Whether asking again can help: it may come back, or have a place for us.
+fn is_final(error: &FetchError) -> bool {
+    match error {
+        FetchError::Call(CallError::Link(error)) => match error {
+            LinkError::Interrupted | LinkError::Silent => false,
+            LinkError::Failed(why) => !matches!(why.code, ResetCode::BUSY | ResetCode::OTHER),
+            LinkError::Senseless => true,
+        },
+        FetchError::Call(CallError::Unreachable(_) | CallError::Silent | CallError::Slow | CallError::Broken(_)) => {
+            false
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,272 @@
+//! A large file of modern nodes: in pieces, each proved before it is kept, from all who hold the same content at once, and
+//! gone on with after whatever interrupted it.
+//!
+//! ```text
+//! Registry (who holds what) ─► Transfer ─► attend: one for each holder ─► two runs of pieces under way
+//!                                │ Plan: which run next        │ fetch_part ─► proved ─► LastingPart
+//!                                └ Outline: asked for first, and again until it is known
+//! ```
+//! Where no outline is known yet, the pieces come from one holder, in one version, and are proved once it is. What was left
+//! by an earlier download is used only as far as the outline proves it: there is no other account of it.
+
+mod holder;
+mod outline;
+mod registry;
+mod run;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use shared::bridge::ResetCode;
+use shared::transfer::{MOST_PIECES, Outline, PIECE_BYTES, Plan, Value, pieces_of};
+use shared::{ContentId, Moment, PeerUrl, Printable, SharedPath};
+use tokio::sync::watch;
+
+use super::fetch::{FetchError, blocking};
+use super::{Came, Download, Offered, Provenance};
+use crate::dial::CallError;
+use crate::folder::{Arrived, LastingPart};
+use crate::source::Version;
+use holder::Holder;
+
+pub(super) use registry::Registry;
+
+/// Larger files than this come in pieces, in bytes.
+pub(super) const LARGE: u64 = PIECE_BYTES as u64;
+/// Most holders of one content that are asked.
+const HOLDERS: usize = 32;
+/// How many runs of each are under way, so that it never waits for us to ask.
+const RUNS: usize = 2;
+
+/// One large file on its way.
+struct Transfer<'a> {
+    download: &'a Download<'a>,
+    path: &'a SharedPath,
+    size: u64,
+    /// Who was asked for the file; the others hold the same content.
+    first: Arc<Holder>,
+    part: Arc<LastingPart>,
+    lasts: bool,
+    /// Whether it is among the unfinished files that can be gone on with.
+    is_counted: AtomicBool,
+    begun: Instant,
+    state: Mutex<State>,
+    /// Something of the state became different.
+    changed: watch::Sender<()>,
+}
+
+struct State {
+    plan: Plan,
+    /// What is to come, where anybody told.
+    id: Option<ContentId>,
+    outline: Option<Arc<Outline>>,
+    /// What the pieces come to that were kept unproved.
+    values: BTreeMap<u64, Value>,
+    /// All of them, [`Transfer::first`] too.
+    holders: Vec<Arc<Holder>>,
+    kept_before: u64,
+    from: BTreeMap<PeerUrl, u64>,
+}
+
+impl Download<'_> {
+    /// A large file, from this peer and whoever holds the same content.
+    pub(super) async fn get_large(
+        &self,
+        peer: &PeerUrl,
+        file: &Offered,
+        version: Version,
+    ) -> Result<Came<'_>, FetchError> {
+        let _large = self.large.acquire().await.map_err(|_| FetchError::Stopped)?;
+        let _place = self.places.acquire().await.map_err(|_| FetchError::Stopped)?;
+        let unsaved = self.unsaved.acquire().await.map_err(|_| FetchError::Stopped)?;
+        let came = match self.transfer(peer, file, version, file.id).await {
+            // It changed since it was listed: as it is now will do, too.
+            Err(FetchError::Call(CallError::Link(error))) if error.code() == Some(ResetCode::CHANGED) => {
+                self.observer.given_up(&file.path);
+                let now = self.dialer.version_of(peer, &file.name).await?;
+                self.transfer(peer, file, now, None).await
+            }
+            came => came,
+        };
+        let (arrived, bytes, how) = came?;
+        Ok(Came { arrived, unsaved: Some(unsaved), bytes, how })
+    }
+
+    async fn transfer(
+        &self,
+        peer: &PeerUrl,
+        file: &Offered,
+        version: Version,
+        id: Option<ContentId>,
+    ) -> Result<(Arrived, u64, Provenance), FetchError> {
+        let (destination, target) = self.target(&file.path)?;
+        let size = version.size;
+        let pieces = usize::try_from(pieces_of(size)).unwrap_or(usize::MAX);
+        if pieces > MOST_PIECES {
+            return Err(FetchError::Endless(MOST_PIECES as u64 * PIECE_BYTES as u64));
+        }
+        self.observer.begun(&file.path, peer, Some(size));
+        // A node will know what it holds by the next time; a tab will not.
+        let lasts = !peer.path().starts_with("/peer/") || id.is_some();
+        let mut content = vec![format!("{}:{}", version.size, version.modified)];
+        if let Some(id) = id {
+            content.insert(0, id.to_string());
+        }
+        let destination = Arc::clone(destination);
+        let part = blocking(move || destination.resume(&target, &content, size, lasts)).await?;
+        let first = Arc::new(Holder::new(0, peer.clone(), file.name.clone(), version, id));
+        let transfer = Transfer {
+            download: self,
+            path: &file.path,
+            size,
+            first: Arc::clone(&first),
+            part: Arc::new(part),
+            lasts,
+            is_counted: AtomicBool::new(false),
+            begun: Instant::now(),
+            state: Mutex::new(State {
+                plan: Plan::new(pieces),
+                id,
+                outline: None,
+                values: BTreeMap::new(),
+                holders: vec![first],
+                kept_before: 0,
+                from: BTreeMap::new(),
+            }),
+            changed: watch::Sender::new(()),
+        };
+        let came = transfer.run().await;
+        transfer.tell_of_holders(came.is_ok());
+        let how = match came {
+            Ok(how) => how,
+            Err(error) => {
+                if !transfer.is_worth_keeping(&error) {
+                    transfer.part.will_not_last();
+                    transfer.count(false);
+                }
+                return Err(error);
+            }
+        };
+        let finished = transfer.part.finish().ok_or(FetchError::Stopped)?;
+        transfer.count(false);
+        Ok((Arrived::Part(finished), size, how))
+    }
+}
+
+impl Transfer<'_> {
+    /// Fetches all of it.
+    async fn run(&self) -> Result<Provenance, FetchError> {
+        self.prove_what_is_there().await?;
+        let (mut changed, mut offers) = (self.changed.subscribe(), self.download.registry.subscribe());
+        let mut attended = FuturesUnordered::new();
+        let mut asking = std::pin::pin!(self.ask_for_outline());
+        let mut is_asked = false;
+        let mut started = 0;
+        loop {
+            self.find_holders();
+            for holder in self.holders().into_iter().skip(started) {
+                started += 1;
+                attended.push(self.attend(holder));
+            }
+            if self.lock().plan.is_done() {
+                if !self.prove_at_the_end().await? {
+                    // By now it may be known who else has it.
+                    continue;
+                }
+                let state = self.lock();
+                let (kept, from) = (state.kept_before, state.from.clone());
+                return Ok(Provenance { verified: state.id.is_some(), kept, from });
+            }
+            if attended.is_empty() {
+                return Err(self.first.why_gone().unwrap_or(FetchError::Stopped));
+            }
+            tokio::select! {
+                Some(ended) = attended.next() => ended?,
+                _ = changed.changed() => {}
+                _ = offers.changed() => {}
+                () = &mut asking, if !is_asked => is_asked = true,
+            }
+        }
+    }
+
+    /// Takes in who else turned out to hold this.
+    fn find_holders(&self) {
+        let mut state = self.lock();
+        let Some(id) = state.id else { return };
+        for (peer, file, version) in self.download.registry.holders_of(self.size, id, self.path) {
+            let is_known = state.holders.iter().any(|holder| holder.is_the(&peer, &file.name));
+            if state.holders.len() < HOLDERS && !is_known && self.download.patience.has(&peer) {
+                let number = u32::try_from(state.holders.len()).unwrap_or(u32::MAX);
+                state.holders.push(Arc::new(Holder::new(number, peer, file.name, version, file.id)));
+            }
+        }
+    }
+
+    /// Names the holders that lied, or, where nothing came of it, that failed; the first but when it lied and others did not
+    /// is told of by who asked for the file.
+    fn tell_of_holders(&self, is_whole: bool) {
+        for holder in self.holders() {
+            let Some(why) = holder.why_gone() else { continue };
+            self.download.claims.tried(&holder.peer, self.path);
+            let is_told_elsewhere = !is_whole && holder.number == 0;
+            let is_worth_telling = !is_whole || matches!(why, FetchError::Lied);
+            if is_worth_telling && !is_told_elsewhere {
+                let file = Printable(self.path.as_str()).to_string();
+                self.download.patience.failed(&holder.peer, &why);
+                self.download.miss(&holder.peer, Some(file), 1, &why.to_string());
+            }
+        }
+    }
+
+    /// Whether an unfinished file can be gone on with: it is known what it is to hold, and only nobody sent it.
+    fn is_worth_keeping(&self, error: &FetchError) -> bool {
+        let is_gone_for_good = |error: &FetchError| match error {
+            FetchError::Call(error) => error.is_about_the_file(),
+            FetchError::Lied | FetchError::Appeared | FetchError::Endless(_) => true,
+            // A full disk can be emptied.
+            FetchError::Save(_) | FetchError::Stopped => false,
+        };
+        self.lock().id.is_some() && !is_gone_for_good(error)
+    }
+
+    /// Counts it among the unfinished files, or not any more.
+    fn count(&self, is_unfinished: bool) {
+        let is_unfinished = is_unfinished && self.lasts;
+        match (self.is_counted.swap(is_unfinished, Ordering::Relaxed), is_unfinished) {
+            (false, true) => drop(self.download.unfinished.fetch_add(1, Ordering::Relaxed)),
+            (true, false) => drop(self.download.unfinished.fetch_sub(1, Ordering::Relaxed)),
+            _ => {}
+        }
+    }
+
+    fn holders(&self) -> Vec<Arc<Holder>> {
+        self.lock().holders.clone()
+    }
+
+    fn now(&self) -> Moment {
+        Moment(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn tell_changed(&self) {
+        self.changed.send_replace(());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes from the start of a piece to its end.
+    fn span(&self, pieces: std::ops::Range<u64>) -> std::ops::Range<u64> {
+        let at = |piece: u64| piece.saturating_mul(PIECE_BYTES as u64).min(self.size);
+        at(pieces.start)..at(pieces.end)
+    }
+}
+
+/// Waits a little longer each time.
+fn back_off(tries: u32) -> Duration {
+    Duration::from_millis(250) * (1 << tries.min(4))
+}

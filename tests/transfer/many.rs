@@ -1,0 +1,80 @@
+//! One content from several holders at once.
+
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+
+use super::{Got, Holder, MIB, begin, ls};
+use crate::harness::process::wait_for;
+use crate::harness::test;
+use crate::harness::tree::binary;
+
+pub(super) fn trials() -> Vec<Trial> {
+    vec![
+        test("two_and_three_holders_each_send_their_share", shares),
+        test("a_slow_and_a_dying_holder_cost_only_their_runs", slow_and_dying),
+    ]
+}
+
+/// Holders of the same content, all in one pool, each with so many bytes per second.
+fn pool(whole: &[u8], rates: &[u64]) -> Vec<Holder> {
+    let mut holders: Vec<Holder> = Vec::new();
+    for rate in rates {
+        let mut holder = Holder::prepare(&[("big.bin", whole)], *rate);
+        match holders.first().map(|first| first.url().to_owned()) {
+            Some(first) => holder.start(&["--join", &first]),
+            None => holder.start(&[]),
+        }
+        holders.push(holder);
+    }
+    wait_for("all to be listed and hashed", Duration::from_secs(90), || {
+        let rows = ls(holders[0].url());
+        (rows.len() == rates.len() && rows.iter().all(|row| row["id"].is_string())).then_some(())
+    });
+    holders
+}
+
+/// The one file, from all who have it.
+fn get(holders: &[Holder], whole: &[u8]) -> (Got, Duration) {
+    let to = tempfile::tempdir().unwrap();
+    let begun = Instant::now();
+    let got = Got::get(holders[0].url(), to.path());
+    let took = begun.elapsed();
+    got.is_verified("big.bin");
+    assert!(std::fs::read(to.path().join("big.bin")).unwrap() == whole);
+    (got, took)
+}
+
+fn shares() {
+    let whole = binary(30 << 20);
+    let rate = 5 * MIB / 2;
+    let mut alone = Duration::ZERO;
+    for count in 1..=3 {
+        let holders = pool(&whole, &vec![rate; count]);
+        let (got, took) = get(&holders, &whole);
+        got.exits_with(0);
+        if count == 1 {
+            alone = took;
+        }
+        let from = got.from("big.bin");
+        let ratio = alone.as_secs_f64() / took.as_secs_f64();
+        eprintln!("{count} holders of 20 Mbit/s each: {took:.1?}, {ratio:.2} times as fast as one; {from:?}");
+        assert_eq!(from.len(), count, "{}", got.words());
+        assert!(from.values().all(|bytes| *bytes > 0) && from.values().sum::<u64>() == whole.len() as u64, "{from:?}");
+    }
+}
+
+fn slow_and_dying() {
+    let whole = binary(24 << 20);
+    let mut holders = pool(&whole, &[MIB / 4, 4 * MIB, 4 * MIB]);
+    let (before, to) = (holders[2].proxy.passed(), tempfile::tempdir().unwrap());
+    let getting = begin(holders[0].url(), to.path());
+    wait_for("some of it", Duration::from_secs(60), || (holders[2].proxy.passed() - before > 4 * MIB).then_some(()));
+    holders[2].kill();
+    let got = Got::of(getting.wait(Duration::from_secs(200)));
+    let from = got.from("big.bin");
+    eprintln!("{from:?}");
+    got.is_verified("big.bin");
+    assert!(std::fs::read(to.path().join("big.bin")).unwrap() == whole);
+    assert!(from[holders[1].url()] > from[holders[0].url()], "the slow one sends less: {from:?}");
+}
