@@ -35,8 +35,12 @@ use url::{ParseError, Url};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(20);
-/// What Chromium says of every page from an insecure origin: it ignores a header that is there for the secure ones.
-const ALWAYS_EXPECTED: &str = "The Cross-Origin-Opener-Policy header has been ignored";
+/// What Chromium says of every page from an insecure origin: it ignores a header that is there for the secure ones, and …
+const ALWAYS_EXPECTED: [&str; 2] = [
+    "The Cross-Origin-Opener-Policy header has been ignored",
+    // Of what is saved from there. What is no text, picture, sound or film it saves only after asking, and here nobody could answer.
+    "was loaded over an insecure connection. This file should be served over HTTPS.",
+];
 /// Set to leave browser tests out on purpose.
 const LEFT_OUT: &str = "TINYP2P_NO_BROWSER";
 
@@ -129,6 +133,8 @@ impl Browser {
         let flags = [
             "--headless=new",
             "--no-sandbox",
+            // Everything beside each other, unless a trial takes another screen.
+            "--window-size=1280,900",
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--disable-quic",
@@ -156,7 +162,7 @@ impl Browser {
         };
         let page = ClientBuilder::new(HttpConnector::new()).capabilities(wishes).connect(&driver.url()).await;
         let page = page.map_err(|why| format!("Chromium does not start: {why}\n{}", driver::PACKAGES))?;
-        Ok(Self { page, expected: RefCell::new(vec![ALWAYS_EXPECTED.into()]), driver, home })
+        Ok(Self { page, expected: RefCell::new(ALWAYS_EXPECTED.map(str::to_owned).to_vec()), driver, home })
     }
 
     /// Goes to a page and waits until it is loaded.

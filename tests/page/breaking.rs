@@ -11,7 +11,7 @@ use super::steps::{enter, is_open, save, save_by, search, until_found, until_lin
 use crate::harness::browser::{self, Browser};
 use crate::harness::node::Node;
 use crate::harness::ok;
-use crate::harness::tree::{binary, tree};
+use crate::harness::tree::{binary, text, tree};
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
@@ -121,23 +121,23 @@ async fn node_anew(browser: &Browser) -> Result<(), Failed> {
 async fn offline(browser: &Browser) -> Result<(), Failed> {
     browser.expect_in_console("/bridge");
     browser.expect_in_console("/node.json");
-    let noise = binary(8 << 20);
-    let share = tree(&[("noise.bin", &noise)]);
+    let noise = text(8 << 20);
+    let share = tree(&[("noise.txt", &noise)]);
     let node = Node::serve(share.path(), PASSWORD, &["--name", "attic", "--alias", "attic.test"]);
     // Not this device's own address: whoever is on this device needs no network.
     enter(browser, &node.url.replace("127.0.0.1", "attic.test")).await?;
-    until_found(browser, &["noise.bin"]).await?;
+    until_found(browser, &["noise.txt"]).await?;
     browser.network(false).await?;
     browser.until("!navigator.onLine").await?;
     browser.until("document.getElementById('banner').checkVisibility()").await?;
     eprintln!("without a network: {:?}", browser.text("#banner").await);
     save_by(browser, "session").await?;
-    save(browser, "noise.bin").await?;
-    until_line(browser, "saves-list", "noise.bin", "Waiting").await?;
+    save(browser, "noise.txt").await?;
+    until_line(browser, "saves-list", "noise.txt", "Waiting").await?;
     browser.network(true).await?;
     let begun = Instant::now();
     is_open(browser).await?;
     eprintln!("{:?} after the network was there again, the page was connected", begun.elapsed());
     // What waited goes on by itself.
-    browser.must_save("noise.bin", &noise).await
+    browser.must_save("noise.txt", &noise).await
 }

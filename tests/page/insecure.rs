@@ -8,7 +8,7 @@ use super::steps::{enter, save, save_by, search, until_found, until_line, until_
 use crate::harness::browser::{self, Browser};
 use crate::harness::lan_address;
 use crate::harness::node::{Node, tinyp2p};
-use crate::harness::tree::{binary, tree};
+use crate::harness::tree::{text, tree};
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
@@ -34,26 +34,26 @@ async fn by_address(browser: &Browser, address: std::net::Ipv4Addr) -> Result<()
 
 /// Unlocks, searches, saves both ways, and shares.
 async fn everything(browser: &Browser, url: &str) -> Result<(), Failed> {
-    let noise = binary(2_000_000);
-    let given = tree(&[("of the tab.bin", &noise)]);
+    let noise = text(2_000_000);
+    let given = tree(&[("of the tab.txt", &noise)]);
     enter(browser, url).await?;
     browser.until("!isSecureContext && crypto.subtle === undefined && navigator.clipboard === undefined").await?;
-    browser.drop(&[&given.path().join("of the tab.bin")]).await?;
+    browser.drop(&[&given.path().join("of the tab.txt")]).await?;
     until_offered(browser, 1).await?;
     browser.new_tab().await?;
     enter(browser, url).await?;
     search(browser, "of the").await?;
-    until_found(browser, &["of the node.txt", "of the tab.bin"]).await?;
+    until_found(browser, &["of the node.txt", "of the tab.txt"]).await?;
     // What is the safer way here is chosen already.
     browser.until("document.querySelector('[data-do=way][data-key=session]').ariaPressed === 'true'").await?;
-    save(browser, "of the tab.bin").await?;
-    browser.must_save("of the tab.bin", &noise).await?;
+    save(browser, "of the tab.txt").await?;
+    browser.must_save("of the tab.txt", &noise).await?;
     save(browser, "of the node.txt").await?;
     browser.must_save("of the node.txt", b"n").await?;
-    until_line(browser, "saves-list", "of the tab.bin", "Saved").await?;
+    until_line(browser, "saves-list", "of the tab.txt", "Saved").await?;
     save_by(browser, "ticket").await?;
-    save(browser, "of the tab.bin").await?;
-    browser.must_save("of the tab.bin", &noise).await
+    save(browser, "of the tab.txt").await?;
+    browser.must_save("of the tab.txt", &noise).await
 }
 
 async fn own_origin(browser: &Browser) -> Result<(), Failed> {
@@ -78,7 +78,8 @@ async fn own_origin(browser: &Browser) -> Result<(), Failed> {
     let asked: Vec<String> = serde_json::from_value(browser.run(asked, &[]).await?)?;
     let authority = url.trim_start_matches("http://");
     let is_own = |asked: &String| {
-        asked.starts_with('/')
+        // A path, which leads nowhere else.
+        (!asked.contains(':') && !asked.starts_with("//"))
             || ["http://", "ws://", "blob:http://"]
                 .iter()
                 .any(|scheme| asked.starts_with(&format!("{scheme}{authority}/")))

@@ -20,6 +20,9 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 async fn many(browser: &Browser) -> Result<(), Failed> {
+    // Chromium notes by itself that the node is gone at the end.
+    browser.expect_in_console("/bridge");
+    browser.expect_in_console("/node.json");
     let share = tempfile::tempdir()?;
     for folder in 0..100 {
         let folder = share.path().join(format!("{folder:02}"));
@@ -77,7 +80,7 @@ async fn many(browser: &Browser) -> Result<(), Failed> {
     // Largest first: the one file that has a size is at the top. Then by name, from the other end.
     let begun = Instant::now();
     browser.click(".heads [data-key=size]").await?;
-    until_first(browser, "7 MB").await?;
+    until_first(browser, "7.0 MB").await?;
     eprintln!("sorted by size after {:?}", begun.elapsed());
     let begun = Instant::now();
     browser.click(".heads [data-key=name]").await?;
@@ -129,7 +132,7 @@ async fn scroll(browser: &Browser, place: f64) -> Result<(), Failed> {
 async fn until_first(browser: &Browser, what: &str) -> Result<(), Failed> {
     browser.run("document.getElementById('list').scrollTop = 0", &[]).await?;
     let first = "[...document.querySelectorAll('#rows .row:not([hidden])')].find(it => it.ariaRowIndex === '2')";
-    browser.until(&format!("{first}?.innerText.replaceAll('\\n', '').includes({})", json!(what))).await?;
+    browser.until(&format!("{first}?.textContent.replaceAll('\\u00a0', ' ').includes({})", json!(what))).await?;
     Ok(())
 }
 

@@ -109,6 +109,7 @@ async fn every_scene(browser: &Browser, original: Option<Original>) -> Result<()
         is_held_twice && rows.iter().any(|row| row.name == "Holiday film.mp4")
     })
     .await?;
+    browser.screen(1280, 800, Scheme::Light).await?;
     browser.write("#own-name", "Ben").await?;
     browser.press("\t").await?;
 

@@ -85,22 +85,26 @@ fn must_be_equal(one: &std::path::Path, other: &std::path::Path) -> Result<(), F
 }
 
 /// Names in a share, and as what each is saved through the browser and over the session.
-const ODD: [(&str, &str); 11] = [
-    ("party 🎉.gif", "party 🎉.gif"),
-    ("שלום עולם.pdf", "שלום עולם.pdf"),
-    ("写真.png", "写真.png"),
-    ("say \"hi\" it's.txt", "say _hi_ it's.txt"),
-    ("new\nline.txt", "new_line.txt"),
-    ("<img src=x onerror=window.hacked=1>.txt", "_img src=x onerror=window.hacked=1_.txt"),
-    ("\"><svg onload=window.hacked=2>.txt", "__svg onload=window.hacked=2_.txt"),
-    ("{{7*7}}${7*7}&amp;def.txt", "{{7_7}}${7_7}&amp;def.txt"),
-    ("javascript:window.hacked=3.txt", "javascript_window.hacked=3.txt"),
-    ("invoice\u{202e}gpj.exe.txt", "invoicegpj.exe.txt"),
-    ("100% #1? a+b.txt", "100_ #1_ a+b.txt"),
+const ODD: [(&str, &str, &str); 11] = [
+    ("party 🎉.gif", "party 🎉.gif", "party 🎉.gif"),
+    ("שלום עולם.pdf", "שלום עולם.pdf", "שלום עולם.pdf"),
+    ("写真.png", "写真.png", "写真.png"),
+    ("say \"hi\" it's.txt", "say _hi_ it's.txt", "say _hi_ it's.txt"),
+    ("new\nline.txt", "new_line.txt", "new_line.txt"),
+    (
+        "<img src=x onerror=window.hacked=1>.txt",
+        "_img src=x onerror=window.hacked=1_.txt",
+        "_img src=x onerror=window.hacked=1_.txt",
+    ),
+    ("\"><svg onload=window.hacked=2>.txt", "___svg onload=window.hacked=2_.txt", "___svg onload=window.hacked=2_.txt"),
+    ("{{7*7}}${7*7}&amp;def.txt", "{{7_7}}${7_7}&amp;def.txt", "{{7_7}}${7_7}&amp;def.txt"),
+    ("javascript:window.hacked=3.txt", "javascript_window.hacked=3.txt", "javascript_window.hacked=3.txt"),
+    ("invoice\u{202e}gpj.exe.txt", "invoicegpj.exe.txt", "invoice_gpj.exe.txt"),
+    ("100% #1? a+b.txt", "100% #1_ a+b.txt", "100% #1_ a+b.txt"),
 ];
 
 async fn odd_names(browser: &Browser) -> Result<(), Failed> {
-    let files: Vec<(&str, &[u8])> = ODD.iter().map(|(name, _)| (*name, name.as_bytes())).collect();
+    let files: Vec<(&str, &[u8])> = ODD.iter().map(|(name, ..)| (*name, name.as_bytes())).collect();
     let share = tree(&files);
     let name = "<b onmouseover=window.hacked=4>attic</b>";
     let node = Node::serve(share.path(), PASSWORD, &["--name", name]);
@@ -114,7 +118,7 @@ async fn odd_names(browser: &Browser) -> Result<(), Failed> {
     );
     let shown: Vec<(String, String)> = serde_json::from_value(browser.until(&rows).await?)?;
     browser.until_text("#bar-name", name).await?;
-    for (name, _) in ODD {
+    for (name, ..) in ODD {
         // What cannot be seen or would turn the line around is shown as an escape; the rest as it is.
         let as_shown = shared::Printable(name).to_string();
         let (_, label) =
@@ -123,7 +127,8 @@ async fn odd_names(browser: &Browser) -> Result<(), Failed> {
     }
     for way in ["ticket", "session"] {
         save_by(browser, way).await?;
-        for (name, saved) in ODD {
+        for (name, by_ticket, by_session) in ODD {
+            let saved = if way == "ticket" { by_ticket } else { by_session };
             press(browser, "#rows .row:not([hidden]) button", &format!("Save {}", shared::Printable(name))).await?;
             browser.must_save(saved, name.as_bytes()).await.map_err(|why| format!("by {way}: {:?}", why.message()))?;
         }

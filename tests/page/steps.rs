@@ -64,7 +64,7 @@ pub(super) async fn rows(browser: &Browser) -> Result<Vec<Row>, Failed> {
     let script = "
         const rows = [...document.querySelectorAll('#rows .row')].filter(row => !row.hidden);
         const place = row => Number(row.getAttribute('aria-rowindex'));
-        const text = (row, part) => row.querySelector('.c-' + part).textContent;
+        const text = (row, part) => row.querySelector('.c-' + part).textContent.replaceAll('\\u00a0', ' ');
         return rows.sort((one, other) => place(one) - place(other)).map(row => ({
             name: row.querySelector('.c-name').title,
             folder: text(row, 'folder'), size: text(row, 'size'), holders: text(row, 'holders'),
@@ -131,8 +131,10 @@ pub(super) async fn press(browser: &Browser, among: &str, label: &str) -> Result
 
 /// Waits until a list of the page, such as `saves-list`, has a line that says both.
 pub(super) async fn until_line(browser: &Browser, list: &str, one: &str, other: &str) -> Result<(), Failed> {
+    // As it is written: a name's end is an element of its own, and the blank before a unit is one that does not break.
     let line = format!(
-        "[...document.querySelectorAll('#{list} .line')].some(it => [{}, {}].every(text => it.innerText.includes(text)))",
+        "[...document.querySelectorAll('#{list} .line')].map(it => it.textContent.replaceAll('\\u00a0', ' '))\
+         .some(it => [{}, {}].every(text => it.includes(text)))",
         json!(one),
         json!(other)
     );
@@ -140,9 +142,13 @@ pub(super) async fn until_line(browser: &Browser, list: &str, one: &str, other: 
     Ok(())
 }
 
-/// Waits until the tab offers so many files, and answers its URL.
+/// Waits until the tab offers so many files, and its node has told everybody so. Answers the tab's URL.
 pub(super) async fn until_offered(browser: &Browser, count: usize) -> Result<String, Failed> {
     browser.until(&format!("document.querySelectorAll('#held .line').length === {count}")).await?;
+    let ours = "[...document.querySelectorAll('#peers .line')].find(it => it.querySelector('[data-kind=ours]'))";
+    browser
+        .until(&format!("{ours}?.querySelector('.what').textContent.match(/(\\d+) files?/)?.[1] === '{count}'"))
+        .await?;
     let url = browser.until("document.getElementById('our-url').textContent").await?;
     url.as_str()
         .filter(|url| url.contains("/peer/"))

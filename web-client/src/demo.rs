@@ -10,7 +10,7 @@ use shared::PeerUrl;
 
 use crate::effect::Order;
 use crate::event::{Event, HoldEvent, LinkEvent, PeersEvent, PoolEvent, PreviewEvent, SaveEvent};
-use crate::model::{Loss, Mode, Peer, PeerKind, Viewer, Way};
+use crate::model::{Loss, Mode, Peer, PeerKind, Reason, Viewer, Way};
 use crate::pool::Offer;
 use crate::runner::Files;
 
@@ -60,7 +60,7 @@ impl Transport {
             Order::Save { id, size, way, name, .. } => match way {
                 Way::Ticket => self.later(400, Event::Save(SaveEvent::HandedOver { id })),
                 Way::Session if name.contains("fails") => {
-                    let why = "attic says that the file is no longer there".to_owned();
+                    let why = Reason::NoSource;
                     self.later(200, Event::Save(SaveEvent::Failed { id, why }));
                 }
                 Way::Session => self.running.borrow_mut().push((id, 0, size.unwrap_or(0))),
@@ -70,7 +70,7 @@ impl Transport {
                 for (number, file) in (0..).zip(files.into_iter().take(2)) {
                     let reading = |bytes| HoldEvent::Reading {
                         id: file.handle * 2,
-                        reader: peers().get(number + 1).map(|peer| peer.url.clone()),
+                        reader: peers().get(number + 1).map(|peer| peer.name.clone()),
                         handle: file.handle,
                         bytes,
                     };

@@ -3,7 +3,7 @@
 
 use shared::PeerUrl;
 
-use crate::model::{Dropped, Loss, Mode, Node, NodeError, Panel, Peer, Secret, Settings, Way};
+use crate::model::{Dropped, Loss, Mode, Node, NodeError, Panel, Peer, Reason, Secret, Settings, Way};
 use crate::pool::{Column, Kind, Offer};
 use crate::text::Language;
 use crate::update::Timer;
@@ -125,7 +125,7 @@ pub enum PoolEvent {
         /// Who.
         peer: PeerUrl,
         /// Why it cannot be asked.
-        error: Option<String>,
+        error: Option<Reason>,
     },
     /// All have been asked.
     Done {
@@ -192,7 +192,7 @@ pub enum SaveEvent {
         /// Which save.
         id: u32,
         /// In words.
-        why: String,
+        why: Reason,
     },
     /// The person does not want it after all.
     Cancelled(u32),
@@ -220,7 +220,7 @@ pub enum HoldEvent {
         /// The transport's number for it.
         id: u32,
         /// Who.
-        reader: Option<PeerUrl>,
+        reader: Option<String>,
         /// Which file.
         handle: u32,
         /// How much of it has been sent.
@@ -272,8 +272,10 @@ pub enum PreviewEvent {
         /// Of which preview.
         id: u32,
         /// In words.
-        why: String,
+        why: Reason,
     },
+    /// The browser has it and cannot show it.
+    Unplayable,
     /// The person wants it on the disk.
     SaveWanted,
     /// The person has seen it.

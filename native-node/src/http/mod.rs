@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::{Extension, Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 
@@ -43,7 +43,8 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .route(bridge::PATH, get(bridge::accept).options(bridge::options))
         .merge(rpc_routes::<Node>())
         .route("/get/{ticket}/{name}", get(get::get))
-        .route("/peer/{id}", post(tab))
+        // Who opens a tab's URL in a browser is shown where its files can be had.
+        .route("/peer/{id}", post(tab).get(async || Redirect::to("/")))
         .fallback(async || (http::StatusCode::NOT_FOUND, "not found\n"))
         .layer(middleware::from_fn(move |request, next| guard::check(Arc::clone(&guarded), request, next)))
         .layer(middleware::map_response(move |response| guard::sign(Arc::clone(&id), response)))

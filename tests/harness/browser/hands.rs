@@ -33,8 +33,9 @@ impl Browser {
         self.dragging("dragOver", files).await
     }
 
-    /// Drops what was dragged.
+    /// Drags them there and drops them.
     pub(crate) async fn drop(&self, files: &[&Path]) -> Result<(), Failed> {
+        self.drag(files).await?;
         self.dragging("drop", files).await
     }
 

@@ -1,6 +1,6 @@
 //! Files this tab offers, and who reads them. The files themselves stay with the browser; here each is a number.
 
-use shared::{PeerUrl, SharedPath};
+use shared::SharedPath;
 
 /// All that this tab offers.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ pub struct Reading {
     /// The transport's number for it.
     pub id: u32,
     /// Who reads; a node that fetches for somebody else says for whom, if it knows.
-    pub reader: Option<PeerUrl>,
+    pub reader: Option<String>,
     /// Which file.
     pub handle: u32,
     /// How much of it has been sent.

@@ -2,7 +2,7 @@
 
 use shared::PeerUrl;
 
-use super::Secret;
+use super::{Reason, Secret};
 
 /// The session, as the person sees it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,8 +37,8 @@ pub enum Loss {
     Interrupted,
     /// The browser says that this device has no network.
     Offline,
-    /// The node says why, in its own words.
-    Said(String),
+    /// Another reason.
+    For(Reason),
 }
 
 /// The password, on its way in.

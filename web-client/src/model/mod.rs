@@ -6,6 +6,7 @@ mod node;
 mod peers;
 mod pool;
 mod preview;
+mod reason;
 mod saves;
 mod secret;
 mod settings;
@@ -16,6 +17,7 @@ pub use node::{Node, NodeError, Sight};
 pub use peers::{Peer, PeerKind};
 pub use pool::{Mode, PatternKind, Pool, Progress};
 pub use preview::{Preview, Shown, TEXT_BYTES, Viewer};
+pub use reason::Reason;
 pub use saves::{Save, Saves, Saving};
 pub use secret::Secret;
 pub(crate) use settings::tidy_name;
@@ -109,13 +111,6 @@ impl Model {
     #[must_use]
     pub fn is_unlocked(&self) -> bool {
         matches!(self.link, Link::Open { .. }) || self.unlock.has_been_open
-    }
-
-    /// What a peer calls itself, or its URL without what all have in common.
-    #[must_use]
-    pub fn name_of<'a>(&'a self, url: &'a shared::PeerUrl) -> &'a str {
-        let known = self.peers.iter().find(|peer| peer.url == *url).map(|peer| peer.name.as_str());
-        known.filter(|name| !name.is_empty()).unwrap_or_else(|| url.as_str().trim_start_matches("http://"))
     }
 
     /// The next number of chance.

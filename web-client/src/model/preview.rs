@@ -3,6 +3,7 @@
 //! Only what a browser shows without running it, by a list of extensions: an image that draws itself by script (SVG) is not
 //! among it, and HTML is shown as text. A PDF is left to the browser's own viewer, in a tab of its own.
 
+use super::Reason;
 use crate::pool::{Source, extension};
 
 /// The file shown.
@@ -37,7 +38,7 @@ pub enum Shown {
         is_cut: bool,
     },
     /// It could not be had; why.
-    Failed(String),
+    Failed(Reason),
 }
 
 /// With what a file is shown.

@@ -1,6 +1,6 @@
 //! Files on their way to the person's disk.
 
-use crate::model::Way;
+use crate::model::{Reason, Way};
 use crate::pool::Source;
 
 /// All of them, oldest first.
@@ -46,7 +46,7 @@ pub enum Saving {
     /// It is saved.
     Done,
     /// It could not be saved; why.
-    Failed(String),
+    Failed(Reason),
     /// The person did not want it after all.
     Cancelled,
 }

@@ -40,19 +40,34 @@ impl Files {
 
     /// Takes picked files, each with the folder it was picked in.
     pub(super) fn take_all(&self, files: &FileList) -> Vec<Dropped> {
-        let files = (0..files.length()).filter_map(|index| files.item(index)).take(MOST_FILES);
-        files.filter_map(|file| self.take(file, "")).collect()
+        let files = (0..files.length()).filter_map(|index| files.item(index));
+        files
+            .filter(|file| !is_hidden(&picked_in(file)))
+            .take(MOST_FILES)
+            .filter_map(|file| self.take(file, ""))
+            .collect()
     }
 
     fn take(&self, file: File, folder: &str) -> Option<Dropped> {
-        let picked_in = Reflect::get(&file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string());
-        let path = picked_in.filter(|path| !path.is_empty()).unwrap_or_else(|| [folder, &file.name()].concat());
+        let picked_in = picked_in(&file);
+        let path = if picked_in.is_empty() { [folder, &file.name()].concat() } else { picked_in };
         let mut files = self.0.borrow_mut();
         let handle = u32::try_from(files.len()).ok()?;
         let dropped = Dropped { handle, path, size: file.size() as u64, modified: (file.last_modified() * 1e6) as i64 };
         files.push(Some(file));
         Some(dropped)
     }
+}
+
+/// The path of a file inside of the folder that was picked; empty where it was picked itself.
+fn picked_in(file: &File) -> String {
+    Reflect::get(file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string()).unwrap_or_default()
+}
+
+/// Whether something inside of a folder is hidden there: whoever shares a folder hardly means its `.git`, and a node leaves
+/// it out as well. What was given by itself is meant.
+fn is_hidden(path: &str) -> bool {
+    path.split('/').skip(1).any(|part| part.starts_with('.'))
 }
 
 /// What was dropped or pasted, as far as it can be kept beyond the event.
@@ -88,6 +103,9 @@ impl Given {
         while let Some((entry, folder, depth)) = self.entries.pop_front() {
             if dropped.len() >= MOST_FILES {
                 break;
+            }
+            if is_hidden(&[folder.as_str(), &entry.name()].concat()) {
+                continue;
             }
             if entry.is_file() {
                 let file = file_of(entry.unchecked_into()).await;
@@ -132,7 +150,8 @@ async fn entries_of(reader: FileSystemDirectoryReader) -> Vec<FileSystemEntry> {
         if some.length() == 0 {
             break;
         }
-        all.extend(some.iter().filter_map(|entry| entry.dyn_into().ok()));
+        // Chromium has these without a class of that name to check against.
+        all.extend(some.iter().map(JsCast::unchecked_into::<FileSystemEntry>));
     }
     all
 }

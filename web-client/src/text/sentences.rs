@@ -2,8 +2,8 @@
 
 use shared::Printable;
 
-use super::{Language, Measures, fill};
-use crate::model::{Loss, NodeError, Notice};
+use super::{Language, Measures, fill, fill_two};
+use crate::model::{Loss, NodeError, Notice, Reason};
 
 impl Language {
     /// Why the node could not be asked.
@@ -26,8 +26,30 @@ impl Language {
             Loss::Unreachable => self.words().lost_unreachable.to_owned(),
             Loss::Interrupted => self.words().lost_interrupted.to_owned(),
             Loss::Offline => self.words().lost_offline.to_owned(),
-            Loss::Said(words) => Printable(words).to_string(),
+            Loss::For(why) => self.reason(why),
         }
+    }
+
+    /// Why something did not work out; what others say is passed on as it is.
+    #[must_use]
+    pub fn reason(self, why: &Reason) -> String {
+        let words = self.words();
+        let plain = match why {
+            Reason::Said(said) => return Printable::short(said, 300).to_string(),
+            Reason::UnknownName(host) => return fill_two(words.unknown_name, host, host_name(host)),
+            Reason::TooMany(seconds) => return Measures(self).count(&words.too_many, *seconds),
+            Reason::NodeBusy => words.node_busy,
+            Reason::NoRoom => words.no_room,
+            Reason::StrangeAddress => words.strange_address,
+            Reason::NoSource => words.no_source,
+            Reason::Refused => words.refused,
+            Reason::Silent => words.silent,
+            Reason::Ended => words.session_ended,
+            Reason::Strange => words.strange_answer,
+            Reason::Full => words.too_much,
+            Reason::Unplayable => words.preview_unplayable,
+        };
+        plain.to_owned()
     }
 
     /// A short message.
@@ -42,4 +64,9 @@ impl Language {
             Notice::NotOffered(number) => count(&words.not_offered, number),
         }
     }
+}
+
+/// A host without its port.
+fn host_name(host: &str) -> &str {
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use shared::bridge::{File, Message, Read, ResetCode, Ticket, Ticketed, Version};
 
-use super::{Tab, taken, words};
-use crate::model::MOST_IN_MEMORY;
+use super::{Tab, reason, taken};
+use crate::model::{MOST_IN_MEMORY, Reason};
 use crate::pool::Source;
 use crate::wire::{Link, Parts, Reply, ReplyError, sleep};
 
@@ -54,7 +54,7 @@ pub(super) enum FetchError {
     /// It is larger than what can be collected.
     TooLarge,
     /// The last holder that was asked says this.
-    Failed(String),
+    Failed(Reason),
     /// The session is over; the page begins it again.
     Interrupted,
 }
@@ -73,7 +73,7 @@ impl Tab {
         // A beginning of one holder's file is of no use with another's.
         let first = begun.map(|(source, _)| source).filter(|source| sources.contains(source));
         let others = sources.into_iter().filter(|source| Some(source) != first.as_ref());
-        let mut last = words::NO_SOURCE.to_owned();
+        let mut last = Reason::NoSource;
         for source in first.clone().into_iter().chain(others) {
             for _ in 0..TRIES {
                 match self.fetch_from(link, id, &source, &progress).await {
@@ -84,7 +84,7 @@ impl Tab {
                     }
                     Err(Broken::Reply(ReplyError::Interrupted)) => return Err(FetchError::Interrupted),
                     Err(Broken::Reply(why)) => {
-                        last = words::reply_error(&why);
+                        last = reason(&why);
                         match why.code() {
                             Some(ResetCode::BUSY) => sleep(BUSY_WAIT).await,
                             Some(ResetCode::CHANGED) => drop(taken(&self.partials, &id)),
@@ -148,25 +148,25 @@ impl Tab {
         link: &Link,
         sources: &[Source],
         most: u64,
-    ) -> Result<(Vec<u8>, bool), String> {
-        let mut last = words::NO_SOURCE.to_owned();
+    ) -> Result<(Vec<u8>, bool), Reason> {
+        let mut last = Reason::NoSource;
         for source in sources {
             match beginning_from(link, source, most).await {
                 Ok(beginning) => return Ok(beginning),
-                Err(why) => last = words::reply_error(&why),
+                Err(why) => last = reason(&why),
             }
         }
         Err(last)
     }
 
     /// An address of this node at which one of the holders' file can be had.
-    pub(super) async fn ticket(&self, link: &Link, sources: &[Source], preview: bool) -> Result<String, String> {
-        let mut last = words::NO_SOURCE.to_owned();
+    pub(super) async fn ticket(&self, link: &Link, sources: &[Source], preview: bool) -> Result<String, Reason> {
+        let mut last = Reason::NoSource;
         for source in sources {
             match ticket_from(link, source, preview).await {
                 Ok(ticketed) if is_own_address(&ticketed.href) => return Ok(ticketed.href),
-                Ok(_) => words::STRANGE_ADDRESS.clone_into(&mut last),
-                Err(why) => last = words::reply_error(&why),
+                Ok(_) => last = Reason::StrangeAddress,
+                Err(why) => last = reason(&why),
             }
         }
         Err(last)

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use shared::PeerUrl;
 use shared::bridge::{Offer, OfferedForm, Read, Reset, ResetCode, Version};
+use shared::peer_name;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{Tab, Work};
@@ -59,7 +59,7 @@ impl Tab {
         };
         let (id, handle) = (self.readings.get(), lent.handle);
         self.readings.set(id.wrapping_add(1));
-        let reader = request.reader.as_deref().and_then(|reader| PeerUrl::parse(reader).ok());
+        let reader = request.reader.as_deref().and_then(peer_name);
         spawn_local(async move {
             let (begun, told_at) = (Cell::new(false), Cell::new(0));
             let sent = |bytes: u64| {

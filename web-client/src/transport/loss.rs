@@ -5,9 +5,8 @@ use std::time::Duration;
 use gloo::utils::window;
 use shared::bridge::SecretError;
 
-use super::words;
 use crate::event::LinkEvent;
-use crate::model::Loss;
+use crate::model::{Loss, Reason};
 use crate::wire::{Over, Refusal, knock};
 
 /// Why none could be made.
@@ -25,7 +24,7 @@ pub(super) enum Why {
 pub(super) async fn told(why: Why) -> LinkEvent {
     let refusal = match why {
         Why::Forgotten => return LinkEvent::Lost(Loss::Interrupted),
-        Why::Memory(error) => return LinkEvent::Lost(Loss::Said(error.to_string())),
+        Why::Memory(error) => return LinkEvent::Lost(Loss::For(Reason::Said(error.to_string()))),
         Why::Shut(refusal) => refusal,
     };
     let host = window().location().host().unwrap_or_default();
@@ -43,12 +42,12 @@ pub(super) fn lost(how: Over) -> Loss {
         Over::Bye | Over::Interrupted => Loss::Interrupted,
         // Silence of a network; the rest is somebody's mistake, and has words.
         Over::Broken(shared::bridge::MuxError::Silent) => Loss::Interrupted,
-        Over::Broken(error) => Loss::Said(error.to_string()),
+        Over::Broken(error) => Loss::For(Reason::Said(error.to_string())),
     }
 }
 
 /// Whether a network is missing that is needed.
-fn is_offline() -> bool {
+pub(super) fn is_offline() -> bool {
     !window().navigator().on_line() && !super::is_own_device()
 }
 
@@ -60,14 +59,14 @@ fn meaning(refusal: Refusal, wait: Option<Duration>, is_offline: bool, host: &st
             let wait_s = u32::try_from(seconds(wait.unwrap_or_default())).unwrap_or(u32::MAX);
             return LinkEvent::Refused { wait_s };
         }
-        (Refusal::Name, _) => Loss::Said(words::unknown_name(host)),
-        (Refusal::Strange(error), _) => Loss::Said(error.to_string()),
-        (Refusal::TooMany, wait) => Loss::Said(words::too_many(seconds(wait.unwrap_or_default()).max(1))),
+        (Refusal::Name, _) => Loss::For(Reason::UnknownName(host.to_owned())),
+        (Refusal::Strange(error), _) => Loss::For(Reason::Said(error.to_string())),
+        (Refusal::TooMany, wait) => Loss::For(Reason::TooMany(seconds(wait.unwrap_or_default()).max(1))),
         (Refusal::Unreachable, None) if is_offline => Loss::Offline,
         (Refusal::Unreachable, None) => Loss::Unreachable,
         // It is there, and did not let us in.
-        (Refusal::Unreachable, Some(wait)) if wait > SHORT => Loss::Said(words::too_many(seconds(wait))),
-        (Refusal::Unreachable, Some(_)) => Loss::Said(words::NODE_BUSY.to_owned()),
+        (Refusal::Unreachable, Some(wait)) if wait > SHORT => Loss::For(Reason::TooMany(seconds(wait))),
+        (Refusal::Unreachable, Some(_)) => Loss::For(Reason::NodeBusy),
     };
     LinkEvent::Lost(told)
 }
@@ -92,15 +91,14 @@ mod tests {
         let lost = |wait, is_offline| meaning(Refusal::Unreachable, wait, is_offline, "");
         assert_eq!(lost(None, false), LinkEvent::Lost(Loss::Unreachable));
         assert_eq!(lost(None, true), LinkEvent::Lost(Loss::Offline));
-        assert_eq!(lost(Some(Duration::ZERO), true), LinkEvent::Lost(Loss::Said(words::NODE_BUSY.into())));
-        assert_eq!(lost(Some(HALF_MINUTE), false), LinkEvent::Lost(Loss::Said(words::too_many(30))));
+        assert_eq!(lost(Some(Duration::ZERO), true), LinkEvent::Lost(Loss::For(Reason::NodeBusy)));
+        assert_eq!(lost(Some(HALF_MINUTE), false), LinkEvent::Lost(Loss::For(Reason::TooMany(30))));
     }
 
     #[test]
     fn an_unknown_name_says_what_to_do() {
-        let LinkEvent::Lost(Loss::Said(words)) = meaning(Refusal::Name, None, false, "attic.lan:9004") else {
-            panic!()
-        };
+        let LinkEvent::Lost(why) = meaning(Refusal::Name, None, false, "attic.lan:9004") else { panic!() };
+        let words = crate::text::Language::English.loss(&why);
         assert!(words.contains("--alias attic.lan"), "{words}");
     }
 }

@@ -9,7 +9,6 @@ mod loss;
 mod pool;
 mod preview;
 mod save;
-mod words;
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -24,7 +23,7 @@ use crate::effect::Order;
 use crate::event::{Event, LinkEvent, PeersEvent};
 use crate::model;
 use crate::runner::Files;
-use crate::wire::{Answer, Link, Occurrence, Shelf, Task, derive, enter};
+use crate::wire::{Answer, Link, Occurrence, ReplyError, Shelf, Task, derive, enter};
 use fetch::Partial;
 
 /// What runs in a session, by what the page calls it.
@@ -64,7 +63,7 @@ struct Tab {
     /// When the browser was last told to download something.
     clicked: Cell<u64>,
     /// Held because dropping a listener takes it off the page.
-    _seen: EventListener,
+    _listeners: [EventListener; 2],
     /// Addresses of what is shown, to be revoked.
     shown: RefCell<Vec<(u32, String)>>,
 }
@@ -82,10 +81,10 @@ impl Transport {
                 tell(Event::Link(LinkEvent::Online));
             }
         });
-        Self(Rc::new_cyclic(|this| Tab {
+        Self(Rc::new_cyclic(|this: &Weak<Tab>| Tab {
             this: this.clone(),
             send,
-            _seen: seen,
+            _listeners: [seen, on_losing_the_network(this.clone())],
             files,
             own: InstanceId(own),
             tab: RefCell::new(new_tab()),
@@ -293,6 +292,30 @@ impl Tab {
         self.partials.borrow_mut().clear();
         let shown = std::mem::take(&mut *self.shown.borrow_mut());
         shown.iter().for_each(|(_, address)| preview::revoke(address));
+    }
+}
+
+/// A session that has no network any more ends at once; it would be silent for a while before that was noticed.
+fn on_losing_the_network(tab: Weak<Tab>) -> EventListener {
+    EventListener::new(&window(), "offline", move |_| {
+        let Some(tab) = tab.upgrade() else { return };
+        let has_session = tab.link.borrow().is_some();
+        if has_session && loss::is_offline() {
+            tab.end_session();
+            tab.tell(Event::Link(LinkEvent::Lost(model::Loss::Offline)));
+        }
+    })
+}
+
+/// Why a request was not answered, for the person.
+fn reason(why: &ReplyError) -> model::Reason {
+    match why {
+        ReplyError::Reset(reset) if reset.text.is_empty() => model::Reason::Refused,
+        ReplyError::Reset(reset) => model::Reason::Said(reset.text.clone()),
+        ReplyError::Silent => model::Reason::Silent,
+        ReplyError::Interrupted => model::Reason::Ended,
+        ReplyError::Strange => model::Reason::Strange,
+        ReplyError::Full => model::Reason::Full,
     }
 }
 

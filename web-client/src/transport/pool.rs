@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::bridge::{Message, PeerInfo, PeerKind, ResetCode, Row, Search, SearchKind, SearchScope};
 use shared::{PeerUrl, peer_name};
 
-use super::{Tab, Work, words};
+use super::{Tab, Work, reason};
 use crate::event::{Event, PoolEvent};
 use crate::model;
 use crate::model::PatternKind;
@@ -34,7 +34,7 @@ impl Tab {
                     let Some(url) = tab.node_url() else {
                         return tab.tell(Event::Pool(PoolEvent::Done { search: id }));
                     };
-                    let error = Some(words::reply_error(&why));
+                    let error = Some(reason(&why));
                     tab.tell(Event::Pool(PoolEvent::Answered { search: id, peer: url, error }));
                     PoolEvent::Done { search: id }
                 }
@@ -59,7 +59,11 @@ impl Tab {
                 }
                 Reply::Message(Message::Answered(answered)) => {
                     let peer = PeerUrl::parse(&answered.peer).ok();
-                    peer.map(|peer| PoolEvent::Answered { search: id, peer, error: answered.error })
+                    peer.map(|peer| PoolEvent::Answered {
+                        search: id,
+                        peer,
+                        error: answered.error.map(model::Reason::Said),
+                    })
                 }
                 Reply::Ended => return Ok(()),
                 Reply::Message(_) | Reply::Data(_) | Reply::Failed(_) => None,

@@ -7,9 +7,9 @@ use gloo::utils::window;
 use web_sys::Url;
 
 use super::fetch::FetchError;
-use super::{Tab, Work, taken, words};
+use super::{Tab, Work, taken};
 use crate::event::{Event, PreviewEvent};
-use crate::model::{TEXT_BYTES, Viewer};
+use crate::model::{Reason, TEXT_BYTES, Viewer};
 use crate::pool::Source;
 use crate::wire::{Link, addressed};
 
@@ -48,7 +48,7 @@ impl Tab {
         shown.iter().for_each(|address| revoke(address));
     }
 
-    async fn text(&self, link: &Link, id: u32, sources: &[Source]) -> Result<PreviewEvent, String> {
+    async fn text(&self, link: &Link, id: u32, sources: &[Source]) -> Result<PreviewEvent, Reason> {
         let (bytes, is_cut) = self.beginning(link, sources, TEXT_BYTES).await?;
         Ok(PreviewEvent::Text { id, text: decoded(&bytes), is_cut })
     }
@@ -59,14 +59,14 @@ impl Tab {
         id: u32,
         sources: Vec<Source>,
         media_type: &str,
-    ) -> Result<PreviewEvent, String> {
+    ) -> Result<PreviewEvent, Reason> {
         let file = self.fetch(link, id | NOT_OF_SAVES, sources, |_| {}).await.map_err(|why| match why {
             FetchError::Failed(why) => why,
-            FetchError::TooLarge => words::NO_ROOM.to_owned(),
-            FetchError::Interrupted => words::reply_error(&crate::wire::ReplyError::Interrupted),
+            FetchError::TooLarge => Reason::NoRoom,
+            FetchError::Interrupted => Reason::Ended,
         })?;
         let blob = file.into_parts().blob(media_type);
-        let address = blob.as_ref().and_then(addressed).ok_or(words::NO_ROOM)?;
+        let address = blob.as_ref().and_then(addressed).ok_or(Reason::NoRoom)?;
         self.shown.borrow_mut().push((id, address.clone()));
         Ok(PreviewEvent::Ready { id, address })
     }

@@ -4,16 +4,18 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::fetch::FetchError;
-use super::{Tab, Work, words};
+use super::{Tab, Work};
 use crate::event::{Event, SaveEvent};
-use crate::model::{MOST_IN_MEMORY, Way};
+use crate::model::{MOST_IN_MEMORY, Reason, Way};
 use crate::pool::Source;
 use crate::wire::{Link, now, save_by_link, sleep};
 
 /// How often the page is told how far it is, in milliseconds.
 const TOLD_EVERY_MS: u64 = 100;
-/// Between two downloads: Chromium was seen to lose some of those that begin in the same moment.
-const CLICK_EVERY_MS: u64 = 300;
+/// Between two downloads: Chromium was seen to lose some of those that begin in the same moment, more of those that it
+/// fetches itself.
+const TICKET_EVERY_MS: u64 = 300;
+const BLOB_EVERY_MS: u64 = 150;
 
 impl Tab {
     pub(super) fn save(&self, id: u32, name: String, size: Option<u64>, sources: Vec<Source>, way: Way) {
@@ -29,8 +31,7 @@ impl Tab {
                 Err(FetchError::Interrupted) => {}
                 Err(FetchError::Failed(why)) => tab.tell(Event::Save(SaveEvent::Failed { id, why })),
                 Err(FetchError::TooLarge) => {
-                    let why = words::NO_ROOM.to_owned();
-                    tab.tell(Event::Save(SaveEvent::Failed { id, why }));
+                    tab.tell(Event::Save(SaveEvent::Failed { id, why: Reason::NoRoom }));
                 }
             }
         });
@@ -58,7 +59,8 @@ impl Tab {
             Ok(file) => {
                 let parts = file.into_parts();
                 let bytes = parts.bytes();
-                parts.save(name).ok_or_else(|| FetchError::Failed(words::NO_ROOM.to_owned()))?;
+                self.turn(BLOB_EVERY_MS).await;
+                parts.save(name).ok_or(FetchError::Failed(Reason::NoRoom))?;
                 self.tell(Event::Save(SaveEvent::Progress { id, bytes }));
                 Ok(SaveEvent::Done { id })
             }
@@ -78,10 +80,15 @@ impl Tab {
             Err(_) if link.is_over() => return Err(FetchError::Interrupted),
             Err(why) => return Err(FetchError::Failed(why)),
         };
-        let turn = self.clicked.get().saturating_add(CLICK_EVERY_MS).max(now().0);
+        self.turn(TICKET_EVERY_MS).await;
+        save_by_link(&address, name).ok_or(FetchError::Failed(Reason::NoRoom))?;
+        Ok(SaveEvent::HandedOver { id })
+    }
+
+    /// Waits until the browser may be told of another download, so many milliseconds after the last.
+    async fn turn(&self, every: u64) {
+        let turn = self.clicked.get().saturating_add(every).max(now().0);
         self.clicked.set(turn);
         sleep(Duration::from_millis(turn - now().0.min(turn))).await;
-        save_by_link(&address, name).ok_or_else(|| FetchError::Failed(words::NO_ROOM.to_owned()))?;
-        Ok(SaveEvent::HandedOver { id })
     }
 }

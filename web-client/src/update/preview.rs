@@ -2,7 +2,7 @@
 
 use crate::effect::{Effect, Order};
 use crate::event::PreviewEvent;
-use crate::model::{Model, Preview, Shown, Viewer};
+use crate::model::{Model, Preview, Reason, Shown, Viewer};
 
 pub(super) fn update(model: &mut Model, event: PreviewEvent, effects: &mut Vec<Effect>) {
     match event {
@@ -14,10 +14,15 @@ pub(super) fn update(model: &mut Model, event: PreviewEvent, effects: &mut Vec<E
         PreviewEvent::Ready { id, address } => {
             // Whatever a peer might bring about, nothing but these is ever shown.
             let is_safe = address.starts_with("blob:") || (address.starts_with('/') && !address.starts_with("//"));
-            set(model, id, if is_safe { Shown::At(address) } else { Shown::Failed(String::new()) });
+            set(model, id, if is_safe { Shown::At(address) } else { Shown::Failed(Reason::StrangeAddress) });
         }
         PreviewEvent::Text { id, text, is_cut } => set(model, id, Shown::Text { text, is_cut }),
         PreviewEvent::Failed { id, why } => set(model, id, Shown::Failed(why)),
+        PreviewEvent::Unplayable => {
+            if let Some(preview) = model.preview.as_mut().filter(|preview| matches!(preview.shown, Shown::At(_))) {
+                preview.shown = Shown::Failed(Reason::Unplayable);
+            }
+        }
         PreviewEvent::SaveWanted => {
             if let Some(Preview { name, size, sources, .. }) = model.preview.clone() {
                 super::save::begin_all(model, vec![(name, size, sources)], effects);

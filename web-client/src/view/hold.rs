@@ -3,7 +3,7 @@
 use shared::Printable;
 
 use super::page::{lines, mark, show, show_if, tag, write, write_name, write_part};
-use super::{MOST_LINES, Scene, draw_more, peer_name};
+use super::{MOST_LINES, Scene, draw_more};
 use crate::model::{Link, Reading};
 use crate::text::fill_two;
 
@@ -21,7 +21,7 @@ pub(super) fn draw(scene: &Scene<'_>) {
         let file = hold.file(reading.handle);
         let size = file.map_or(0, |file| file.size);
         let name = file.map(|file| Printable::short(file.path.file_name(), 80).to_string()).unwrap_or_default();
-        let reader = reading.reader.as_ref().map(|url| peer_name(scene.model, url));
+        let reader = reading.reader.as_ref().map(|name| Printable::short(name, 60).to_string());
         let reader = reader.unwrap_or_else(|| words.somebody.to_owned());
         let sentence = match reading.ended_at {
             None => words.reading_now,

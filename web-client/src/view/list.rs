@@ -58,6 +58,12 @@ impl List {
         (height / self.height.get().max(1)).max(1)
     }
 
+    /// Takes all rows off the page: who has left shows nobody what was found.
+    pub(super) fn clear(&self) {
+        self.rows.borrow_mut().drain(..).for_each(|line| line.element.remove());
+        self.total.set(0);
+    }
+
     /// Everything must be drawn again.
     pub(super) fn forget(&self) {
         self.height.set(0);
@@ -123,8 +129,12 @@ impl List {
             line.draw(scene, drawn);
         }
         for (line, is_used) in lines.iter_mut().zip(is_used) {
-            if !is_used && line.drawn.take().is_some() {
-                show(&line.element, false);
+            if !is_used {
+                line.drawn = None;
+                // Whatever was last drawn into it: the screen may have changed since.
+                if !line.element.has_attribute("hidden") {
+                    show(&line.element, false);
+                }
             }
         }
     }
@@ -233,7 +243,7 @@ impl Line {
 
 fn holder_names(scene: &Scene<'_>, row: u32) -> String {
     let found = scene.model.pool.results.found();
-    let names: Vec<String> = found.holding(row).take(NAMED).map(|url| peer_name(scene.model, url)).collect();
+    let names: Vec<String> = found.holding(row).take(NAMED).map(|url| peer_name(scene, url)).collect();
     let more = u64::from(found.holders(row)).saturating_sub(NAMED as u64);
     let mut text = names.join(", ");
     if more > 0 {

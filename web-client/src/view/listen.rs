@@ -188,6 +188,19 @@ impl Ears {
 
     fn dialogs(&mut self) {
         // The escape key closes a dialog by itself.
+        // What is wrong with a picture or a film is told to itself alone, and can only be heard on the way there.
+        if let Some(stage) = find("preview-stage") {
+            let hands = Rc::clone(&self.hands);
+            let listener = EventListener::new_with_options(
+                &stage,
+                "error",
+                EventListenerOptions::run_in_capture_phase(),
+                move |_| {
+                    hands.hear(Event::Preview(PreviewEvent::Unplayable));
+                },
+            );
+            self.listeners.push(listener);
+        }
         self.on_id("preview", "close", |hands, _| hands.hear(Event::Preview(PreviewEvent::Closed)));
         self.on_id("invite-dialog", "close", |hands, _| hands.hear(Event::Unlock(UnlockEvent::InviteClosed)));
     }

@@ -15,8 +15,9 @@ use std::cell::Cell;
 
 use gloo::utils::document;
 use shared::Printable;
+use shared::bridge::TabId;
 
-use crate::model::{Link, Model, Sight};
+use crate::model::{Link, Model, Peer, PeerKind, Sight};
 use crate::text::{Language, Measures, Words, fill};
 use list::List;
 use page::{each, find, find_as, mark, show_if, write};
@@ -49,7 +50,12 @@ impl View {
         let is_new = self.state.replace(state) != state;
         draw_frame(&scene, state);
         match state {
-            "door" => door::draw(&scene, is_new),
+            "door" => {
+                if is_new {
+                    self.list.clear();
+                }
+                door::draw(&scene, is_new);
+            }
             "open" => {
                 banner::draw(&scene);
                 pool::draw(&scene, &self.list);
@@ -213,9 +219,15 @@ fn focus(state: &str) {
     }
 }
 
-/// A peer's name as it may be shown.
-fn peer_name(model: &Model, url: &shared::PeerUrl) -> String {
-    Printable::short(model.name_of(url), 60).to_string()
+/// A peer's name as it may be shown; a tab that has none is called what it is, for its URL says nothing to a person.
+fn peer_name(scene: &Scene<'_>, url: &shared::PeerUrl) -> String {
+    let (model, words) = (scene.model, scene.words);
+    match model.peers.iter().find(|peer| peer.url == *url) {
+        Some(peer) if !peer.name.is_empty() => Printable::short(&peer.name, 60).to_string(),
+        Some(Peer { kind: PeerKind::Ours, .. }) => words.ours.to_owned(),
+        _ if TabId::of_path(url.path()).is_some() => words.tab.to_owned(),
+        _ => Printable::short(url.as_str().trim_start_matches("http://"), 60).to_string(),
+    }
 }
 
 /// Says how many lines are not shown.

@@ -24,7 +24,7 @@ pub(super) fn draw(scene: &Scene<'_>) {
         if let Some(dot) = part(line, "mark") {
             mark(&dot, "data-kind", peer.kind.key());
         }
-        write_part(line, "name", &peer_name(scene.model, &peer.url));
+        write_part(line, "name", &peer_name(scene, &peer.url));
         mark(line, "title", &Printable(peer.url.as_str()).to_string());
         let mut what = vec![scene.word(peer.kind.key()).to_owned()];
         what.extend(peer.files.map(|files| measures.count(&words.files, files)));

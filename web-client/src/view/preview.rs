@@ -24,7 +24,7 @@ pub(super) fn draw(scene: &Scene<'_>) {
         let _ = dialog.show_modal();
     }
     write("preview-name", &Printable::short(&preview.name, 120).to_string());
-    let failed = |why: &str| fill(scene.words.preview_failed, &Printable::short(why, 300).to_string());
+    let failed = |why| fill(scene.words.preview_failed, &scene.model.settings.language.reason(why));
     let words = match &preview.shown {
         Shown::Asking => scene.words.preview_loading.to_owned(),
         Shown::Text { is_cut: true, .. } => scene.words.preview_cut.to_owned(),

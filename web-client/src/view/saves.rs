@@ -25,7 +25,9 @@ pub(super) fn draw(scene: &Scene<'_>) {
     each("[data-do=way]", |button| {
         mark_if(&button, "aria-pressed", button.get_attribute("data-key").as_deref() == Some(way.key()));
     });
-    write("way-hint", if way == Way::Session { words.way_session_hint } else { words.way_ticket_hint });
+    let hint = if way == Way::Session { words.way_session_hint } else { words.way_ticket_hint };
+    let is_asked = if scene.model.is_secure { "" } else { words.way_asks_hint };
+    write("way-hint", [hint, is_asked].join(" ").trim_end());
 }
 
 fn draw_save(scene: &Scene<'_>, save: &Save, line: &Element) {
@@ -60,7 +62,7 @@ fn what(scene: &Scene<'_>, save: &Save) -> String {
         Saving::Waiting => words.waiting.to_owned(),
         Saving::HandedOver => words.handed_over.to_owned(),
         Saving::Done => [words.done, &measures.size(save.bytes)].join(" · "),
-        Saving::Failed(why) => fill(words.failed, &Printable::short(why, 300).to_string()),
+        Saving::Failed(why) => fill(words.failed, &scene.model.settings.language.reason(why)),
         Saving::Cancelled => words.cancelled.to_owned(),
         Saving::Running => {
             let bytes = measures.size(save.bytes);
