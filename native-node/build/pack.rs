@@ -7,7 +7,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write as _;
 use std::fs;
 use std::hash::Hasher;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use crate::{Outcome, in_words};
@@ -70,10 +70,11 @@ fn media_type(file: &str) -> Outcome<&'static str> {
     }
 }
 
+/// As small as the format can be: it is done once, and fetched by every phone.
 fn gzip(content: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(content)?;
-    encoder.finish()
+    let mut packed = Vec::new();
+    zopfli::compress(zopfli::Options::default(), zopfli::Format::Gzip, content, &mut packed)?;
+    Ok(packed)
 }
 
 fn brotli(content: &[u8]) -> io::Result<Vec<u8>> {

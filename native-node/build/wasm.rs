@@ -58,12 +58,33 @@ pub(crate) fn build_into(workspace: &Path, out: &Path, page: &Path) -> Outcome<(
     let in_words = |why| format!("wasm-bindgen cannot read {}: {why:#}", program.display());
     let mut bindgen = Bindgen::new();
     bindgen.web(true).map_err(in_words)?.input_path(&program).out_name("web_client").typescript(false);
-    bindgen
-        .remove_name_section(true)
-        .remove_producers_section(true)
-        .omit_default_module_path(false)
-        .generate(page)
-        .map_err(in_words)
+    bindgen.remove_name_section(true).remove_producers_section(true).omit_default_module_path(false);
+    let mut output = bindgen.generate_output().map_err(in_words)?;
+    // Program and glue refer to each other by long names with a hash in each: a twentieth of what goes over the wire.
+    let mut names = Vec::new();
+    for (number, import) in output.wasm_mut().imports.iter_mut().enumerate() {
+        let (module, name) = (SHORT_MODULE.to_owned(), format!("i{number}"));
+        names.push((std::mem::replace(&mut import.name, name.clone()), name));
+        names.push((std::mem::replace(&mut import.module, module.clone()), module));
+    }
+    output.emit(page).map_err(in_words)?;
+    let glue = page.join("web_client.js");
+    let text = fs::read_to_string(&glue).map_err(crate::in_words("cannot read", &glue))?;
+    fs::write(&glue, shortened(&text, names)).map_err(crate::in_words("cannot write", &glue))
+}
+
+/// What the page's program calls its glue.
+const SHORT_MODULE: &str = "./glue";
+
+/// The glue under these names, without comments and indentation.
+fn shortened(glue: &str, mut names: Vec<(String, String)>) -> String {
+    names.sort_unstable();
+    names.dedup();
+    // The longest first: one may begin with another.
+    names.sort_by_key(|(long, _)| std::cmp::Reverse(long.len()));
+    let is_code = |line: &&str| !line.is_empty() && !line.starts_with("/**") && !line.starts_with('*');
+    let lines: Vec<_> = glue.lines().map(str::trim).filter(is_code).collect();
+    names.iter().fold(lines.join("\n"), |text, (long, short)| text.replace(long.as_str(), short))
 }
 
 /// Sees to it that the standard library for WebAssembly is there.

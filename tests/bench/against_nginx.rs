@@ -15,22 +15,21 @@
 mod harness;
 #[allow(dead_code, reason = "the other benchmark uses the rest")]
 mod measure;
+mod nginx;
+mod ticket;
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use harness::node::{Node, peak_memory};
-use harness::original::free_port;
-use harness::process::{Running, wait_for};
 use harness::tree;
 use measure::{Row, Unit, alternate, mebibytes, run};
-use shared::xmlrpc::{read_reply, write_call};
-use shared::{Password, PeerUrl};
+use nginx::Nginx;
 use tempfile::TempDir;
+use ticket::ticket;
 
 const PASSWORD: &str = "correct horse";
 const LARGE: u64 = 1 << 30;
@@ -117,63 +116,12 @@ impl Site {
         }
         large.sync_all().expect("it is written");
         let node = Node::serve(share.path(), PASSWORD, &[]);
-        let [large, small] = ["large", "small"].map(|name| ticket(&node, name));
+        let [large, small] = ["large", "small"].map(|name| ticket(&node.url, name));
         Self { node, large, small, nginx: Nginx::serve(share.path()), share }
     }
 
     fn theirs(&self, name: &str) -> String {
         format!("http://{}/{name}", self.nginx.address)
-    }
-}
-
-fn ticket(node: &Node, name: &str) -> String {
-    let token = Password::new(PASSWORD).token(&PeerUrl::parse(&node.url).expect("a URL")).reveal().to_owned();
-    let call = String::from_utf8(write_call("tinyp2p.ticket", &[token.as_str().into(), name.into()])).expect("XML");
-    wait_for("a ticket", Duration::from_secs(10), || {
-        let answer = Command::new("curl").args(["--silent", "--data-binary", &call, &node.url]).output().expect("curl");
-        read_reply(&answer.stdout).ok()?.ok()?.into_text().ok()
-    })
-}
-
-/// nginx as it is good at this.
-struct Nginx {
-    address: String,
-    /// Taken when it is asked to end.
-    process: Option<Running>,
-    #[expect(dead_code, reason = "held so that it is there")]
-    folder: TempDir,
-}
-
-impl Nginx {
-    fn serve(root: &Path) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let address = format!("127.0.0.1:{}", free_port());
-        // Its workers give up root's rights, and with them the right to read a temporary folder.
-        let user = if rustix::process::getuid().is_root() { "user root;" } else { "" };
-        let here = folder.path().display();
-        let configuration = format!(
-            "{user} daemon off; master_process on; worker_processes auto; pid {here}/pid; error_log {here}/error.log;\n\
-             events {{ worker_connections 1024; }}\n\
-             http {{ access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 100000000;\n\
-             client_body_temp_path {here}/a; proxy_temp_path {here}/b; fastcgi_temp_path {here}/c;\n\
-             uwsgi_temp_path {here}/d; scgi_temp_path {here}/e;\n\
-             server {{ listen {address}; root {}; }} }}\n",
-            root.display()
-        );
-        std::fs::write(folder.path().join("nginx.conf"), configuration).expect("its configuration");
-        let mut command = Command::new("nginx");
-        command.arg("-p").arg(folder.path()).arg("-c").arg(folder.path().join("nginx.conf"));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let process = Running::new(command.spawn().expect("it starts"));
-        wait_for("nginx to listen", Duration::from_secs(5), || TcpStream::connect(&address).ok());
-        Self { address, process: Some(process), folder }
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // Asked, not killed: its workers would outlive it.
-        self.process.take().map(|process| process.interrupt(Duration::from_secs(5)));
     }
 }
 

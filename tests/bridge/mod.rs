@@ -2,11 +2,14 @@
 //!
 //! Names begin with the threat they test. The handshake alone, every bit of it, is tested where it is written.
 
+mod between;
 mod caller;
 mod callers;
 mod dialer;
 mod legacy;
+mod members;
 mod strangers;
+mod wire;
 
 use std::future::Future;
 
@@ -14,7 +17,15 @@ use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
     // The slowest first.
-    let rooms = [strangers::trials(), dialer::trials(), callers::trials(), legacy::trials()];
+    let rooms = [
+        strangers::trials(),
+        between::trials(),
+        dialer::trials(),
+        callers::trials(),
+        members::trials(),
+        wire::trials(),
+        legacy::trials(),
+    ];
     rooms.into_iter().flatten().collect()
 }
 

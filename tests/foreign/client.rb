@@ -38,6 +38,8 @@ def tag(value)
 end
 
 client = XMLRPC::Client.new2(url.count("/") == 2 ? "#{url}/RPC2" : url)
+# Its own limit, two seconds, is less than what a busy machine may take between two calls.
+client.http.keep_alive_timeout = 60
 outcomes = JSON.parse(File.read(calls, encoding: "UTF-8")).map do |method, params|
   if method == "(several)"
     # Its own way to make several calls in one.

@@ -1,7 +1,11 @@
 //! What tests stand on. It starts and stops things and asserts nothing about tinyp2p itself.
 
+pub(crate) mod alone;
+pub(crate) mod between;
 pub(crate) mod browser;
+pub(crate) mod capture;
 pub(crate) mod evil;
+pub(crate) mod frames;
 pub(crate) mod node;
 pub(crate) mod original;
 pub(crate) mod process;

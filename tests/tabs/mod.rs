@@ -6,6 +6,7 @@ mod fetch;
 mod neighbours;
 mod requests;
 mod shares;
+mod stalled;
 
 use libtest_mimic::Trial;
 use native_node::dial::OldDialer;
@@ -20,10 +21,18 @@ const PASSWORD: &str = "correct horse";
 const SECRET: [u8; 16] = [7; 16];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [away::trials(), crowd::trials(), neighbours::trials(), fetch::trials(), requests::trials(), shares::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        away::trials(),
+        stalled::trials(),
+        crowd::trials(),
+        neighbours::trials(),
+        fetch::trials(),
+        requests::trials(),
+        shares::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A node that shares some files, with one tab.

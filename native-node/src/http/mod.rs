@@ -43,8 +43,7 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .route(bridge::PATH, get(bridge::accept).options(bridge::options))
         .merge(rpc_routes::<Node>())
         .route("/get/{ticket}/{name}", get(get::get))
-        // Who opens a tab's URL in a browser is shown where its files can be had.
-        .route("/peer/{id}", post(tab).get(async || Redirect::to("/")))
+        .route("/peer/{id}", post(tab).get(page_of_a_tab))
         .fallback(async || (http::StatusCode::NOT_FOUND, "not found\n"))
         .layer(middleware::from_fn(move |request, next| guard::check(Arc::clone(&guarded), request, next)))
         .layer(middleware::map_response(move |response| guard::sign(Arc::clone(&id), response)))
@@ -58,6 +57,14 @@ async fn tab(State(node): State<Arc<Node>>, Extension(peer): Extension<Peer>, re
         return (http::StatusCode::NOT_FOUND, "no such peer\n").into_response();
     }
     rpc::endpoint(State(node), Extension(peer), request).await
+}
+
+/// Who opens a tab's URL in a browser is shown where its files can be had.
+async fn page_of_a_tab(request: Request) -> Response {
+    match shared::bridge::TabId::of_path(request.uri().path()) {
+        Some(_) => Redirect::to("/").into_response(),
+        None => (http::StatusCode::NOT_FOUND, "no such peer\n").into_response(),
+    }
 }
 
 /// What the page says about its node; nothing here needs the password, so nothing here is worth one.

@@ -38,6 +38,8 @@ mod secret;
 mod tab_id;
 #[cfg(test)]
 mod tests;
+#[cfg(any(target_arch = "wasm32", test))]
+mod wide;
 
 pub use frame::{
     Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, Offer, Offered,

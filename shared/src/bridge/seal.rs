@@ -10,12 +10,17 @@
 
 use std::fmt;
 
-use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Nonce, Tag};
+use chacha20poly1305::{AeadInOut, KeyInit, Nonce, Tag};
 
 use super::keys::{Key, next_key};
 use super::kind::Kind;
 use super::record::{Record, TAG_BYTES};
 use crate::limits::{RECORD_OVERHEAD_BYTES, RECORD_PAYLOAD_BYTES, RECORDS_PER_KEY};
+
+#[cfg(not(target_arch = "wasm32"))]
+use chacha20poly1305::ChaCha20Poly1305;
+#[cfg(target_arch = "wasm32")]
+type ChaCha20Poly1305 = chacha20poly1305::ChaChaPoly1305<super::wide::Wide>;
 
 /// Why a record cannot be sealed. Nothing was sealed, and the session is as before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

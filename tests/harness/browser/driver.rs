@@ -43,6 +43,12 @@ impl Driver {
         Ok(driver)
     }
 
+    /// The group of all its processes.
+    #[allow(dead_code, reason = "the benchmark asks")]
+    pub(super) fn group(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Where it listens.
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

@@ -14,7 +14,7 @@ use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
 use super::clock::sleep;
 
 /// Records are merged into Blobs of this size: fewer, and not all of it in the tab's memory.
-const BLOB_BYTES: u64 = 8 << 20;
+const BLOB_BYTES: u32 = 8 << 20;
 /// How long the address of what is saved is good: the browser has long begun by then.
 const ADDRESS_TIME: Duration = Duration::from_secs(60);
 
@@ -22,28 +22,42 @@ const ADDRESS_TIME: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     blobs: Array,
-    fresh: Array,
-    fresh_bytes: u64,
+    /// What is not in a Blob yet. One piece of memory for all, because a fresh one for each record costs more than the copy.
+    fresh: Option<Uint8Array>,
+    fresh_bytes: u32,
     bytes: u64,
 }
 
 impl Parts {
     /// Copies the next bytes out of this program's memory.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.fresh.push(&Uint8Array::from(bytes));
-        self.bytes += bytes.len() as u64;
-        self.fresh_bytes += bytes.len() as u64;
-        if self.fresh_bytes >= BLOB_BYTES {
-            self.merge();
+        let length = bytes.len() as u32;
+        // A file of one record needs no further memory, and no record is as large as that.
+        if self.bytes == 0 || length > BLOB_BYTES {
+            self.keep(&Uint8Array::from(bytes));
+        } else {
+            if self.fresh_bytes + length > BLOB_BYTES {
+                self.merge();
+            }
+            let fresh = self.fresh.get_or_insert_with(|| Uint8Array::new_with_length(BLOB_BYTES));
+            fresh.subarray(self.fresh_bytes, self.fresh_bytes + length).copy_from(bytes);
+            self.fresh_bytes += length;
         }
+        self.bytes += u64::from(length);
     }
 
     fn merge(&mut self) {
-        // Fails only where the browser has no room for it; then all of it stays as it is.
-        if let Ok(blob) = Blob::new_with_u8_array_sequence(&self.fresh) {
+        if let Some(fresh) = self.fresh.take_if(|_| self.fresh_bytes > 0) {
+            self.keep(&fresh.subarray(0, self.fresh_bytes));
+            self.fresh = Some(fresh);
+        }
+        self.fresh_bytes = 0;
+    }
+
+    /// Puts bytes into a Blob. Where the browser has no room for one, it is missed at the end: see [`Parts::blob`].
+    fn keep(&mut self, bytes: &Uint8Array) {
+        if let Ok(blob) = Blob::new_with_u8_array_sequence(&Array::of1(bytes)) {
             self.blobs.push(&blob);
-            self.fresh = Array::new();
-            self.fresh_bytes = 0;
         }
     }
 
