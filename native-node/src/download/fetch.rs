@@ -8,6 +8,7 @@ use shared::{ContentId, SharedPath};
 
 use crate::dial::{CallError, ContentStream};
 use crate::folder::{Arrived, Destination, PartFile, SaveError};
+use crate::link::LinkError;
 
 /// How much is gathered before it goes to the disk, in bytes: two of these are all that a file on its way holds.
 const PIECE: usize = 512 << 10;
@@ -29,6 +30,13 @@ pub(super) enum FetchError {
     Lied,
     #[error("interrupted")]
     Stopped,
+}
+
+impl FetchError {
+    /// Whether the way to the peer was lost, and may be found again.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self, Self::Call(CallError::Unreachable(_) | CallError::Link(LinkError::Interrupted)))
+    }
 }
 
 /// What a file may hold.

@@ -24,7 +24,7 @@ use crate::dial::{CallError, Dialer};
 use crate::folder::{Arrived, CommitQueue, Destination, Planned, SaveError};
 
 use claims::Claims;
-use large::{LARGE, Registry};
+use large::{LARGE, Registry, TOO_LARGE};
 use patience::Patience;
 
 pub use job::{DownloadError, Job, Missed, Observer, Provenance, Report, SavedFile};
@@ -37,6 +37,8 @@ pub const MAX_UNANNOUNCED: u64 = 16 << 30;
 const FILES: usize = 32;
 /// Files on their way at once from one modern node.
 const FILES_PER_NODE: usize = 16;
+/// How often a file is asked for again that broke off with its connection.
+const TRIES: u32 = 4;
 /// Large files on their way at once, each in several parts.
 const LARGE_FILES: usize = 4;
 /// Parts of those on their way at once: each holds some three mebibytes.
@@ -214,9 +216,25 @@ impl Download<'_> {
     }
 
     async fn get_from(&self, peer: &PeerUrl, file: &Offered) -> Result<Came<'_>, fetch::FetchError> {
-        if let Some(version) = file.version.filter(|version| version.size > LARGE) {
+        if let Some(version) = file.version.filter(|version| version.size > LARGE && version.size <= TOO_LARGE) {
             return self.get_large(peer, file, version).await;
         }
+        let mut tries = 0;
+        loop {
+            match self.get_whole(peer, file).await {
+                // Only of a modern node it is known that it is worth it.
+                Err(error) if error.is_lost() && file.version.is_some() && tries < TRIES => {
+                    self.observer.given_up(&file.path);
+                    tokio::time::sleep(large::back_off(tries)).await;
+                    tries += 1;
+                }
+                came => return came,
+            }
+        }
+    }
+
+    /// A file in one go.
+    async fn get_whole(&self, peer: &PeerUrl, file: &Offered) -> Result<Came<'_>, fetch::FetchError> {
         let (destination, target) = self.target(&file.path)?;
         let _place = self.places.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
         let unsaved = self.unsaved.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;

@@ -53,6 +53,11 @@ impl Patience {
         self.lock().entry(peer.clone()).or_default().failures += counts;
     }
 
+    /// It was waited for in vain, for as long as several deadlines.
+    pub(super) fn lost(&self, peer: &PeerUrl) {
+        self.lock().entry(peer.clone()).or_default().failures += SLOW_COUNTS;
+    }
+
     /// A file was not asked for, and nobody else has it.
     pub(super) fn skipped(&self, peer: &PeerUrl) {
         self.lock().entry(peer.clone()).or_default().skipped += 1;

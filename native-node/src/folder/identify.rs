@@ -386,12 +386,13 @@ mod tests {
         let contents = Arc::clone(&site.identifying.as_ref().unwrap().contents);
         let path = SharedPath::parse("large").unwrap();
         let Known::Outline(id, mut values) = contents.outline(&path, version) else { panic!("it is known") };
-        let values: Vec<_> = values.read(1000).unwrap().chunks(32).map(|value| value.try_into().unwrap()).collect();
-        assert!(Outline::new(id, version.size, values).unwrap().proves(2, &large[2 * PIECE_BYTES..]));
+        let read = values.read(1000).unwrap();
+        let proofs = read.chunks(32).map(|value| value.try_into().unwrap()).collect();
+        assert!(Outline::new(id, version.size, proofs).unwrap().proves(2, &large[2 * PIECE_BYTES..]));
         let other = Version { modified: 1, ..version };
         assert!(matches!(contents.outline(&path, other), Known::Later));
         // With all who hold it: the log is locked for as long as it is open.
-        drop((site, contents));
+        drop((site, contents, values));
         // It is not read again: the bytes are others, but the facts are the same.
         let time = fs::metadata(root.path().join("small")).unwrap().modified().unwrap();
         fs::write(root.path().join("small"), "SMALL").unwrap();

@@ -7,6 +7,7 @@
 use minicbor::{Decode, Encode};
 
 use super::kind::Kind;
+#[cfg(feature = "node")]
 use super::outline::{Outline, Outlined};
 
 /// What an end is.
@@ -387,14 +388,19 @@ pub(super) fn decode<'b, T: Decode<'b, ()>>(kind: Kind, bytes: &'b [u8]) -> Resu
 
 /// Makes [`Message`], so that each kind meets its type in one line.
 macro_rules! messages {
-    ($($(#[$whole:meta])? $name:ident = $kind:ident),* $(,)?) => {
+    ($($(#[$whole:meta])? $name:ident = $kind:ident),* ; $($of_nodes:ident = $their_kind:ident),* $(,)?) => {
         /// Everything that can be said, except bytes and ends.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Message {
             $(
                 #[doc = concat!("See [`", stringify!($name), "`].")]
-                $name($name)
-            ),*
+                $name($name),
+            )*
+            $(
+                #[doc = concat!("See [`", stringify!($of_nodes), "`].")]
+                #[cfg(feature = "node")]
+                $of_nodes($of_nodes),
+            )*
         }
 
         $(
@@ -404,18 +410,32 @@ macro_rules! messages {
                 }
             }
         )*
+        $(
+            #[cfg(feature = "node")]
+            impl From<$of_nodes> for Message {
+                fn from(message: $of_nodes) -> Self {
+                    Self::$of_nodes(message)
+                }
+            }
+        )*
 
         impl Message {
             /// Its number.
             #[must_use]
             pub fn kind(&self) -> Kind {
-                match self { $(Self::$name(_) => Kind::$kind),* }
+                match self {
+                    $(Self::$name(_) => Kind::$kind,)*
+                    $(#[cfg(feature = "node")] Self::$of_nodes(_) => Kind::$their_kind,)*
+                }
             }
 
             /// Its bytes.
             #[must_use]
             pub fn encode(&self) -> Vec<u8> {
-                match self { $(Self::$name(message) => encode(message)),* }
+                match self {
+                    $(Self::$name(message) => encode(message),)*
+                    $(#[cfg(feature = "node")] Self::$of_nodes(message) => encode(message),)*
+                }
             }
 
             /// Reads a message; none for a kind that this program does not know.
@@ -425,6 +445,7 @@ macro_rules! messages {
             pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Option<Self>, FrameError> {
                 Ok(Some(match kind {
                     $($(#[$whole])? Kind::$kind => Self::$name(decode(kind, bytes)?),)*
+                    $(#[cfg(feature = "node")] Kind::$their_kind => Self::$of_nodes(decode(kind, bytes)?),)*
                     _ => return Ok(None),
                 }))
             }
@@ -455,10 +476,9 @@ messages! {
     File = FILE,
     #[cfg(feature = "node")]
     Files = FILES,
-    Ticketed = TICKETED,
-    #[cfg(feature = "node")]
+    Ticketed = TICKETED;
+    // What is said neither to a tab nor by one.
     Outline = OUTLINE,
-    #[cfg(feature = "node")]
     Outlined = OUTLINED,
 }
 

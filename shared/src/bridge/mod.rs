@@ -28,6 +28,7 @@ mod kind;
 mod message;
 mod mux;
 mod names;
+#[cfg(feature = "node")]
 mod outline;
 mod record;
 mod reset;
@@ -52,6 +53,7 @@ pub use kind::Kind;
 pub use message::{BRIDGE_VERSION, SUITE_CPACE_RISTRETTO255};
 pub use mux::{Event, Mux, MuxError, SendError, Side, cost};
 pub use names::{Destination, DestinationError, Flags, InstanceId};
+#[cfg(feature = "node")]
 pub use outline::{Outline, Outlined};
 pub use record::Record;
 pub use reset::{Reset, ResetCode};

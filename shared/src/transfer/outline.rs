@@ -11,8 +11,8 @@ use crate::ContentId;
 
 /// Length of every piece but the last, in bytes. A power of two of BLAKE3's chunks, or pieces would be no subtrees.
 pub const PIECE_BYTES: usize = 1 << 20;
-/// Most pieces of a file that gets an id: 4 TiB, whose outline is 128 MiB.
-pub const MOST_PIECES: usize = 1 << 22;
+/// Most pieces of a file that gets an id: 1 TiB, whose outline is 32 MiB, which a peer may make us hold.
+pub const MOST_PIECES: usize = 1 << 20;
 
 /// What proves one piece of several: the chaining value of its subtree.
 pub type Value = [u8; 32];
@@ -160,7 +160,7 @@ fn root(values: &[Value]) -> Option<ContentId> {
     Some(ContentId(*merge_subtrees_root(&merged(left)?, &merged(right)?, Mode::Hash).as_bytes()))
 }
 
-/// The chaining value above these. It goes as deep as a tree of [`MOST_PIECES`] does, 22 levels.
+/// The chaining value above these. It goes as deep as a tree of [`MOST_PIECES`] does, 20 levels.
 fn merged(values: &[Value]) -> Option<Value> {
     match (values, split(values)) {
         ([one], _) => Some(*one),

@@ -37,6 +37,8 @@ pub(super) use registry::Registry;
 
 /// Larger files than this come in pieces, in bytes.
 pub(super) const LARGE: u64 = PIECE_BYTES as u64;
+/// Still larger ones come as a stream, in bytes: nobody has their outline.
+pub(super) const TOO_LARGE: u64 = (MOST_PIECES * PIECE_BYTES) as u64;
 /// Most holders of one content that are asked.
 const HOLDERS: usize = 32;
 /// How many runs of each are under way, so that it never waits for us to ask.
@@ -88,10 +90,17 @@ impl Download<'_> {
             Err(FetchError::Call(CallError::Link(error))) if error.code() == Some(ResetCode::CHANGED) => {
                 self.observer.given_up(&file.path);
                 let now = self.dialer.version_of(peer, &file.name).await?;
+                if now.size > TOO_LARGE {
+                    return Err(FetchError::Endless(TOO_LARGE));
+                }
                 self.transfer(peer, file, now, None).await
             }
             came => came,
         };
+        if came.as_ref().is_err_and(FetchError::is_lost) {
+            // It was waited for, long enough for one file.
+            self.patience.lost(peer);
+        }
         let (arrived, bytes, how) = came?;
         Ok(Came { arrived, unsaved: Some(unsaved), bytes, how })
     }
@@ -105,10 +114,7 @@ impl Download<'_> {
     ) -> Result<(Arrived, u64, Provenance), FetchError> {
         let (destination, target) = self.target(&file.path)?;
         let size = version.size;
-        let pieces = usize::try_from(pieces_of(size)).unwrap_or(usize::MAX);
-        if pieces > MOST_PIECES {
-            return Err(FetchError::Endless(MOST_PIECES as u64 * PIECE_BYTES as u64));
-        }
+        let pieces = usize::try_from(pieces_of(size)).unwrap_or(MOST_PIECES);
         self.observer.begun(&file.path, peer, Some(size));
         // A node will know what it holds by the next time; a tab will not.
         let lasts = !peer.path().starts_with("/peer/") || id.is_some();
@@ -267,6 +273,6 @@ impl Transfer<'_> {
 }
 
 /// Waits a little longer each time.
-fn back_off(tries: u32) -> Duration {
+pub(super) fn back_off(tries: u32) -> Duration {
     Duration::from_millis(250) * (1 << tries.min(4))
 }

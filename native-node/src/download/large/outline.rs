@@ -79,7 +79,9 @@ impl Transfer<'_> {
                     Ok(Told::Known) => break,
                     Ok(Told::Later) => is_later = true,
                     Ok(Told::Never) => {}
-                    Err(error) => failed = failed.or(Some(error)),
+                    Err(error) if holder.number == self.first.number => failed = Some(error),
+                    // It was to be of help, no more.
+                    Err(error) => tracing::debug!(peer = %holder.peer, %error, "a holder tells no outline"),
                 }
             }
             if let Some(outline) = self.lock().outline.clone() {

@@ -14,6 +14,9 @@ use crate::link::LinkError;
 /// A holder with nothing to do looks again so often whether another has become slow.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
+/// How often a further holder is asked what it holds while it does not know: for about a minute.
+const PATIENT: u32 = 20;
+
 /// Gives back what a run did not bring, however it ends.
 struct Ends<'a>(&'a Transfer<'a>, RunNumber);
 
@@ -48,7 +51,8 @@ impl Transfer<'_> {
             match self.ask(holder).await {
                 Ok(Told::Known) => return true,
                 Ok(Told::Never) => return false,
-                Ok(Told::Later) => tokio::time::sleep(back_off(tries)).await,
+                Ok(Told::Later) if tries < PATIENT => tokio::time::sleep(back_off(tries)).await,
+                Ok(Told::Later) => return false,
                 Err(error) => match holder.failed(error.into()) {
                     Some(wait) => tokio::time::sleep(wait).await,
                     None => return false,
