@@ -277,6 +277,11 @@ fn announcement() {
 fn summary_line() {
     let share = tree(&[("a.txt", b"a"), ("b.txt", b"bb")]);
     let node = Node::serve(share.path(), PASSWORD, &[]);
+    // Files that were just written are hashed once they are at rest; until then nothing proves them.
+    wait_for("both files to be hashed", Duration::from_secs(30), || {
+        let listed = run(tinyp2p(PASSWORD).args(["ls", &node.url, "--json"]));
+        (String::from_utf8_lossy(&listed.stdout).matches("\"id\":\"").count() == 2).then_some(())
+    });
     let into = tempfile::tempdir().unwrap();
     let last = |pattern: &str| {
         let output = get(&node.url, PASSWORD, pattern, into.path());

@@ -35,17 +35,11 @@ pub struct LastingPart {
 
 impl Destination {
     /// Begins a file of `size` bytes, or goes on with one. `content` says what it will hold, in any words; several where an
-    /// earlier download may have used others, the best first. `lasts`: whether it is to outlive an interruption.
+    /// earlier download may have used others, the best first.
     ///
     /// # Errors
     /// A [`SaveError`]; nothing is left behind but perhaps empty folders.
-    pub fn resume(
-        &self,
-        path: &SharedPath,
-        content: &[String],
-        size: u64,
-        lasts: bool,
-    ) -> Result<LastingPart, SaveError> {
+    pub fn resume(&self, path: &SharedPath, content: &[String], size: u64) -> Result<LastingPart, SaveError> {
         let resume = || -> io::Result<LastingPart> {
             let folder = self.folder_for(path)?;
             let names: Vec<String> = content.iter().map(|content| name_for(path, content)).collect();
@@ -64,7 +58,7 @@ impl Destination {
                 }
             };
             // One that nobody finds again would only lie there.
-            let lasts = lasts && names.contains(&name);
+            let lasts = names.contains(&name);
             let part = FinishedPart::new(folder, name, file.try_clone()?, path.clone(), lasts);
             Ok(LastingPart { part: Mutex::new(Some(part)), file, had })
         };
@@ -254,7 +248,7 @@ mod tests {
 
     fn resume(destination: &Destination, content: &[&str]) -> LastingPart {
         let content: Vec<String> = content.iter().map(|text| (*text).to_owned()).collect();
-        destination.resume(&path("a"), &content, 10, true).unwrap()
+        destination.resume(&path("a"), &content, 10).unwrap()
     }
 
     #[test]

@@ -52,7 +52,6 @@ struct Transfer<'a> {
     /// Who was asked for the file; the others hold the same content.
     first: Arc<Holder>,
     part: Arc<LastingPart>,
-    lasts: bool,
     /// Whether it is among the unfinished files that can be gone on with.
     is_counted: AtomicBool,
     begun: Instant,
@@ -116,14 +115,12 @@ impl Download<'_> {
         let size = version.size;
         let pieces = usize::try_from(pieces_of(size)).unwrap_or(MOST_PIECES);
         self.observer.begun(&file.path, peer, Some(size));
-        // A node will know what it holds by the next time; a tab will not.
-        let lasts = !peer.path().starts_with("/peer/") || id.is_some();
         let mut content = vec![format!("{}:{}", version.size, version.modified)];
         if let Some(id) = id {
             content.insert(0, id.to_string());
         }
         let destination = Arc::clone(destination);
-        let part = blocking(move || destination.resume(&target, &content, size, lasts)).await?;
+        let part = blocking(move || destination.resume(&target, &content, size)).await?;
         let first = Arc::new(Holder::new(0, peer.clone(), file.name.clone(), version, id));
         let transfer = Transfer {
             download: self,
@@ -131,7 +128,6 @@ impl Download<'_> {
             size,
             first: Arc::clone(&first),
             part: Arc::new(part),
-            lasts,
             is_counted: AtomicBool::new(false),
             begun: Instant::now(),
             state: Mutex::new(State {
@@ -241,7 +237,6 @@ impl Transfer<'_> {
 
     /// Counts it among the unfinished files, or not any more.
     fn count(&self, is_unfinished: bool) {
-        let is_unfinished = is_unfinished && self.lasts;
         match (self.is_counted.swap(is_unfinished, Ordering::Relaxed), is_unfinished) {
             (false, true) => drop(self.download.unfinished.fetch_add(1, Ordering::Relaxed)),
             (true, false) => drop(self.download.unfinished.fetch_sub(1, Ordering::Relaxed)),
