@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// A busy machine wakes a thread so late.
+const OVERSLEPT: Duration = Duration::from_millis(100);
+
 /// What becomes of the bytes that the node sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spoiled {
@@ -149,7 +152,9 @@ impl Inner {
         }
         let until = {
             let mut next = lock(&self.next);
-            *next = (*next).max(Instant::now()) + Duration::from_nanos(count * 1_000_000_000 / rate);
+            // What was overslept is made up for.
+            let earliest = Instant::now().checked_sub(OVERSLEPT).unwrap_or_else(Instant::now);
+            *next = (*next).max(earliest) + Duration::from_nanos(count * 1_000_000_000 / rate);
             *next
         };
         std::thread::sleep(until.saturating_duration_since(Instant::now()));

@@ -156,10 +156,10 @@ impl Plan {
         self.runs.get(&run).filter(|run| run.next < run.end).map(|run| run.next)
     }
 
-    /// Whether the piece that is on its way in a run is still wanted from there.
+    /// Whether a piece of a run is still wanted from there: somebody else may have taken it over, or sent it already.
     #[must_use]
-    pub fn is_wanted(&self, run: RunNumber) -> bool {
-        self.next_in(run).is_some_and(|piece| !self.has(piece))
+    pub fn is_wanted(&self, run: RunNumber, piece: u64) -> bool {
+        self.runs.get(&run).is_some_and(|run| (run.next..run.end).contains(&piece)) && !self.has(piece)
     }
 
     /// The piece that was next in a run came, whole and good. Answers whether it was missing before.
@@ -287,6 +287,10 @@ mod tests {
         }
     }
 
+    fn is_wanted(plan: &Plan, run: RunNumber) -> bool {
+        plan.next_in(run).is_some_and(|piece| plan.is_wanted(run, piece))
+    }
+
     #[test]
     fn a_run_is_as_long_as_its_holder_is_fast() {
         let mut plan = Plan::new(1000);
@@ -333,9 +337,9 @@ mod tests {
         let copy = run(plan.take(Moment(2100), 2));
         assert_eq!(copy.pieces, 2..3);
         assert_eq!(plan.take(Moment(2100), 3), Next::Wait);
-        assert!(plan.is_wanted(slow.number));
+        assert!(is_wanted(&plan, slow.number));
         assert!(plan.came(Moment(2110), copy.number));
-        assert!(!plan.is_wanted(slow.number) && !plan.came(Moment(3000), slow.number));
+        assert!(!is_wanted(&plan, slow.number) && !plan.came(Moment(3000), slow.number));
         plan.end(copy.number);
         plan.end(slow.number);
         assert_eq!((plan.take(Moment(3000), 1), plan.is_done()), (Next::Done, true));
@@ -365,7 +369,7 @@ mod tests {
             plan.end(run.number);
             at += 1000;
         }
-        assert!(plan.is_done() && !plan.is_wanted(stuck.number));
+        assert!(plan.is_done() && !is_wanted(&plan, stuck.number));
     }
 
     #[test]
@@ -405,7 +409,7 @@ mod tests {
                                 (holder.0, holder.1) = (now + each, Some(run.number));
                             }
                         }
-                        Some(run) if !plan.is_wanted(run) || holder.2 == 0 => {
+                        Some(run) if !is_wanted(&plan, run) || holder.2 == 0 => {
                             plan.end(run);
                             holder.1 = None;
                         }

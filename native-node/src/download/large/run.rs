@@ -94,21 +94,37 @@ impl Transfer<'_> {
     async fn fetch_run(&self, holder: &Holder, run: Run) -> Result<(), FetchError> {
         let _ends = Ends(self, run.number);
         let last = run.pieces.end.saturating_sub(1);
-        let span = self.span(run.pieces);
+        let span = self.span(run.pieces.clone());
         let mut stream = self.download.dialer.fetch_part(&holder.peer, &holder.name, span, holder.version).await?;
         let mut bytes = Vec::with_capacity(PIECE_BYTES);
-        loop {
+        // The piece before, which is proved and written while the next one comes in.
+        let mut before = None;
+        for piece in run.pieces {
             // The rest may have been taken over by who is faster.
-            let next = self.lock().plan.next_in(run.number);
-            let Some(piece) = next.filter(|_| self.lock().plan.is_wanted(run.number)) else { return Ok(()) };
+            if !self.lock().plan.is_wanted(run.number, piece) {
+                break;
+            }
             let span = self.span(piece..piece + 1);
             let length = usize::try_from(span.end - span.start).unwrap_or(PIECE_BYTES);
-            self.receive(&mut stream, run.number, &mut bytes, length).await?;
+            let keeping = async {
+                match before.take() {
+                    Some((piece, bytes)) => self.keep(holder, run.number, piece, bytes).await,
+                    None => Ok(()),
+                }
+            };
+            // Both to their end: what came is kept, though the next does not come.
+            let receiving = self.receive(&mut stream, run.number, &mut bytes, length);
+            let (kept, received) = futures_util::future::join(keeping, receiving).await;
+            kept.and(received)?;
             if piece == last && stream.next(&mut bytes).await? {
                 return Err(CallError::from(LinkError::Senseless).into());
             }
             let rest = bytes.split_off(length);
-            self.keep(holder, run.number, piece, std::mem::replace(&mut bytes, rest)).await?;
+            before = Some((piece, std::mem::replace(&mut bytes, rest)));
+        }
+        match before {
+            Some((piece, bytes)) => self.keep(holder, run.number, piece, bytes).await,
+            None => Ok(()),
         }
     }
 
@@ -159,7 +175,10 @@ impl Transfer<'_> {
             (Some(value), None) => drop(state.values.insert(piece, value)),
             _ => {}
         }
-        if state.plan.came(self.now(), run) {
+        // It may have been taken over meanwhile, and is as good.
+        let is_its_next = state.plan.next_in(run) == Some(piece);
+        let is_new = if is_its_next { state.plan.came(self.now(), run) } else { state.plan.keep(piece) };
+        if is_new {
             *state.from.entry(holder.peer.clone()).or_default() += length;
         }
         drop(state);
