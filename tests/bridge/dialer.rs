@@ -119,7 +119,8 @@ fn whatever_listens() {
     ] {
         let (error, took) = at(answer);
         assert!(matches!(error, DialError::Foreign(_)), "{error:?}");
-        assert!(took < Duration::from_secs(2), "{took:?}");
+        // Told by what was said, and not by the deadline of ten seconds.
+        assert!(took < Duration::from_secs(9), "{took:?}");
     }
     let (error, _) = at(leaked(format!("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 77\r\n{NODE}")));
     let after = Duration::from_secs(77);

@@ -13,6 +13,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 pub(super) const PACKAGES: &str = "Browser tests need Chromium and its driver: install the packages chromium and \
      chromium-driver (tests/install.sh does), or set TINYP2P_NO_BROWSER=1 to leave these tests out.";
 
+/// How often it is started until it names its port: it takes a free one of IPv4 and ends where that of IPv6 is in use.
+const STARTS: u32 = 5;
+
 /// A running chromedriver; dropping it ends it and every Chromium it started.
 pub(super) struct Driver {
     process: Child,
@@ -25,6 +28,17 @@ impl Driver {
         if !["chromium", "chromium-browser", "google-chrome"].into_iter().any(is_installed) {
             return Err(format!("Chromium is not installed. {PACKAGES}"));
         }
+        let mut last = String::new();
+        for _ in 0..STARTS {
+            match Self::attempt(home) {
+                Ok(driver) => return Ok(driver),
+                Err(why) => last = why,
+            }
+        }
+        Err(last)
+    }
+
+    fn attempt(home: &Path) -> Result<Self, String> {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").env("TMPDIR", home).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         // A group of its own: killing the driver alone leaves its browser running.
