@@ -73,6 +73,7 @@ pub(super) fn announce(node: &Node, made: Option<&str>) {
     for other in node.names().urls().iter().filter(|other| *other != node.url()) {
         println!("             {other}");
     }
+    println!("             (open it in any browser, or:)");
     println!("  get all    tinyp2p get {}", node.url());
     println!();
 }
