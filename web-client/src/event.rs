@@ -219,7 +219,7 @@ pub enum HoldEvent {
     Reading {
         /// The transport's number for it.
         id: u32,
-        /// Who.
+        /// Who, by name.
         reader: Option<String>,
         /// Which file.
         handle: u32,

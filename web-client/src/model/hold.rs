@@ -44,7 +44,7 @@ pub struct Held {
 pub struct Reading {
     /// The transport's number for it.
     pub id: u32,
-    /// Who reads; a node that fetches for somebody else says for whom, if it knows.
+    /// Who reads, by name; a node that fetches for somebody else says for whom, if it knows.
     pub reader: Option<String>,
     /// Which file.
     pub handle: u32,

@@ -66,7 +66,21 @@ impl Language {
     }
 }
 
-/// A host without its port.
+/// A host without its port; the colons of an IPv6 address are none of a port.
 fn host_name(host: &str) -> &str {
-    host.rsplit_once(':').map_or(host, |(name, _)| name)
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(host, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_left_out_of_a_name_and_an_address_stays_whole() {
+        for (host, name) in [("attic.lan:9004", "attic.lan"), ("attic", "attic"), ("[fe80::1]:9004", "[fe80::1]")] {
+            assert_eq!(host_name(host), name);
+        }
+        assert_eq!(host_name("[fe80::1]"), "[fe80::1]");
+    }
 }
