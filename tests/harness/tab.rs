@@ -275,6 +275,18 @@ impl Tab {
         self.held.may_send.add_permits(bytes);
     }
 
+    /// Sends a little more every second, so that nobody who waits for a file gives up, however slow the machine is.
+    pub(crate) fn trickles(&self) {
+        let held = Arc::clone(&self.held);
+        self.runtime.spawn(async move {
+            let mut seconds = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                seconds.tick().await;
+                held.may_send.add_permits(256 << 10);
+            }
+        });
+    }
+
     /// Bytes that it may still send.
     pub(crate) fn has_left(&self) -> usize {
         self.held.may_send.available_permits()
