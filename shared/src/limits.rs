@@ -194,4 +194,25 @@ pub const POOL_ANSWER: Duration = Duration::from_secs(5);
 /// Peers that are asked at once.
 pub const POOL_AT_ONCE: usize = 64;
 
-// ---- end of the bridge ----
+// ---- end of the bridge; membership among nodes: shared/src/membership ----
+
+/// Most nodes that are known there at once, the dead of the last day included.
+pub const MEMBERS: usize = 16_384;
+/// Most bytes of one datagram: what passes everywhere, tunnels included, without being cut.
+pub const MEMBERS_PACKET_BYTES: usize = 1_200;
+/// Most bytes of members in one message of a comparison.
+pub const MEMBERS_TOLD_BYTES: usize = 48 << 10;
+/// Time between two looks for what one random member knows and we do not, give or take a fifth.
+pub const MEMBERS_COMPARED_EVERY: Duration = Duration::from_secs(10);
+/// Time between two attempts to be heard by a node over UDP.
+pub const MEMBERS_ANNOUNCE_EVERY: Duration = Duration::from_secs(2);
+/// … of which there are so many, until somebody names that node again.
+pub const MEMBERS_ANNOUNCEMENTS: u32 = 10;
+/// For how long packets under the key before this one are still read.
+pub const POOL_KEY_GRACE: Duration = Duration::from_secs(60);
+/// Packets under a good key that one node reads at once …
+pub const MEMBERS_PACKETS_BURST: u32 = 8_192;
+/// … and afterwards one in this time.
+pub const MEMBERS_PACKET_EVERY: Duration = Duration::from_millis(1);
+
+// ---- end of membership ----

@@ -8,6 +8,8 @@ use minicbor::{Decode, Encode};
 
 use super::kind::Kind;
 #[cfg(feature = "node")]
+use super::members::{Members, MembersTold};
+#[cfg(feature = "node")]
 use super::outline::{Outline, Outlined};
 
 /// What an end is.
@@ -480,6 +482,8 @@ messages! {
     // What is said neither to a tab nor by one.
     Outline = OUTLINE,
     Outlined = OUTLINED,
+    Members = MEMBERS,
+    MembersTold = MEMBERS_TOLD,
 }
 
 #[cfg(test)]

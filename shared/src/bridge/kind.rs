@@ -48,6 +48,8 @@ impl Kind {
     pub const TICKET: Self = Self(36);
     /// What proves each piece of a file. [`Outline`](super::Outline).
     pub const OUTLINE: Self = Self(37);
+    /// Which nodes are members, where we differ? [`Members`](super::Members).
+    pub const MEMBERS: Self = Self(40);
 
     /// Answer to [`Kind::EXCHANGE`]. [`Exchanged`](super::Exchanged).
     pub const EXCHANGED: Self = Self(48);
@@ -63,6 +65,8 @@ impl Kind {
     pub const TICKETED: Self = Self(53);
     /// Answer to [`Kind::OUTLINE`]; the values follow as bytes. [`Outlined`](super::Outlined).
     pub const OUTLINED: Self = Self(54);
+    /// Answer to [`Kind::MEMBERS`]. [`MembersTold`](super::MembersTold).
+    pub const MEMBERS_TOLD: Self = Self(60);
 
     /// Whether a record of this kind asks for something and so opens a stream; unknown ones are answered that they are.
     #[must_use]
