@@ -16,6 +16,7 @@ use crate::folder::{self, Change, Contents, Share};
 use crate::known_peers::KnownPeers;
 use crate::names::OwnNames;
 use crate::source::{Lately, Relays};
+use crate::swim::Membership;
 use crate::tabs::{self, Tabs};
 use crate::ticket::{Grant, Owner, Ticket, Tickets};
 
@@ -49,6 +50,7 @@ pub struct Node {
     tabs: Tabs,
     relays: Relays,
     told: Told,
+    membership: Membership,
     /// Somebody named peers that may be new.
     roster_changed: Notify,
     /// Whether the first look through the folder has ended.
@@ -68,6 +70,7 @@ pub(crate) struct Parts {
     pub(crate) known: KnownNodes,
     /// For peers of 2004.
     pub(crate) dialer: Dialer,
+    pub(crate) membership: Membership,
 }
 
 /// How a call came in.
@@ -84,7 +87,7 @@ pub(crate) struct Arrival<'a> {
 impl Node {
     /// A node of an empty catalog.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { identity, name, url, names, share, host, known, dialer } = parts;
+        let Parts { identity, name, url, names, share, host, known, dialer, membership } = parts;
         Self {
             id: identity.id().to_string(),
             identity,
@@ -105,6 +108,7 @@ impl Node {
             tabs: Tabs::default(),
             relays: Relays::default(),
             told: Told::default(),
+            membership,
             roster_changed: Notify::new(),
             is_looked_through: watch::Sender::new(false),
         }
@@ -248,6 +252,11 @@ impl Node {
     /// What tabs are told of who is there.
     pub(crate) fn told(&self) -> &Told {
         &self.told
+    }
+
+    /// Who is alive among nodes, by what they tell each other over UDP.
+    pub(crate) fn membership(&self) -> &Membership {
+        &self.membership
     }
 
     /// Something of what tabs are told may have changed: who is there, what they are called, how much they share.

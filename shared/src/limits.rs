@@ -61,6 +61,12 @@ pub const LOCAL_TOLD_WITHIN: Duration = Duration::from_secs(1);
 pub const PROBE_AFTER: Duration = Duration::from_secs(60);
 /// A peer is listed for at most this long after its last answer.
 pub const LISTED_FOR: Duration = Duration::from_secs(90);
+/// The same two where the membership among nodes holds a peer for alive: it would tell at once if it were not.
+pub const VOUCHED_PROBE_AFTER: Duration = Duration::from_secs(5 * 60);
+/// … and until when it is listed.
+pub const VOUCHED_LISTED_FOR: Duration = Duration::from_secs(6 * 60);
+/// A peer that was just dialed is not dialed again at once because the membership says that it is down.
+pub const TOLD_DOWN_AFTER: Duration = Duration::from_secs(2);
 /// Failures in a row that make a live peer a gone one.
 pub const SUSPECT_FAILURES: u32 = 3;
 /// First wait before a suspect is dialed again; doubled each time.

@@ -225,9 +225,13 @@ impl Swim {
 
     /// One of these, by chance: whom to compare with.
     pub fn pick(&mut self) -> Option<PeerUrl> {
-        let count = self.foca.num_members();
-        let place = if count == 0 { return None } else { self.chance.random_range(0..count) };
+        let place = usize::try_from(self.below(u64::try_from(self.count()).unwrap_or(0))).unwrap_or(0);
         self.foca.iter_members().nth(place)?.id().url()
+    }
+
+    /// A number below `end`, by chance: to spread over time what all do. Zero where there is none.
+    pub fn below(&mut self, end: u64) -> u64 {
+        if end == 0 { 0 } else { self.chance.random_range(0..end) }
     }
 
     /// Whether a node is a member, and alive.
