@@ -55,7 +55,11 @@ fn a_pool_of_any_size() {
         let first = net.run_until(died + seconds(60), |net| net.who_knows_down(dead) > 0).unwrap();
         let all = net.run_until(died + seconds(60), |net| net.is_known_down(dead)).unwrap();
         let (first, all) = (first.since(died), all.since(died));
-        println!("kill -9: known to the first after {:.1} s, to all after {:.1} s", first.as_secs_f64(), all.as_secs_f64());
+        println!(
+            "kill -9: known to the first after {:.1} s, to all after {:.1} s",
+            first.as_secs_f64(),
+            all.as_secs_f64()
+        );
         assert!(all <= seconds(20), "known to all after {all:?}");
         net.run_for(seconds(10));
     }
@@ -136,7 +140,11 @@ fn two_pools_that_meet_end_with_one_key_and_lose_nobody() {
     net.compare(6, 7);
     let took = net.run_until(met + seconds(300), Network::is_whole).unwrap().since(met);
     net.run_for(seconds(120));
-    println!("two pools of 30: views whole {:.1} s after they met, {} false downs", took.as_secs_f64(), net.false_downs);
+    println!(
+        "two pools of 30: views whole {:.1} s after they met, {} false downs",
+        took.as_secs_f64(),
+        net.false_downs
+    );
     assert!(took <= seconds(60), "took {took:?}");
     assert!(net.is_whole());
     assert_eq!(net.false_downs, 0);

@@ -124,8 +124,12 @@ pub(crate) async fn keep(node: Arc<Node>, socket: Option<UdpSocket>, shutdown: C
         }
         settle(&node, &socket);
     }
-    node.membership().with(|swim| swim.leave(node.now()));
+    let others = node.membership().with(|swim| {
+        swim.leave(node.now());
+        swim.count()
+    });
     settle(&node, &socket);
+    tracing::debug!(?others, "said goodbye to nodes");
 }
 
 /// Sends what is to be sent, and tells the roster what happened.
@@ -135,12 +139,17 @@ fn settle(node: &Arc<Node>, socket: &socket::Datagrams) {
         socket.send(to, &packet);
     }
     while let Some(event) = membership.with(Swim::poll_event).flatten() {
-        tracing::debug!(?event, "among nodes");
         match event {
-            Event::Up(url) => node.with_host(|host, now| host.roster_mut().handle_told_up(now, &url)),
-            Event::Down(url) => node.with_host(|host, now| host.roster_mut().handle_told_down(now, &url)),
+            Event::Up(peer) => {
+                tracing::debug!(%peer, "is up among nodes");
+                node.with_host(|host, now| host.roster_mut().handle_told_up(now, &peer));
+            }
+            Event::Down(peer) => {
+                tracing::debug!(%peer, "is down among nodes");
+                node.with_host(|host, now| host.roster_mut().handle_told_down(now, &peer));
+            }
             Event::Joined => compare::with_one(node),
-            Event::Alone => {}
+            Event::Alone => tracing::debug!("no node answers over UDP"),
         }
         node.rouse_roster();
     }

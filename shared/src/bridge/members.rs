@@ -50,17 +50,14 @@ pub struct Members {
     /// The key of the asker's pool; none while it has met nobody.
     #[n(0)]
     pub key: Option<PoolKey>,
-    /// The asker itself.
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub me: Vec<u8>,
     /// Stands for all members that the asker holds for alive.
-    #[n(2)]
+    #[n(1)]
     pub digest: u64,
     /// The parts of these that are wanted, a bit for each of 64; none: only compare.
-    #[n(3)]
+    #[n(2)]
     pub parts: u64,
     /// All that the asker knows of these parts.
-    #[cbor(n(4), with = "minicbor::bytes")]
+    #[cbor(n(3), with = "minicbor::bytes")]
     pub members: Vec<u8>,
 }
 

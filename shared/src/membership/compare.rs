@@ -26,13 +26,8 @@ impl Swim {
     /// The next question of a comparison; none when it is over.
     #[must_use]
     pub fn ask(&self, comparison: &Comparison) -> Option<Members> {
-        let mut ask = Members {
-            key: self.keys.current().cloned(),
-            me: self.own_bytes(),
-            digest: sum(&self.digests()),
-            parts: 0,
-            members: Vec::new(),
-        };
+        let mut ask =
+            Members { key: self.keys.current().cloned(), digest: sum(&self.digests()), parts: 0, members: Vec::new() };
         match comparison.left {
             None => {}
             Some(0) => return None,
@@ -45,7 +40,6 @@ impl Swim {
     /// Answers a question of somebody who proved the password, and learns from it.
     pub fn handle_ask(&mut self, now: Moment, ask: &Members) -> MembersTold {
         let key = self.keys.meet(now, ask.key.as_ref()).clone();
-        self.meet(now, &ask.me, false);
         let digests = self.digests();
         // Before what was told is taken in: who asks has it.
         let (parts, members) = self.parts(ask.parts);
@@ -58,7 +52,7 @@ impl Swim {
     /// What came of a question.
     pub fn handle_told(&mut self, now: Moment, comparison: &mut Comparison, told: &MembersTold) {
         self.keys.meet(now, Some(&told.key));
-        self.meet(now, &told.me, true);
+        self.meet(now, &told.me);
         self.learn(now, &told.members);
         comparison.rounds += 1;
         comparison.left = Some(match comparison.left {
@@ -98,7 +92,8 @@ impl Swim {
         for member in self.everybody() {
             let part = part_of(member.id());
             let is_wanted = wanted & 1 << part != 0;
-            if let Some(bytes) = by_part.get_mut(part).filter(|bytes| is_wanted && bytes.len() < limits::MEMBERS_TOLD_BYTES)
+            if let Some(bytes) =
+                by_part.get_mut(part).filter(|bytes| is_wanted && bytes.len() < limits::MEMBERS_TOLD_BYTES)
             {
                 wire::write_member(&member, bytes);
             }
@@ -142,7 +137,8 @@ fn part_of(life: &Life) -> usize {
 }
 
 fn mixed_key(life: &Life) -> u64 {
-    let [low, high] = [life.key(), life.key() >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
+    let [low, high] =
+        [life.key(), life.key() >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
     mix(low ^ mix(high))
 }
 

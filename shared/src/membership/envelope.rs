@@ -54,15 +54,7 @@ pub(super) struct Opened {
 impl Keys {
     /// None yet. `drawn` is the key for when somebody is met who has none either; `own` is part of each nonce. All random.
     pub(super) fn new(drawn: PoolKey, own: [u8; 16]) -> Self {
-        Self {
-            current: None,
-            previous: None,
-            drawn,
-            own,
-            count: 0,
-            seen: Seen::default(),
-            told: BTreeMap::new(),
-        }
+        Self { current: None, previous: None, drawn, own, count: 0, seen: Seen::default(), told: BTreeMap::new() }
     }
 
     pub(super) fn current(&self) -> Option<&PoolKey> {

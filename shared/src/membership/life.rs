@@ -43,18 +43,14 @@ impl Life {
     pub fn new(url: &PeerUrl, address: SocketAddr, started: u64) -> Self {
         let started = started.min(STARTED_MAX);
         let place = match address {
-            SocketAddr::V4(v4) if url.as_str().strip_prefix("http://") == Some(v4.to_string().as_str()) => {
-                Place::Plain(v4)
-            }
-            _ => Place::Other(Arc::new(Other { key: key_of(url), address, url: url.clone() })),
+            SocketAddr::V4(v4) if plain(url) == Some(v4) => Place::Plain(v4),
+            _ => Place::Other(Arc::new(Other { key: Self::key_of_url(url), address, url: url.clone() })),
         };
         Self { place, started }
     }
 
-    /// Its URL.
-    ///
-    /// # Errors
-    /// None that can be met: the text of an IPv4 address and a port is one of a URL, but for port 0.
+    /// Its URL; none for port 0, which no URL has.
+    #[must_use]
     pub fn url(&self) -> Option<PeerUrl> {
         match &self.place {
             Place::Plain(address) => PeerUrl::parse(&format!("http://{address}")).ok(),
@@ -91,9 +87,14 @@ impl Life {
     /// Which node it is a life of: the same for the same URL, and for no other that anybody could find.
     pub(super) fn key(&self) -> u128 {
         match &self.place {
-            Place::Plain(address) => u128::from(address.ip().to_bits()) << 16 | u128::from(address.port()),
+            Place::Plain(address) => key_of_plain(*address),
             Place::Other(other) => other.key,
         }
+    }
+
+    /// The key of a node with this URL, wherever it takes datagrams.
+    pub(super) fn key_of_url(url: &PeerUrl) -> u128 {
+        plain(url).map_or_else(|| key_of(url), key_of_plain)
     }
 
     /// Whether a node at that distance has to do with it: both are on this machine, or both on the LAN. What is near is
@@ -107,6 +108,16 @@ impl Life {
 
 fn is_of(address: IpAddr, scope: Scope) -> bool {
     Scope::of_address(address) == Some(scope)
+}
+
+/// The address in a URL that is `http://` and this, as it is written.
+fn plain(url: &PeerUrl) -> Option<SocketAddrV4> {
+    let text = url.as_str().strip_prefix("http://")?;
+    text.parse::<SocketAddrV4>().ok().filter(|address| address.to_string() == text)
+}
+
+fn key_of_plain(address: SocketAddrV4) -> u128 {
+    u128::from(address.ip().to_bits()) << 16 | u128::from(address.port())
 }
 
 fn key_of(url: &PeerUrl) -> u128 {

@@ -237,19 +237,19 @@ impl Swim {
     /// Whether a node is a member, and alive.
     #[must_use]
     pub fn has(&self, url: &PeerUrl) -> bool {
-        self.alive().any(|alive| alive == *url)
+        self.is_alive(Life::key_of_url(url))
     }
 
     fn is_alive(&self, key: u128) -> bool {
         self.foca.iter_members().any(|member| member.id().key() == key)
     }
 
-    /// Somebody was met in a session: it is to hear of us over UDP, if `woo`, and to know that it does not know us yet.
-    fn meet(&mut self, now: Moment, mut bytes: &[u8], woo: bool) {
+    /// Somebody was met in a session: it is to hear of us over UDP.
+    fn meet(&mut self, now: Moment, mut bytes: &[u8]) {
         let Ok(life) = wire::read_life(&mut bytes) else { return };
         let key = life.key();
         let is_us = key == self.foca.identity().key();
-        if !woo || is_us || !life.is_within(self.scope) || self.is_alive(key) || self.wooed.len() >= limits::ROSTER_PEERS {
+        if is_us || !life.is_within(self.scope) || self.is_alive(key) || self.wooed.len() >= limits::ROSTER_PEERS {
             return;
         }
         self.wooed.entry(key).or_insert(Wooed { life, due: now, tries: 0 });

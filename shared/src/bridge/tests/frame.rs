@@ -87,11 +87,12 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
             "36a300820520 01 5820 0707070707070707070707070707070707070707070707070707070707070707 02f5",
         ),
         (
-            Members { key: Some(PoolKey::new([7; 32])), me: vec![1], digest: 2, parts: 3, members: vec![4, 5] }.into(),
-            "28a500 5820 0707070707070707070707070707070707070707070707070707070707070707 014101 0202 0303 04420405",
+            Members { key: Some(PoolKey::new([7; 32])), digest: 2, parts: 3, members: vec![4, 5] }.into(),
+            "28a400 5820 0707070707070707070707070707070707070707070707070707070707070707 0102 0203 03420405",
         ),
         (
-            MembersTold { key: PoolKey::new([7; 32]), me: vec![1], digests: vec![2, 3], parts: 4, members: vec![5] }.into(),
+            MembersTold { key: PoolKey::new([7; 32]), me: vec![1], digests: vec![2, 3], parts: 4, members: vec![5] }
+                .into(),
             "3ca500 5820 0707070707070707070707070707070707070707070707070707070707070707 014101 02820203 0304 044105",
         ),
     ]

@@ -40,7 +40,9 @@ fn deliver(now: Moment, all: &mut [Swim]) {
             return;
         }
         for (to, packet) in packets {
-            all.iter_mut().filter(|swim| swim.foca.identity().address() == to).for_each(|it| it.handle_packet(now, &packet));
+            all.iter_mut()
+                .filter(|swim| swim.foca.identity().address() == to)
+                .for_each(|it| it.handle_packet(now, &packet));
         }
     }
 }
@@ -142,6 +144,15 @@ fn no_more_members_than_the_limit() {
 }
 
 #[test]
+fn a_url_is_one_node_wherever_it_takes_datagrams() {
+    let elsewhere = Life::new(&url("http://10.0.0.1:9004"), "10.0.0.9:9004".parse().unwrap(), 1_000);
+    assert_eq!(elsewhere.key(), life(1).key());
+    assert!(elsewhere != life(1));
+    assert_ne!(Life::key_of_url(&url("http://10.0.0.1:9004/")), life(1).key());
+    assert_eq!(elsewhere.url(), life(1).url());
+}
+
+#[test]
 fn a_member_is_these_bytes() {
     let mut bytes = Vec::new();
     wire::write_member(&Member::new(life(1), 2, State::Suspect), &mut bytes);
@@ -166,7 +177,7 @@ proptest! {
         let mut plain = vec![kind];
         plain.extend_from_slice(&bytes);
         all[0].handle_opened(now, &bytes, kind == 1);
-        let ask = Members { key: None, me: bytes.clone(), digest: 7, parts: u64::MAX, members: bytes.clone() };
+        let ask = Members { key: None, digest: 7, parts: u64::MAX, members: bytes.clone() };
         let told = all[0].handle_ask(now, &ask);
         let told = MembersTold { digests: vec![1; bytes.len() % 70], me: bytes.clone(), members: bytes.clone(), ..told };
         let mut comparison = Comparison::default();
