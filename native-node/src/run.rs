@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use shared::{Host, Moment, Password, PeerUrl, Roster};
 use tokio::net::{TcpListener, TcpSocket, UdpSocket};
@@ -21,6 +22,9 @@ use crate::swim;
 
 /// Connections that wait to be accepted. The original's five made every burst of callers fail.
 const BACKLOG: u32 = 4_096;
+
+/// How long the goodbye to other nodes may take.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What a node is to be.
 #[derive(Debug)]
@@ -194,7 +198,8 @@ impl Prepared {
         let swimming = tokio::spawn(swim::keep(Arc::clone(&self.node), self.socket, shutdown.clone()));
         http::serve(self.listener, routes, self.limits, shutdown).await;
         gossip.abort();
-        swimming.abort();
+        // It says goodbye, which takes no time.
+        let _said = tokio::time::timeout(GOODBYE, swimming).await;
         telling.abort();
         self.node.dialer().links().close();
         Ok(())

@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use shared::bridge::{Members, MembersTold, PoolKey};
+use shared::bridge::{Members, MembersTold, PoolKey, TabId};
 use shared::membership::{Chance, Event, Life, Swim};
 use shared::{Moment, PeerUrl};
 use tokio::net::UdpSocket;
@@ -96,9 +96,10 @@ impl fmt::Debug for Membership {
     }
 }
 
-/// We spoke with a node: if it is no member yet, it is to become one.
+/// We spoke with a node: if it is no member yet, it is to become one. A tab is none, and its node is met by its own URL.
 pub(crate) fn met(node: &Arc<Node>, url: &PeerUrl) {
-    if node.membership().swim.is_some() && !node.membership().has(url) {
+    let is_tab = TabId::of_path(url.path()).is_some();
+    if !is_tab && node.membership().swim.is_some() && !node.membership().has(url) {
         compare::start(Arc::clone(node), url.clone());
     }
 }
