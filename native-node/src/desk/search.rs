@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use shared::bridge::{Answered, Found, Message, ResetCode, Row, Search, SearchKind, SearchScope};
 use shared::limits::{PIECE_BYTES, ROWS_PER_RECORD};
-use shared::{Listing, Pattern, PatternKind, PeerUrl, SharedPath};
+use shared::{Listing, PathRef, Pattern, PatternKind, PeerUrl, SharedPath};
 
 use super::pool;
 use super::refusal::Refusal;
@@ -162,9 +162,9 @@ fn rows_after(listing: &Listing, after: Option<&SharedPath>, most: usize) -> (Ve
         }
         let (size, modified) = (Some(entry.size), Some(entry.modified));
         rows.push(Row { path: path.as_str().to_owned(), size, modified, id: entry.id.map(|id| id.0) });
-        last = Some(path.clone());
+        last = Some(path);
     }
-    (rows, last)
+    (rows, last.map(PathRef::to_path))
 }
 
 /// What a row takes besides its path, at most, in bytes.

@@ -7,9 +7,9 @@ mod moment;
 mod roster;
 
 pub use bucket::Bucket;
+pub(crate) use catalog::Block;
 pub use catalog::{Catalog, Entry, Form};
 pub use inspector::Inspector;
-#[cfg(feature = "xmlrpc")]
-pub(crate) use inspector::{has_noncharacter, is_bad_control};
+pub(crate) use inspector::is_xml_text;
 pub use moment::Moment;
 pub use roster::{Dial, DialOutcome, Ignored, Member, MemberState, Roster, Scope};

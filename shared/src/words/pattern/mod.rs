@@ -2,13 +2,15 @@
 //!
 //! All three are read into one tree (`python.rs`, `glob.rs` → `node.rs`), which is written anew for an engine (`write.rs`): crate
 //! `regex`, whose time grows with a name's length only, or, where the pattern looks around or refers back, `fancy-regex` with a
-//! bound on its steps. `old_peer.rs` decides what a peer of 2004 may be asked. Not done here: ranking, and searching in content.
+//! bound on its steps. `old_peer.rs` decides what a peer of 2004 may be asked,
+//! `sieve.rs` looks through many names at once. Not done here: ranking, and searching in content.
 
 mod escape;
 mod glob;
 mod node;
 mod old_peer;
 mod python;
+mod sieve;
 mod write;
 
 #[cfg(test)]
@@ -20,6 +22,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use self::node::{Flags, Node, Place, Sequence};
+pub(crate) use self::sieve::Sieve;
 use crate::{fold, limits};
 
 /// How the text of a pattern is to be read.

@@ -2,10 +2,13 @@
 //!
 //! The catalog is the only thing a listing reads; it never looks at a disk, and what it does not hold is not served.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+mod block;
 
-use crate::{ContentId, SharedPath};
+use std::fmt;
+use std::sync::Arc;
+
+pub(crate) use self::block::Block;
+use crate::{ContentId, PathRef, SharedPath};
 
 /// The facts of one shared file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +50,19 @@ pub enum Form {
     Binary,
 }
 
-/// The files one peer shares, in the order of their paths.
-#[derive(Debug, Clone, Default)]
+/// The files one peer shares, in the order of their paths. Cheap to clone: a change copies only the block it falls into.
+#[derive(Clone, Default)]
 pub struct Catalog {
-    entries: BTreeMap<SharedPath, Entry>,
+    /// None of them empty.
+    blocks: Vec<Arc<Block>>,
+    len: usize,
     revision: u64,
     unknown: usize,
     unidentified: usize,
 }
+
+/// Where a file is: which block, and where in it.
+type Place = (usize, usize);
 
 impl Catalog {
     /// Number of changes so far; two snapshots with the same revision of the same peer are the same.
@@ -66,30 +74,63 @@ impl Catalog {
     /// How many files it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
     /// Whether it holds no file.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len == 0
     }
 
     /// The facts of one file, if it is shared.
     #[must_use]
     pub fn entry(&self, path: &SharedPath) -> Option<&Entry> {
-        self.entries.get(path)
+        let (block, index) = self.find(path.as_str()).ok()?;
+        self.blocks.get(block)?.entry(index)
     }
 
     /// All files in the order of their paths.
-    pub fn iter(&self) -> impl Iterator<Item = (&SharedPath, &Entry)> {
-        self.entries.iter()
+    pub fn iter(&self) -> impl Iterator<Item = (PathRef<'_>, &Entry)> {
+        self.iter_from((0, 0))
     }
 
     /// The files whose paths come after `after`, in their order: to go on where one stopped.
-    pub fn iter_after(&self, after: Option<&SharedPath>) -> impl Iterator<Item = (&SharedPath, &Entry)> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.entries.range::<SharedPath, _>((start, Bound::Unbounded))
+    pub fn iter_after(&self, after: Option<&SharedPath>) -> impl Iterator<Item = (PathRef<'_>, &Entry)> {
+        self.iter_from(self.place_after(after))
+    }
+
+    fn iter_from(&self, (first, start): Place) -> impl Iterator<Item = (PathRef<'_>, &Entry)> {
+        let blocks = self.blocks.iter().skip(first).enumerate();
+        blocks.flat_map(move |(number, block)| {
+            let from = if number == 0 { start } else { 0 };
+            (from..block.len()).filter_map(|index| block.file(index))
+        })
+    }
+
+    /// The blocks in which there are files from behind `after` on, and at which file of the first of them to begin.
+    pub(crate) fn blocks_after(&self, after: Option<&SharedPath>) -> (&[Arc<Block>], usize) {
+        let (block, index) = self.place_after(after);
+        (self.blocks.get(block..).unwrap_or_default(), index)
+    }
+
+    fn place_after(&self, after: Option<&SharedPath>) -> Place {
+        match after.map(|path| self.find(path.as_str())) {
+            None => (0, 0),
+            Some(Ok((block, index))) => (block, index + 1),
+            Some(Err(place)) => place,
+        }
+    }
+
+    /// Where a path is, or where it would be.
+    fn find(&self, path: &str) -> Result<Place, Place> {
+        let block = self.blocks.partition_point(|block| block.first() <= path).saturating_sub(1);
+        let Some(searched) = self.blocks.get(block) else { return Err((block, 0)) };
+        searched.search(path).map(|index| (block, index)).map_err(|index| (block, index))
+    }
+
+    fn block_mut(&mut self, block: usize) -> Option<&mut Block> {
+        self.blocks.get_mut(block).map(Arc::make_mut)
     }
 
     /// Up to `most` files of unknown form whose paths come after `after`, in their order. Costs nothing once all are known.
@@ -99,7 +140,7 @@ impl Catalog {
             return Vec::new();
         }
         let unknown = self.iter_after(after).filter(|(_, entry)| entry.form == Form::Unknown);
-        unknown.take(most).map(|(path, entry)| (path.clone(), *entry)).collect()
+        unknown.take(most).map(|(path, entry)| (path.to_path(), *entry)).collect()
     }
 
     /// Up to `most` files without an id whose paths come after `after`, in their order, and where to go on; none where all
@@ -115,13 +156,13 @@ impl Catalog {
         if self.unidentified == 0 {
             return (found, None);
         }
-        let mut last: Option<&SharedPath> = None;
+        let mut last = None;
         for (index, (path, entry)) in self.iter_after(after).enumerate() {
             if index >= looks || found.len() >= most {
-                return (found, last.cloned());
+                return (found, last.map(PathRef::to_path));
             }
             if entry.id.is_none() {
-                found.push((path.clone(), *entry));
+                found.push((path.to_path(), *entry));
             }
             last = Some(path);
         }
@@ -129,37 +170,100 @@ impl Catalog {
     }
 
     /// Adds a file or renews its facts. A file whose size and time are unchanged keeps the form and the id found for it.
+    #[expect(clippy::needless_pass_by_value, reason = "a path comes here to stay, whatever form it is kept in")]
     pub fn insert(&mut self, path: SharedPath, mut entry: Entry) {
-        if let Some(old) = self.entries.get(&path)
+        let place = self.find(path.as_str());
+        let old = place.ok().and_then(|(block, index)| self.blocks.get(block)?.entry(index)).copied();
+        if let Some(old) = old
             && (old.size, old.modified) == (entry.size, entry.modified)
         {
             entry.form = if entry.form == Form::Unknown { old.form } else { entry.form };
             entry.id = entry.id.or(old.id);
         }
-        self.count(Some(entry), 1);
-        let old = self.entries.insert(path, entry);
-        self.count(old, -1);
-        if old != Some(entry) {
-            self.revision += 1;
+        if old == Some(entry) {
+            return;
         }
+        self.count(old, -1);
+        self.count(Some(entry), 1);
+        self.revision += 1;
+        match place {
+            Ok((block, index)) => {
+                if let Some(held) = self.block_mut(block).and_then(|block| block.entry_mut(index)) {
+                    *held = entry;
+                }
+            }
+            Err(place) => {
+                let (block, index) = self.make_room(place);
+                if let Some(block) = self.block_mut(block) {
+                    block.insert(index, path.as_str(), entry);
+                }
+                self.len += 1;
+            }
+        }
+    }
+
+    /// Where one more file fits that belongs there.
+    fn make_room(&mut self, (block, index): Place) -> Place {
+        let Some(len) = self.blocks.get(block).map(|block| block.len()) else {
+            self.blocks.push(Arc::default());
+            return (self.blocks.len() - 1, 0);
+        };
+        if len < block::MOST {
+            return (block, index);
+        }
+        if index == len && block + 1 == self.blocks.len() {
+            // In the order of their names, as a walk brings them, they fill the blocks.
+            self.blocks.push(Arc::default());
+            return (block + 1, 0);
+        }
+        if let Some(latter) = self.block_mut(block).map(Block::split) {
+            self.blocks.insert(block + 1, Arc::new(latter));
+        }
+        let half = len / 2;
+        if index <= half { (block, index) } else { (block + 1, index - half) }
     }
 
     /// Says which bytes a file holds that has this size and time; void where it has others. Answers whether it was news.
     pub fn identify(&mut self, path: &SharedPath, (size, modified): (u64, i64), id: ContentId) -> bool {
-        let same = |held: &&mut Entry| (held.size, held.modified) == (size, modified) && held.id != Some(id);
-        let Some(held) = self.entries.get_mut(path).filter(same) else { return false };
-        self.unidentified -= usize::from(held.id.is_none());
-        held.id = Some(id);
-        self.revision += 1;
+        let same = |held: &&Entry| (held.size, held.modified) == (size, modified) && held.id != Some(id);
+        let Some(held) = self.entry(path).filter(same) else { return false };
+        let entry = Entry { id: Some(id), ..*held };
+        self.insert(path.clone(), entry);
         true
     }
 
     /// Takes a file out. Answers whether it was there.
     pub fn remove(&mut self, path: &SharedPath) -> bool {
-        let old = self.entries.remove(path);
-        self.count(old, -1);
-        self.revision += u64::from(old.is_some());
-        old.is_some()
+        let Ok((at, index)) = self.find(path.as_str()) else { return false };
+        let Some(block) = self.block_mut(at) else { return false };
+        let old = block.remove(index);
+        let left = block.len();
+        self.count(Some(old), -1);
+        self.len -= 1;
+        self.revision += 1;
+        if left < block::MOST / 4 {
+            self.merge(at);
+        }
+        true
+    }
+
+    /// Lets a block that is nearly empty go into the one before it or after it, where that has room for both twice over.
+    fn merge(&mut self, at: usize) {
+        let len = |at: usize| self.blocks.get(at).map_or(0, |block| block.len());
+        let fits = |first: usize| (1..=block::MOST / 2).contains(&(len(first) + len(first + 1)));
+        if len(at) == 0 {
+            self.blocks.remove(at);
+            return;
+        }
+        let Some(first) = [at.wrapping_sub(1), at].into_iter().find(|first| len(*first) > 0 && fits(*first)) else {
+            return;
+        };
+        if first + 1 < self.blocks.len() {
+            let next = self.blocks.remove(first + 1);
+            if let Some(block) = self.block_mut(first) {
+                block.append(&next);
+            }
+        }
     }
 
     fn count(&mut self, entry: Option<Entry>, by: isize) {
@@ -171,22 +275,17 @@ impl Catalog {
 
     /// Takes all files out.
     pub fn clear(&mut self) {
-        self.revision += u64::from(!self.is_empty());
-        self.entries.clear();
-        (self.unknown, self.unidentified) = (0, 0);
+        let revision = self.revision + u64::from(!self.is_empty());
+        *self = Self { revision, ..Self::default() };
     }
 
     /// Takes out every file below the folder `folder`; answers how many there were.
     pub fn remove_folder(&mut self, folder: &SharedPath) -> usize {
         let below = format!("{}/", folder.as_str());
-        let gone: Vec<SharedPath> = self
-            .entries
-            .range(folder.clone()..)
-            .map(|(path, _)| path)
-            .skip_while(|path| !path.as_str().starts_with(&below) && path.as_str() < below.as_str())
-            .take_while(|path| path.as_str().starts_with(&below))
-            .cloned()
-            .collect();
+        let (Ok(place) | Err(place)) = self.find(&below);
+        let files = self.iter_from(place).map(|(path, _)| path);
+        let gone: Vec<SharedPath> =
+            files.take_while(|path| path.as_str().starts_with(&below)).map(PathRef::to_path).collect();
         for path in &gone {
             self.remove(path);
         }
@@ -194,8 +293,18 @@ impl Catalog {
     }
 }
 
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn path(text: &str) -> SharedPath {
@@ -282,6 +391,46 @@ mod tests {
         }
         catalog.remove(&path("d"));
         assert_eq!(names(&catalog, None, 9, 0), (String::new(), None), "nothing is looked at once all have one");
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_map_in_the_order_of_paths(
+            changes in prop::collection::vec((0..700_u64, any::<bool>()), 0..3_000),
+            sorted in 0..1_500_u64,
+        ) {
+            let (mut catalog, mut map) = (Catalog::default(), BTreeMap::new());
+            let named = |number: u64| path(&format!("{}{number}", ["", "é\u{7}", "d\n/"][(number % 3) as usize]));
+            for number in 0..sorted {
+                let name = path(&format!("x{number:05}"));
+                catalog.insert(name.clone(), entry(number));
+                map.insert(name, entry(number));
+            }
+            let held = catalog.clone();
+            for (number, stays) in changes {
+                if stays {
+                    catalog.insert(named(number), entry(number));
+                    map.insert(named(number), entry(number));
+                } else {
+                    prop_assert_eq!(catalog.remove(&named(number)), map.remove(&named(number)).is_some());
+                }
+            }
+            let files: Vec<_> = catalog.iter().map(|(path, entry)| (path.to_path(), *entry)).collect();
+            prop_assert_eq!(catalog.len(), map.len());
+            prop_assert!(files.into_iter().eq(map.clone()));
+            prop_assert_eq!(held.iter().count() as u64, sorted, "a snapshot stays as it was");
+            for block in &catalog.blocks {
+                let paths = || (0..block.len()).map(|index| block.file(index).unwrap().0.as_str());
+                prop_assert!((1..=block::MOST).contains(&block.len()));
+                prop_assert_eq!(block.is_ascii(), paths().all(str::is_ascii));
+                prop_assert_eq!(block.is_flat(), !paths().any(|path| path.contains('/')));
+                prop_assert_eq!(block.is_sendable(), !paths().any(|path| path.contains('\u{7}')));
+                prop_assert_eq!(block.lines().is_some(), !paths().any(|path| path.contains('\n')));
+            }
+            let after = named(350);
+            let rest = catalog.iter_after(Some(&after)).count();
+            prop_assert_eq!(rest, map.range(after..).skip_while(|(path, _)| **path == named(350)).count());
+        }
     }
 
     #[test]
