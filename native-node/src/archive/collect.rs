@@ -83,14 +83,11 @@ pub(crate) async fn collect(node: &Arc<Node>, collecting: Collecting) -> Result<
 async fn member(node: &Arc<Node>, wish: Wish, reader: &str, old: &Semaphore) -> Result<Member, CollectError> {
     let Wish { peer, path } = wish;
     let wrong = |why| CollectError::File(Printable::short(path.as_str(), 100).to_string(), why);
-    let holder = Holder::of(node, &peer).map_err(wrong)?;
-    let can_seek = holder.can_seek();
+    let can_seek = Holder::of(node, &peer).map_err(wrong)?.can_seek();
     let _turn = match can_seek {
         true => None,
         false => Some(old.acquire().await.map_err(|_| CollectError::Slow)?),
     };
-    let version = source::look(node, &peer, &path, reader).await.map_err(wrong)?;
-    let entry = node.with_host(|host, _| host.entry(&peer, &path));
-    let is_executable = matches!(holder, Holder::Own) && entry.is_some_and(|entry| entry.executable);
+    let (version, is_executable) = source::look_closely(node, &peer, &path, reader).await.map_err(wrong)?;
     Ok(Member { file: Wanted { peer, path, version }, is_executable, can_seek })
 }

@@ -104,7 +104,8 @@ impl Layout {
             }
         }
         let mut layout = Self { format, placed, directory, end: at, length: 0 };
-        layout.length = at.checked_add(layout.made(Stretch::End, 0).len() as u64).filter(|length| *length <= LONGEST)?;
+        layout.length =
+            at.checked_add(layout.made(Stretch::End, 0).len() as u64).filter(|length| *length <= LONGEST)?;
         Some(layout)
     }
 

@@ -51,12 +51,10 @@ mod tests {
 
     #[test]
     fn two_of_a_name_get_numbers_and_code_is_no_name() {
-        assert_eq!(names(&["a.txt", "a.txt", "A.TXT", "a (1).txt"]), [
-            "a.txt",
-            "a (1).txt",
-            "A (2).TXT",
-            "a (1) (1).txt"
-        ]);
+        assert_eq!(
+            names(&["a.txt", "a.txt", "A.TXT", "a (1).txt"]),
+            ["a.txt", "a (1).txt", "A (2).TXT", "a (1) (1).txt"]
+        );
         assert_eq!(names(&["d/con.txt", "d/a?b", "d/a*b"]), ["d/_con.txt", "d/a_b", "d/a_b (1)"]);
     }
 

@@ -57,11 +57,9 @@ mod tests {
     #[test]
     fn times_before_and_after_1970_and_the_right_to_run_are_kept() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        for (modified, mode, expected) in [
-            (1_104_537_598_500_000_000, 0o644, 0o755),
-            (-1_000_000_001, 0o600, 0o700),
-            (0, 0o4640, 0o750),
-        ] {
+        for (modified, mode, expected) in
+            [(1_104_537_598_500_000_000, 0o644, 0o755), (-1_000_000_001, 0o600, 0o700), (0, 0o4640, 0o750)]
+        {
             file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).unwrap();
             Stamp { modified: Some(modified), executable: false }.put_on(file.as_file());
             assert_eq!(file.as_file().metadata().unwrap().permissions().mode() & 0o7777, mode);

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
 use shared::limits::ARCHIVE_FILES;
+use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
 use shared::{Answer, Fault, Form, Listing, PatternKind, SharedPath};
 use tokio::sync::Semaphore;
 
@@ -276,7 +276,8 @@ async fn archive_ticket(
 ) -> Result<Reply, Fault> {
     node.wait_for_the_first_look(FIRST_LOOK_PATIENCE).await;
     let everything = Ok(shared::Call::List(String::new()));
-    let Answer::Files { catalog, .. } = node.answer(context.arrival(), token.as_str().unwrap_or_default(), everything)?
+    let Answer::Files { catalog, .. } =
+        node.answer(context.arrival(), token.as_str().unwrap_or_default(), everything)?
     else {
         return Ok(Reply::Value(Value::Bool(false)));
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::bridge::{File, Message, Read, ResetCode, Ticket, Ticketed, Version};
+use shared::bridge::{Collect, Collected, File, Message, Read, ResetCode, Ticket, Version};
 
 use super::{Tab, reason, taken};
 use crate::model::{MOST_IN_MEMORY, Reason};
@@ -163,13 +163,20 @@ impl Tab {
     pub(super) async fn ticket(&self, link: &Link, sources: &[Source], preview: bool) -> Result<String, Reason> {
         let mut last = Reason::NoSource;
         for source in sources {
-            match ticket_from(link, source, preview).await {
-                Ok(ticketed) if is_own_address(&ticketed.href) => return Ok(ticketed.href),
-                Ok(_) => last = Reason::StrangeAddress,
-                Err(why) => last = reason(&why),
+            let ticket = Ticket { peer: source.peer.as_str().to_owned(), path: source.path.clone(), preview };
+            match ticketed(link, ticket.into()).await {
+                Err(why) => last = why,
+                address => return address,
             }
         }
         Err(last)
+    }
+
+    /// The same for all of these files as one archive.
+    pub(super) async fn ticket_for_zip(&self, link: &Link, name: &str, files: &[Source]) -> Result<String, Reason> {
+        let file = |it: &Source| Collected { peer: it.peer.as_str().to_owned(), path: it.path.clone() };
+        let collect = Collect { name: name.to_owned(), files: files.iter().map(file).collect() };
+        ticketed(link, collect.into()).await
     }
 }
 
@@ -213,12 +220,16 @@ async fn beginning_from(link: &Link, source: &Source, most: u64) -> Result<(Vec<
     }
 }
 
-async fn ticket_from(link: &Link, source: &Source, preview: bool) -> Result<Ticketed, ReplyError> {
-    let ticket = Ticket { peer: source.peer.as_str().to_owned(), path: source.path.clone(), preview };
-    match link.ask(ticket, 0)?.next(PATIENCE).await? {
-        Reply::Message(Message::Ticketed(ticketed)) => Ok(ticketed),
-        _ => Err(ReplyError::Strange),
-    }
+/// The address that a request is answered with, if it is one of ours.
+async fn ticketed(link: &Link, request: Message) -> Result<String, Reason> {
+    let asking = async {
+        match link.ask(request, 0)?.next(PATIENCE).await? {
+            Reply::Message(Message::Ticketed(ticketed)) => Ok(ticketed.href),
+            _ => Err(ReplyError::Strange),
+        }
+    };
+    let address = asking.await.map_err(|why| reason(&why))?;
+    if is_own_address(&address) { Ok(address) } else { Err(Reason::StrangeAddress) }
 }
 
 /// Whether an address is a path of the node this page came from, whatever a browser makes of backslashes and blanks.

@@ -7,6 +7,8 @@ use crate::pool::Source;
 
 /// Saves at a time: each holds up to 256 MiB in memory, and more would only slow each other down.
 const AT_ONCE: usize = 2;
+/// What an archive is called.
+const ZIP: &str = "tinyp2p.zip";
 /// Most saves that are remembered.
 const MOST: usize = 5_000;
 
@@ -31,7 +33,10 @@ pub(super) fn update(model: &mut Model, event: SaveEvent, effects: &mut Vec<Effe
             }
         }
         SaveEvent::Retried(id) => {
-            let way = |save: &Save| model.settings.way_for(model.is_secure, save.size);
+            let way = |save: &Save| match save.way {
+                Way::Zip => Way::Zip,
+                _ => model.settings.way_for(model.is_secure, save.size),
+            };
             if let Some(save) = model.saves.list.iter_mut().find(|save| save.id == id && has_ended(save)) {
                 save.way = way(save);
                 save.state = Saving::Waiting;
@@ -53,11 +58,29 @@ pub(super) fn begin(model: &mut Model, rows: &[u32], effects: &mut Vec<Effect>) 
     let found = model.pool.results.found();
     let file = |row: &u32| (found.name(*row).to_owned(), found.size(*row), found.sources(*row));
     let files = rows.iter().take(MOST).map(file).collect();
-    begin_all(model, files, effects);
+    begin_all(model, files, None, effects);
+}
+
+/// Begins to save what is selected as one archive, each file from its first holder that is here.
+pub(super) fn begin_zip(model: &mut Model, effects: &mut Vec<Effect>) {
+    let results = &model.pool.results;
+    let is_here = |source: &Source| model.peers.iter().any(|peer| peer.url == source.peer);
+    let source = |row| {
+        let mut sources = results.found().sources(row);
+        let at = sources.iter().position(is_here).unwrap_or_default();
+        (at < sources.len()).then(|| sources.swap_remove(at))
+    };
+    let sources = results.selection.rows().filter_map(source).collect();
+    begin_all(model, vec![(ZIP.to_owned(), None, sources)], Some(Way::Zip), effects);
 }
 
 /// The same, for files by name, size and where they are.
-pub(super) fn begin_all(model: &mut Model, files: Vec<(String, Option<u64>, Vec<Source>)>, effects: &mut Vec<Effect>) {
+pub(super) fn begin_all(
+    model: &mut Model,
+    files: Vec<(String, Option<u64>, Vec<Source>)>,
+    way: Option<Way>,
+    effects: &mut Vec<Effect>,
+) {
     let mut begun = 0;
     for (name, size, sources) in files {
         if sources.is_empty() || model.saves.list.len() >= MOST {
@@ -74,7 +97,7 @@ pub(super) fn begin_all(model: &mut Model, files: Vec<(String, Option<u64>, Vec<
             name,
             size,
             sources,
-            way: model.settings.way_for(model.is_secure, size),
+            way: way.unwrap_or_else(|| model.settings.way_for(model.is_secure, size)),
             state: Saving::Waiting,
             bytes: 0,
             speed: 0.0,
@@ -148,8 +171,8 @@ fn end(model: &mut Model, id: u32, state: Saving) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, LinkEvent, PoolEvent};
-    use crate::model::Loss;
+    use crate::event::{Event, LinkEvent, PeersEvent, PoolEvent};
+    use crate::model::{Loss, Peer, PeerKind, Reason};
     use crate::pool::Offer;
     use crate::update;
     use crate::update::Timer;
@@ -187,6 +210,30 @@ mod tests {
         assert_eq!(begun(&send(&mut model, SaveEvent::Done { id: 1 })), [3]);
         assert_eq!(model.saves.list[0].thousandths(), Some(1000));
         assert_eq!(model.pool.results.selection.count(), 0);
+    }
+
+    #[test]
+    fn what_is_selected_is_one_archive_each_file_from_who_is_here() {
+        let mut model = with_rows(&["a", "d/b", "c"]);
+        let attic_two = PeerUrl::parse("http://attic:2").unwrap();
+        let offers = vec![Offer { path: "b".into(), size: Some(1000), modified: None }];
+        let found = PoolEvent::Found { search: 1, peer: attic_two.clone(), offers };
+        let _ = update(&mut model, Event::Pool(found));
+        let _ = update(&mut model, Event::TimeUp(Timer::Work));
+        let here = Peer { url: attic_two, kind: PeerKind::Node, name: String::new(), here_ms: 0, files: None };
+        let _ = update(&mut model, Event::Peers(PeersEvent::Changed(vec![here])));
+        for row in [0, 1] {
+            let _ = update(&mut model, Event::Pool(PoolEvent::Pressed { row: Some(row), is_range: false }));
+        }
+        assert_eq!(begun(&update(&mut model, Event::Pool(PoolEvent::ZipWanted))), [1]);
+        let save = &model.saves.list[0];
+        let from: Vec<_> = save.sources.iter().map(|it| (it.peer.as_str(), it.path.as_str())).collect();
+        assert_eq!(from, [("http://attic:1", "a"), ("http://attic:2", "b")]);
+        assert_eq!((save.way, save.name.as_str(), model.pool.results.selection.count()), (Way::Zip, "tinyp2p.zip", 0));
+        // Tried again it is an archive again.
+        let _ = send(&mut model, SaveEvent::Failed { id: 1, why: Reason::NoSource });
+        assert_eq!(begun(&send(&mut model, SaveEvent::Retried(1))), [1]);
+        assert_eq!(model.saves.list[0].way, Way::Zip);
     }
 
     #[test]

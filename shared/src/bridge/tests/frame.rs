@@ -68,7 +68,10 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
         (
             Collect {
                 name: "a.zip".into(),
-                files: vec![Collected { peer: "u".into(), path: "a".into() }, Collected { peer: "v".into(), path: "b/c".into() }],
+                files: vec![
+                    Collected { peer: "u".into(), path: "a".into() },
+                    Collected { peer: "v".into(), path: "b/c".into() },
+                ],
             }
             .into(),
             "26a20065612e7a6970 0182 8261756161 82617663622f63",
