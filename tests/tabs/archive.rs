@@ -24,7 +24,7 @@ pub(super) fn trials() -> Vec<Trial> {
     let mut trials = Trials::needing("curl and unzip", &unzip);
     trials.add("tabs::one_zip_of_files_from_everywhere_is_resumed", |()| from_everywhere());
     trials.add("tabs::a_zip_whose_tab_leaves_is_cut", |()| cut());
-    let original = Original::find().and_then(|original| unzip.map(|()| original));
+    let original = Original::find().and_then(|original| unzip.clone().map(|()| original));
     let mut of_2004 = Trials::needing("the program of 2004, curl and unzip", &original);
     of_2004.add("tabs::a_zip_with_files_of_2004_comes_whole_or_not_at_all", with_2004);
     [trials.into_vec(), of_2004.into_vec(), vec![test("tabs::what_cannot_be_collected_is_told_in_words", refused)]]

@@ -159,25 +159,35 @@ impl Tab {
         Err(last)
     }
 
-    /// An address of this node at which one of the holders' file can be had.
-    pub(super) async fn ticket(&self, link: &Link, sources: &[Source], preview: bool) -> Result<String, Reason> {
+    /// An address of this node from the first of these requests that is answered with one.
+    pub(super) async fn ticket(&self, link: &Link, requests: Vec<Message>) -> Result<String, Reason> {
         let mut last = Reason::NoSource;
-        for source in sources {
-            let ticket = Ticket { peer: source.peer.as_str().to_owned(), path: source.path.clone(), preview };
-            match ticketed(link, ticket.into()).await {
-                Err(why) => last = why,
-                address => return address,
-            }
+        for request in requests {
+            let reply = match link.ask(request, 0) {
+                Ok(mut replies) => replies.next(PATIENCE).await,
+                Err(why) => Err(why.into()),
+            };
+            last = match reply {
+                Ok(Reply::Message(Message::Ticketed(it))) if is_own_address(&it.href) => return Ok(it.href),
+                Ok(Reply::Message(Message::Ticketed(_))) => Reason::StrangeAddress,
+                Ok(_) => Reason::Strange,
+                Err(why) => reason(&why),
+            };
         }
         Err(last)
     }
+}
 
-    /// The same for all of these files as one archive.
-    pub(super) async fn ticket_for_zip(&self, link: &Link, name: &str, files: &[Source]) -> Result<String, Reason> {
-        let file = |it: &Source| Collected { peer: it.peer.as_str().to_owned(), path: it.path.clone() };
-        let collect = Collect { name: name.to_owned(), files: files.iter().map(file).collect() };
-        ticketed(link, collect.into()).await
-    }
+/// What is asked for one file: of each of its holders an address.
+pub(super) fn for_file(sources: &[Source], preview: bool) -> Vec<Message> {
+    let ticket = |it: &Source| Ticket { peer: it.peer.as_str().to_owned(), path: it.path.clone(), preview }.into();
+    sources.iter().map(ticket).collect()
+}
+
+/// What is asked for all of these files as one archive: its address.
+pub(super) fn for_zip(name: &str, files: &[Source]) -> Vec<Message> {
+    let file = |it: &Source| Collected { peer: it.peer.as_str().to_owned(), path: it.path.clone() };
+    vec![Collect { name: name.to_owned(), files: files.iter().map(file).collect() }.into()]
 }
 
 /// Why one holder's file is not there.
@@ -218,18 +228,6 @@ async fn beginning_from(link: &Link, source: &Source, most: u64) -> Result<(Vec<
             _ => return Err(ReplyError::Strange),
         }
     }
-}
-
-/// The address that a request is answered with, if it is one of ours.
-async fn ticketed(link: &Link, request: Message) -> Result<String, Reason> {
-    let asking = async {
-        match link.ask(request, 0)?.next(PATIENCE).await? {
-            Reply::Message(Message::Ticketed(ticketed)) => Ok(ticketed.href),
-            _ => Err(ReplyError::Strange),
-        }
-    };
-    let address = asking.await.map_err(|why| reason(&why))?;
-    if is_own_address(&address) { Ok(address) } else { Err(Reason::StrangeAddress) }
 }
 
 /// Whether an address is a path of the node this page came from, whatever a browser makes of backslashes and blanks.
