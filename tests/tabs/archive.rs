@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::Trial;
-use shared::bridge::{Collect, Collected, Message, ResetCode};
+use shared::bridge::{Collect, Message, ResetCode, Ticket};
 
 use super::{PASSWORD, Site};
 use crate::harness::node::{Node, run};
@@ -35,7 +35,8 @@ pub(super) fn trials() -> Vec<Trial> {
 
 impl Site {
     fn collect(&self, name: &str, files: &[(&str, &str)]) -> Result<(String, u64), (ResetCode, String)> {
-        let file = |(peer, path): &(&str, &str)| Collected { peer: (*peer).to_owned(), path: (*path).to_owned() };
+        let file =
+            |(peer, path): &(&str, &str)| Ticket { peer: (*peer).to_owned(), path: (*path).to_owned(), preview: false };
         match self.tab.ask(Collect { name: name.to_owned(), files: files.iter().map(file).collect() }) {
             Ok((messages, _)) => match messages.as_slice() {
                 [Message::Ticketed(it)] => Ok((format!("{}{}", self.node.url, it.href), it.version.size)),

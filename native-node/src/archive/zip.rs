@@ -150,7 +150,7 @@ fn dos_time(entry: &Entry) -> [u16; 2] {
         Some(year) => {
             let small = |number: i8| u16::try_from(number).unwrap_or_default();
             [
-                small(time.hour()) << 11 | small(time.minute()) << 5 | small(time.second()) / 2,
+                small(time.hour()) << 11 | small(time.minute()) << 5 | small(time.second() / 2),
                 year << 9 | small(time.month()) << 5 | small(time.day()),
             ]
         }

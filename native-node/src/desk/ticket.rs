@@ -3,7 +3,7 @@
 //! Tickets are not ended with the session: a download goes on, and is resumed, after its page was reloaded or closed. They end
 //! with their file's version, and when nobody used them for a while.
 
-use shared::bridge::{Collect, Collected, ResetCode, Ticket, Ticketed};
+use shared::bridge::{Collect, ResetCode, Ticket, Ticketed};
 use shared::limits::ARCHIVE_FILES;
 
 use super::refusal::{Refusal, anybody, file};
@@ -52,7 +52,7 @@ async fn mint(desk: &Desk, Ticket { peer, path, preview }: Ticket) -> Result<Tic
 async fn mint_for_archive(desk: &Desk, Collect { name, files }: Collect) -> Result<Ticketed, Refusal> {
     let node = desk.node();
     let mut wishes = Vec::with_capacity(files.len().min(ARCHIVE_FILES));
-    for Collected { peer, path } in files {
+    for Ticket { peer, path, .. } in files {
         let (peer, path) = (anybody(&peer)?, file(&path)?);
         // Who is not here is told with the name of the file.
         if matches!(Holder::of(node, &peer), Ok(Holder::Node(_) | Holder::Old(_))) {

@@ -2,6 +2,8 @@
 
 use minicbor::{Decode, Encode};
 
+use super::frame::Ticket;
+
 /// An address to download several files from, as one archive: answered with a [`Ticketed`](super::Ticketed), whose version
 /// is the archive's length and the time of its newest file.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -10,19 +12,8 @@ pub struct Collect {
     /// What it is to be called; `.zip` or `.tar` at the end says what it is.
     #[n(0)]
     pub name: String,
-    /// The files, in their order: at most [`ARCHIVE_FILES`](crate::limits::ARCHIVE_FILES).
+    /// The files, in their order, each named as where it alone is asked for; none is shown. At most
+    /// [`ARCHIVE_FILES`](crate::limits::ARCHIVE_FILES).
     #[n(1)]
-    pub files: Vec<Collected>,
-}
-
-/// One file of it.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct Collected {
-    /// URL of the peer that holds it.
-    #[n(0)]
-    pub peer: String,
-    /// Its path there, and in the archive.
-    #[n(1)]
-    pub path: String,
+    pub files: Vec<Ticket>,
 }

@@ -42,7 +42,7 @@ mod tests;
 #[cfg(any(target_arch = "wasm32", test))]
 mod wide;
 
-pub use collect::{Collect, Collected};
+pub use collect::Collect;
 pub use frame::{
     Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, Offer, Offered,
     OfferedForm, PeerInfo, PeerKind, Peers, Read, ReadMany, Role, Row, Search, SearchKind, SearchScope, Ticket,

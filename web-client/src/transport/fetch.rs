@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::bridge::{Collect, Collected, File, Message, Read, ResetCode, Ticket, Version};
+use shared::bridge::{Collect, File, Message, Read, ResetCode, Ticket, Version};
 
 use super::{Tab, reason, taken};
 use crate::model::{MOST_IN_MEMORY, Reason};
@@ -180,14 +180,17 @@ impl Tab {
 
 /// What is asked for one file: of each of its holders an address.
 pub(super) fn for_file(sources: &[Source], preview: bool) -> Vec<Message> {
-    let ticket = |it: &Source| Ticket { peer: it.peer.as_str().to_owned(), path: it.path.clone(), preview }.into();
-    sources.iter().map(ticket).collect()
+    sources.iter().map(|source| ticket(source, preview).into()).collect()
 }
 
 /// What is asked for all of these files as one archive: its address.
 pub(super) fn for_zip(name: &str, files: &[Source]) -> Vec<Message> {
-    let file = |it: &Source| Collected { peer: it.peer.as_str().to_owned(), path: it.path.clone() };
-    vec![Collect { name: name.to_owned(), files: files.iter().map(file).collect() }.into()]
+    let files = files.iter().map(|source| ticket(source, false)).collect();
+    vec![Collect { name: name.to_owned(), files }.into()]
+}
+
+fn ticket(source: &Source, preview: bool) -> Ticket {
+    Ticket { peer: source.peer.as_str().to_owned(), path: source.path.clone(), preview }
 }
 
 /// Why one holder's file is not there.

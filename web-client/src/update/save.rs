@@ -61,16 +61,10 @@ pub(super) fn begin(model: &mut Model, rows: &[u32], effects: &mut Vec<Effect>) 
     begin_all(model, files, None, effects);
 }
 
-/// Begins to save what is selected as one archive, each file from its first holder that is here.
+/// Begins to save what is selected as one archive, each file from one who holds it.
 pub(super) fn begin_zip(model: &mut Model, effects: &mut Vec<Effect>) {
     let results = &model.pool.results;
-    let is_here = |source: &Source| model.peers.iter().any(|peer| peer.url == source.peer);
-    let source = |row| {
-        let mut sources = results.found().sources(row);
-        let at = sources.iter().position(is_here).unwrap_or_default();
-        (at < sources.len()).then(|| sources.swap_remove(at))
-    };
-    let sources = results.selection.rows().filter_map(source).collect();
+    let sources = results.selection.rows().filter_map(|row| results.found().sources(row).pop()).collect();
     begin_all(model, vec![(ZIP.to_owned(), None, sources)], Some(Way::Zip), effects);
 }
 
@@ -171,8 +165,8 @@ fn end(model: &mut Model, id: u32, state: Saving) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, LinkEvent, PeersEvent, PoolEvent};
-    use crate::model::{Loss, Peer, PeerKind, Reason};
+    use crate::event::{Event, LinkEvent, PoolEvent};
+    use crate::model::{Loss, Reason};
     use crate::pool::Offer;
     use crate::update;
     use crate::update::Timer;
@@ -213,23 +207,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_selected_is_one_archive_each_file_from_who_is_here() {
+    fn what_is_selected_is_one_archive() {
         let mut model = with_rows(&["a", "d/b", "c"]);
-        let attic_two = PeerUrl::parse("http://attic:2").unwrap();
-        let offers = vec![Offer { path: "b".into(), size: Some(1000), modified: None }];
-        let found = PoolEvent::Found { search: 1, peer: attic_two.clone(), offers };
-        let _ = update(&mut model, Event::Pool(found));
-        let _ = update(&mut model, Event::TimeUp(Timer::Work));
-        let here = Peer { url: attic_two, kind: PeerKind::Node, name: String::new(), here_ms: 0, files: None };
-        let _ = update(&mut model, Event::Peers(PeersEvent::Changed(vec![here])));
         for row in [0, 1] {
             let _ = update(&mut model, Event::Pool(PoolEvent::Pressed { row: Some(row), is_range: false }));
         }
         assert_eq!(begun(&update(&mut model, Event::Pool(PoolEvent::ZipWanted))), [1]);
         let save = &model.saves.list[0];
-        let from: Vec<_> = save.sources.iter().map(|it| (it.peer.as_str(), it.path.as_str())).collect();
-        assert_eq!(from, [("http://attic:1", "a"), ("http://attic:2", "b")]);
-        assert_eq!((save.way, save.name.as_str(), model.pool.results.selection.count()), (Way::Zip, "tinyp2p.zip", 0));
+        let paths: Vec<_> = save.sources.iter().map(|source| source.path.as_str()).collect();
+        assert_eq!((paths, save.name.as_str()), (vec!["a", "d/b"], "tinyp2p.zip"));
+        assert_eq!((save.way, model.pool.results.selection.count()), (Way::Zip, 0));
         // Tried again it is an archive again.
         let _ = send(&mut model, SaveEvent::Failed { id: 1, why: Reason::NoSource });
         assert_eq!(begun(&send(&mut model, SaveEvent::Retried(1))), [1]);

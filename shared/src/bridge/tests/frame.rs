@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bridge::tests::hex;
-use crate::bridge::{Collected, Reset, ResetCode};
+use crate::bridge::{Reset, ResetCode};
 
 /// One of each, with all its fields set.
 fn one_of_each() -> Vec<(Message, &'static str)> {
@@ -69,12 +69,12 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
             Collect {
                 name: "a.zip".into(),
                 files: vec![
-                    Collected { peer: "u".into(), path: "a".into() },
-                    Collected { peer: "v".into(), path: "b/c".into() },
+                    Ticket { peer: "u".into(), path: "a".into(), preview: false },
+                    Ticket { peer: "v".into(), path: "b/c".into(), preview: false },
                 ],
             }
             .into(),
-            "26a20065612e7a6970 0182 8261756161 82617663622f63",
+            "26a20065612e7a6970 0182 a3006175016161 02f4 a300617601 63622f63 02f4",
         ),
         (Exchanged { peers: vec![peer] }.into(), "30a10081a6006a687474703a2f2f613a3101010263416461030704 0205f5"),
         (
