@@ -1,5 +1,6 @@
 //! A native tinyp2p node as a library: the command line is one caller, the tests are another.
 
+pub mod archive;
 pub mod bridge;
 pub mod cli;
 pub mod desk;

@@ -157,6 +157,8 @@ pub const BATCH_FILES: usize = 256;
 pub const BATCH_BYTES: u64 = 1 << 20;
 /// Largest file that such a request is for, in bytes.
 pub const BATCH_FILE_BYTES: u64 = 64 << 10;
+/// Most files in one archive; the request for one is one record, which bounds their names.
+pub const ARCHIVE_FILES: usize = 10_000;
 /// Rows of a search in one record; about 100 bytes each.
 pub const ROWS_PER_RECORD: usize = 1_024;
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! welcome (they dialed) ─┐
-//!                        ├─ HELLO both ways ─► Desk: Exchange, Search, Read, ReadMany, Outline, Ticket
+//!                        ├─ HELLO both ways ─► Desk: Exchange, Search, Read, ReadMany, Outline, Ticket, Collect
 //! call    (we dialed) ───┘                     tabs besides: Address, Offer, Peers
 //! ```
 //!

@@ -186,7 +186,7 @@ async fn ask_old(node: &Node, wanted: &Wanted, peer: &PeerUrl, tell: &mpsc::Send
             bytes = 0;
         }
         bytes += length;
-        rows.push(Row { path: path.as_str().to_owned(), size: None, modified: None, id: None });
+        rows.push(Row { path: path.as_str().to_owned(), size: None, modified: None, id: None, executable: None });
     }
     let more = found.next().is_some();
     let last = Message::Found(Found { peer: peer.to_string(), rows });

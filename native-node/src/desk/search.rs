@@ -161,11 +161,12 @@ fn rows_after(listing: &Listing, after: Option<&SharedPath>, most: usize) -> (Ve
             break;
         }
         let (size, modified) = (Some(entry.size), Some(entry.modified));
-        rows.push(Row { path: path.as_str().to_owned(), size, modified, id: entry.id.map(|id| id.0) });
+        let executable = entry.executable.then_some(true);
+        rows.push(Row { path: path.as_str().to_owned(), size, modified, id: entry.id.map(|id| id.0), executable });
         last = Some(path);
     }
     (rows, last.map(PathRef::to_path))
 }
 
 /// What a row takes besides its path, at most, in bytes.
-pub(super) const ROW_BYTES: usize = 66;
+pub(super) const ROW_BYTES: usize = 67;

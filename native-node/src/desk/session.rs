@@ -166,6 +166,7 @@ impl Handler for Desk {
             Message::ReadMany(read) => read_many::answer(&self, read, answer).await,
             Message::Outline(asked) => outline::answer(&self, asked, answer).await,
             Message::Ticket(ticket) => ticket::answer(&self, ticket, answer).await,
+            Message::Collect(collect) => ticket::answer_for_archive(&self, collect, answer).await,
             _ => answer.fail(ResetCode::UNKNOWN, "this is no request"),
         }
     }

@@ -6,6 +6,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::collect::Collect;
 use super::kind::Kind;
 #[cfg(feature = "node")]
 use super::outline::{Outline, Outlined};
@@ -242,6 +243,10 @@ pub struct Row {
     #[cfg(feature = "node")]
     #[cbor(n(3), with = "minicbor::bytes")]
     pub id: Option<[u8; 32]>,
+    /// Whether it is a program that its owner may run, where the holder's system knows of such a thing.
+    #[cfg(feature = "node")]
+    #[n(4)]
+    pub executable: Option<bool>,
 }
 
 /// Some of what a search found.
@@ -469,6 +474,8 @@ messages! {
     ReadMany = READ_MANY,
     #[cfg(feature = "node")]
     Ticket = TICKET,
+    #[cfg(feature = "node")]
+    Collect = COLLECT,
     #[cfg(feature = "node")]
     Exchanged = EXCHANGED,
     Found = FOUND,

@@ -48,6 +48,8 @@ impl Kind {
     pub const TICKET: Self = Self(36);
     /// What proves each piece of a file. [`Outline`](super::Outline).
     pub const OUTLINE: Self = Self(37);
+    /// An address to download several files from, as one archive. [`Collect`](super::Collect).
+    pub const COLLECT: Self = Self(38);
 
     /// Answer to [`Kind::EXCHANGE`]. [`Exchanged`](super::Exchanged).
     pub const EXCHANGED: Self = Self(48);

@@ -19,6 +19,7 @@
 //! Deliberately not here: who answers requests and with what, how many handshakes may be unfinished, and how often who
 //! may guess ([`HandshakeError::is_wrong_guess`] and [`Initiator::proof_is_out`] say what to count).
 
+mod collect;
 mod cpace;
 mod frame;
 mod handshake;
@@ -41,6 +42,7 @@ mod tests;
 #[cfg(any(target_arch = "wasm32", test))]
 mod wide;
 
+pub use collect::Collect;
 pub use frame::{
     Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, Offer, Offered,
     OfferedForm, PeerInfo, PeerKind, Peers, Read, ReadMany, Role, Row, Search, SearchKind, SearchScope, Ticket,

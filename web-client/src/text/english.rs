@@ -61,6 +61,7 @@ pub(super) const WORDS: Words = Words {
     select_all: "Select all",
     clear_selection: "Select none",
     save_selected: "Save",
+    save_zip: "Save as zip",
     list_label: "Files found",
     way_title: "How files are saved",
     way_session: "Encrypted session",

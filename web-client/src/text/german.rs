@@ -61,6 +61,7 @@ pub(super) const WORDS: Words = Words {
     select_all: "Alle wählen",
     clear_selection: "Keine wählen",
     save_selected: "Speichern",
+    save_zip: "Als ZIP speichern",
     list_label: "Gefundene Dateien",
     way_title: "Wie gespeichert wird",
     way_session: "Verschlüsselte Sitzung",

@@ -53,7 +53,7 @@ list! {
         image audio video text document archive program other
         name folder size age kind holders save preview sort_by ascending descending
         nothing_found nothing_found_hint nothing_shared nothing_shared_hint not_narrow
-        select_all clear_selection save_selected list_label
+        select_all clear_selection save_selected save_zip list_label
         way_title way_session way_ticket way_session_hint way_ticket_hint way_asks_hint
         no_saves waiting running handed_over done failed cancelled cancel again clear_ended time_left_unknown
         offer_title offer_hint drop_here add_files add_folder no_held withdraw withdraw_all offered_at

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::bridge::{File, Message, Read, ResetCode, Ticket, Ticketed, Version};
+use shared::bridge::{Collect, File, Message, Read, ResetCode, Ticket, Version};
 
 use super::{Tab, reason, taken};
 use crate::model::{MOST_IN_MEMORY, Reason};
@@ -159,18 +159,38 @@ impl Tab {
         Err(last)
     }
 
-    /// An address of this node at which one of the holders' file can be had.
-    pub(super) async fn ticket(&self, link: &Link, sources: &[Source], preview: bool) -> Result<String, Reason> {
+    /// An address of this node from the first of these requests that is answered with one.
+    pub(super) async fn ticket(&self, link: &Link, requests: Vec<Message>) -> Result<String, Reason> {
         let mut last = Reason::NoSource;
-        for source in sources {
-            match ticket_from(link, source, preview).await {
-                Ok(ticketed) if is_own_address(&ticketed.href) => return Ok(ticketed.href),
-                Ok(_) => last = Reason::StrangeAddress,
-                Err(why) => last = reason(&why),
-            }
+        for request in requests {
+            let reply = match link.ask(request, 0) {
+                Ok(mut replies) => replies.next(PATIENCE).await,
+                Err(why) => Err(why.into()),
+            };
+            last = match reply {
+                Ok(Reply::Message(Message::Ticketed(it))) if is_own_address(&it.href) => return Ok(it.href),
+                Ok(Reply::Message(Message::Ticketed(_))) => Reason::StrangeAddress,
+                Ok(_) => Reason::Strange,
+                Err(why) => reason(&why),
+            };
         }
         Err(last)
     }
+}
+
+/// What is asked for one file: of each of its holders an address.
+pub(super) fn for_file(sources: &[Source], preview: bool) -> Vec<Message> {
+    sources.iter().map(|source| ticket(source, preview).into()).collect()
+}
+
+/// What is asked for all of these files as one archive: its address.
+pub(super) fn for_zip(name: &str, files: &[Source]) -> Vec<Message> {
+    let files = files.iter().map(|source| ticket(source, false)).collect();
+    vec![Collect { name: name.to_owned(), files }.into()]
+}
+
+fn ticket(source: &Source, preview: bool) -> Ticket {
+    Ticket { peer: source.peer.as_str().to_owned(), path: source.path.clone(), preview }
 }
 
 /// Why one holder's file is not there.
@@ -210,14 +230,6 @@ async fn beginning_from(link: &Link, source: &Source, most: u64) -> Result<(Vec<
             Reply::Ended if bytes.len() as u64 == file.length => return Ok((bytes, file.version.size > file.length)),
             _ => return Err(ReplyError::Strange),
         }
-    }
-}
-
-async fn ticket_from(link: &Link, source: &Source, preview: bool) -> Result<Ticketed, ReplyError> {
-    let ticket = Ticket { peer: source.peer.as_str().to_owned(), path: source.path.clone(), preview };
-    match link.ask(ticket, 0)?.next(PATIENCE).await? {
-        Reply::Message(Message::Ticketed(ticketed)) => Ok(ticketed),
-        _ => Err(ReplyError::Strange),
     }
 }
 

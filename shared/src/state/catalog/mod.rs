@@ -21,13 +21,15 @@ pub struct Entry {
     pub form: Form,
     /// Which bytes it holds, once they were hashed.
     pub id: Option<ContentId>,
+    /// Whether its owner may run it, where the holder's system knows of such a thing.
+    pub executable: bool,
 }
 
 impl Entry {
     /// What is known of a file before anybody has read it: its length in bytes, and its time as in [`Entry::modified`].
     #[must_use]
     pub fn unread(size: u64, modified: i64) -> Self {
-        Self { size, modified, form: Form::Unknown, id: None }
+        Self { size, modified, form: Form::Unknown, id: None, executable: false }
     }
 }
 
