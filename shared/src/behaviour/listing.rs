@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Catalog, Entry, Fault, Form, Pattern, PatternKind, SharedPath};
+use crate::{Catalog, Entry, Fault, Files, Form, Pattern, PatternKind, SharedPath};
 
 /// Looks into one file whose form is unknown.
 type FindForm = dyn Fn(&SharedPath, &Entry) -> Form + Send + Sync;
@@ -70,7 +70,7 @@ impl Listing {
 
     fn may_see(&self, path: &SharedPath, entry: &Entry) -> bool {
         match (&self.only_plain, entry.form) {
-            (None, _) => is_sendable(path),
+            (None, _) => is_sendable(path.as_str()),
             (Some(_), _) if !is_ascii(path) => false,
             (Some(find_form), Form::Unknown) => matches!(find_form(path, entry), Form::Plain { .. }),
             (Some(_), form) => matches!(form, Form::Plain { .. }),
@@ -85,7 +85,7 @@ impl Listing {
     /// The same, from behind this path on: for who takes an answer piece by piece.
     pub fn files_after(&self, after: Option<&SharedPath>) -> impl Iterator<Item = (&SharedPath, &Entry)> {
         let in_time = self.catalog.iter_after(after).take_while(|_| !self.is_late());
-        in_time.filter(|(path, _)| is_sendable(path) && self.pattern.matches(path.as_str()))
+        in_time.filter(|(path, _)| is_sendable(path.as_str()) && self.pattern.matches(path.as_str()))
     }
 
     /// How many files there are that [`Self::only_plain`] never shows, as far as is known.
@@ -93,6 +93,40 @@ impl Listing {
     pub fn left_out(&self) -> usize {
         let is_plain = |form| matches!(form, Form::Plain { .. } | Form::Unknown);
         self.catalog.iter().filter(|(path, entry)| is_shown(path) && !(is_ascii(path) && is_plain(entry.form))).count()
+    }
+}
+
+/// A search over what we hold of a peer that we follow: finds what [`Listing::files_after`] would find there.
+pub struct ReplicaListing {
+    files: Files,
+    pattern: Pattern,
+    is_late: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl ReplicaListing {
+    /// A search of these files, given up as in [`Listing::until`].
+    #[must_use]
+    pub fn of(files: Files, pattern: Pattern, is_late: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        let is_linear = pattern.is_linear();
+        Self { files, pattern, is_late: if is_linear { Box::new(|| false) } else { Box::new(is_late) } }
+    }
+
+    /// Whether the search was given up, and what it found is not all.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        (self.is_late)()
+    }
+
+    /// Everything that matches, from behind this path on, with its facts.
+    pub fn files_after<'a>(&'a self, after: Option<&'a str>) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+        let in_time = self.files.iter_after(after).take_while(|_| !self.is_late());
+        in_time.filter(|(path, _)| is_sendable(path) && self.pattern.matches(path))
+    }
+}
+
+impl fmt::Debug for ReplicaListing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReplicaListing({} files)", self.files.len())
     }
 }
 
@@ -109,8 +143,7 @@ impl fmt::Debug for Listing {
 }
 
 /// Whether XML 1.0 has all its characters.
-fn is_sendable(path: &SharedPath) -> bool {
-    let text = path.as_str();
+fn is_sendable(text: &str) -> bool {
     // One pass over the bytes without an early end, so that it is vectorised: character by character it was most of what
     // a search cost.
     let control = text

@@ -6,6 +6,8 @@
 
 use minicbor::{Decode, Encode};
 
+#[cfg(feature = "node")]
+use super::follow::{Changes, Follow, Following};
 use super::kind::Kind;
 #[cfg(feature = "node")]
 use super::outline::{Outline, Outlined};
@@ -480,6 +482,9 @@ messages! {
     // What is said neither to a tab nor by one.
     Outline = OUTLINE,
     Outlined = OUTLINED,
+    Follow = FOLLOW,
+    Following = FOLLOWING,
+    Changes = CHANGES,
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@
 //! may guess ([`HandshakeError::is_wrong_guess`] and [`Initiator::proof_is_out`] say what to count).
 
 mod cpace;
+#[cfg(feature = "node")]
+mod follow;
 mod frame;
 mod handshake;
 mod initiator;
@@ -41,6 +43,8 @@ mod tests;
 #[cfg(any(target_arch = "wasm32", test))]
 mod wide;
 
+#[cfg(feature = "node")]
+pub use follow::{Changes, Follow, Following, Since};
 pub use frame::{
     Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, Offer, Offered,
     OfferedForm, PeerInfo, PeerKind, Peers, Read, ReadMany, Role, Row, Search, SearchKind, SearchScope, Ticket,

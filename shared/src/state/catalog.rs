@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use super::recent::Recent;
 use crate::{ContentId, SharedPath};
 
 /// The facts of one shared file.
@@ -52,11 +53,24 @@ pub enum Form {
 pub struct Catalog {
     entries: BTreeMap<SharedPath, Entry>,
     revision: u64,
+    recent: Recent,
     unknown: usize,
     unidentified: usize,
 }
 
 impl Catalog {
+    /// An empty one that goes on counting where another ended, so that nobody takes it for that.
+    #[must_use]
+    pub fn begun_at(revision: u64) -> Self {
+        Self { revision, recent: Recent::since(revision), ..Self::default() }
+    }
+
+    /// The paths whose size, time or id changed after `revision`, each with the revision it made, a path perhaps more than
+    /// once; none where that is not known any more.
+    pub fn changed_after(&self, revision: u64) -> Option<impl Iterator<Item = (u64, &SharedPath)>> {
+        self.recent.after(revision).filter(|_| revision <= self.revision)
+    }
+
     /// Number of changes so far; two snapshots with the same revision of the same peer are the same.
     #[must_use]
     pub fn revision(&self) -> u64 {
@@ -137,11 +151,14 @@ impl Catalog {
             entry.id = entry.id.or(old.id);
         }
         self.count(Some(entry), 1);
-        let old = self.entries.insert(path, entry);
-        self.count(old, -1);
-        if old != Some(entry) {
-            self.revision += 1;
+        let facts = |entry: &Entry| (entry.size, entry.modified, entry.id);
+        let old = self.entries.get(&path).copied();
+        self.revision += u64::from(old != Some(entry));
+        if old.as_ref().map(facts) != Some(facts(&entry)) {
+            self.recent.note(self.revision, &path, self.entries.len());
         }
+        self.entries.insert(path, entry);
+        self.count(old, -1);
     }
 
     /// Says which bytes a file holds that has this size and time; void where it has others. Answers whether it was news.
@@ -151,6 +168,7 @@ impl Catalog {
         self.unidentified -= usize::from(held.id.is_none());
         held.id = Some(id);
         self.revision += 1;
+        self.recent.note(self.revision, path, self.entries.len());
         true
     }
 
@@ -158,7 +176,10 @@ impl Catalog {
     pub fn remove(&mut self, path: &SharedPath) -> bool {
         let old = self.entries.remove(path);
         self.count(old, -1);
-        self.revision += u64::from(old.is_some());
+        if old.is_some() {
+            self.revision += 1;
+            self.recent.note(self.revision, path, self.entries.len());
+        }
         old.is_some()
     }
 
@@ -171,7 +192,10 @@ impl Catalog {
 
     /// Takes all files out.
     pub fn clear(&mut self) {
-        self.revision += u64::from(!self.is_empty());
+        if !self.is_empty() {
+            self.revision += 1;
+            self.recent = Recent::since(self.revision);
+        }
         self.entries.clear();
         (self.unknown, self.unidentified) = (0, 0);
     }

@@ -4,7 +4,10 @@ mod bucket;
 mod catalog;
 mod inspector;
 mod moment;
+mod recent;
+mod replica;
 mod roster;
+mod telling;
 
 pub use bucket::Bucket;
 pub use catalog::{Catalog, Entry, Form};
@@ -12,4 +15,6 @@ pub use inspector::Inspector;
 #[cfg(feature = "xmlrpc")]
 pub(crate) use inspector::{has_noncharacter, is_bad_control};
 pub use moment::Moment;
+pub use replica::{Files, Gap, Replica};
 pub use roster::{Dial, DialOutcome, Ignored, Member, MemberState, Roster, Scope};
+pub use telling::{Telling, Update};
