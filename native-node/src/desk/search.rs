@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use shared::bridge::{Answered, Found, Message, ResetCode, Row, Search, SearchKind, SearchScope};
 use shared::limits::{PIECE_BYTES, ROWS_PER_RECORD};
-use shared::{Listing, Pattern, PatternKind, PeerUrl, SharedPath};
+use shared::{Entry, Files, Listing, Pattern, PatternKind, PeerUrl, ReplicaListing, SharedPath};
 
 use super::pool;
 use super::refusal::Refusal;
@@ -29,7 +29,7 @@ pub(super) async fn answer(desk: &Desk, search: Search, mut answer: Answer) {
         Err(refusal) => return answer.fail(refusal.code, refusal.words),
     };
     let done = match wanted.scope {
-        SearchScope::Here => here(desk.node(), &wanted, &mut answer).await,
+        SearchScope::Here => here(desk.node(), &wanted, Vec::new(), &mut answer).await,
         SearchScope::Pool => pool::search(desk.node(), &wanted, &mut answer).await,
     };
     match done {
@@ -78,9 +78,14 @@ async fn read(desk: &Desk, search: Search) -> Result<Wanted, Refusal> {
     Ok(Wanted { search, pattern, scope })
 }
 
-/// Searches the node and its tabs.
-pub(super) async fn here(node: &Arc<Node>, wanted: &Wanted, answer: &mut Answer) -> Result<(), Stopped> {
-    let mut looking = Looking::new(node, wanted);
+/// Searches the node and its tabs, then what is held of others.
+pub(super) async fn here(
+    node: &Arc<Node>,
+    wanted: &Wanted,
+    replicas: Vec<(PeerUrl, Files)>,
+    answer: &mut Answer,
+) -> Result<(), Stopped> {
+    let mut looking = Looking::new(node, wanted, replicas);
     loop {
         let thinking = on_another_thread(move || {
             let messages = looking.go_on();
@@ -102,15 +107,40 @@ pub(super) async fn here(node: &Arc<Node>, wanted: &Wanted, answer: &mut Answer)
 /// A search of several catalogs, and how far it is.
 struct Looking {
     /// Those to be searched yet; the one at hand is the last.
-    peers: Vec<(PeerUrl, Listing)>,
-    after: Option<SharedPath>,
+    peers: Vec<(PeerUrl, Catalogued)>,
+    after: Option<String>,
     /// Rows of the peer at hand that may still be told.
     left: usize,
     most: usize,
 }
 
+/// What one peer has: ours, or as it is held of another.
+enum Catalogued {
+    Ours(Listing),
+    Held(ReplicaListing),
+}
+
+impl Catalogued {
+    fn files_after<'a>(&'a self, after: Option<&'a str>) -> Box<dyn Iterator<Item = (&'a str, &'a Entry)> + 'a> {
+        match self {
+            Self::Ours(listing) => {
+                let after = after.and_then(|after| SharedPath::parse(after).ok());
+                Box::new(listing.files_after(after.as_ref()).map(|(path, entry)| (path.as_str(), entry)))
+            }
+            Self::Held(listing) => Box::new(listing.files_after(after)),
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        match self {
+            Self::Ours(listing) => listing.is_late(),
+            Self::Held(listing) => listing.is_late(),
+        }
+    }
+}
+
 impl Looking {
-    fn new(node: &Node, wanted: &Wanted) -> Self {
+    fn new(node: &Node, wanted: &Wanted, replicas: Vec<(PeerUrl, Files)>) -> Self {
         let catalogs: Vec<_> = node.with_host(|host, _| {
             let mut ours: Vec<_> = host.catalogs().map(|(url, files)| (url.clone(), Arc::clone(files))).collect();
             // Taken from the end: the node first, then its tabs.
@@ -118,12 +148,18 @@ impl Looking {
             ours
         });
         let is_late = Arc::new(out_of_time());
-        let listing = |(url, files)| {
+        let held = |(url, files)| {
             let is_late = Arc::clone(&is_late);
-            (url, Listing::of(files, wanted.pattern.clone()).until(move || is_late()))
+            (url, Catalogued::Held(ReplicaListing::of(files, wanted.pattern.clone(), move || is_late())))
+        };
+        let ours = |(url, files)| {
+            let is_late = Arc::clone(&is_late);
+            (url, Catalogued::Ours(Listing::of(files, wanted.pattern.clone()).until(move || is_late())))
         };
         let most = wanted.most();
-        Self { peers: catalogs.into_iter().map(listing).collect(), after: None, left: most, most }
+        // From the end: ours before those of others.
+        let peers = replicas.into_iter().map(held).chain(catalogs.into_iter().map(ours)).collect();
+        Self { peers, after: None, left: most, most }
     }
 
     /// The next messages: as many as there are to be at once, or the last.
@@ -132,13 +168,13 @@ impl Looking {
         while messages.len() < AT_ONCE
             && let Some((url, listing)) = self.peers.last()
         {
-            let (rows, last) = rows_after(listing, self.after.as_ref(), self.left);
+            let (rows, last) = rows_after(listing, self.after.as_deref(), self.left);
             self.left -= rows.len();
             if !rows.is_empty() {
                 messages.push(Message::Found(Found { peer: url.to_string(), rows }));
             }
             self.after = last.or(self.after.take());
-            let more = listing.files_after(self.after.as_ref()).next().is_some();
+            let more = listing.files_after(self.after.as_deref()).next().is_some();
             if more && self.left > 0 && !listing.is_late() {
                 continue;
             }
@@ -153,18 +189,24 @@ impl Looking {
 }
 
 /// Rows for one record, and the path of the last.
-fn rows_after(listing: &Listing, after: Option<&SharedPath>, most: usize) -> (Vec<Row>, Option<SharedPath>) {
+fn rows_after(listing: &Catalogued, after: Option<&str>, most: usize) -> (Vec<Row>, Option<String>) {
     let (mut rows, mut last, mut bytes) = (Vec::new(), None, 0);
     for (path, entry) in listing.files_after(after).take(most.min(ROWS_PER_RECORD)) {
-        bytes += path.as_str().len() + ROW_BYTES;
+        bytes += path.len() + ROW_BYTES;
         if bytes > PIECE_BYTES && !rows.is_empty() {
             break;
         }
-        let (size, modified) = (Some(entry.size), Some(entry.modified));
-        rows.push(Row { path: path.as_str().to_owned(), size, modified, id: entry.id.map(|id| id.0) });
-        last = Some(path.clone());
+        rows.push(row(path, entry));
+        last = Some(path);
     }
+    let last = last.map(str::to_owned);
     (rows, last)
+}
+
+/// A file as it is told to others.
+pub(super) fn row(path: &str, entry: &Entry) -> Row {
+    let (size, modified) = (Some(entry.size), Some(entry.modified));
+    Row { path: path.to_owned(), size, modified, id: entry.id.map(|id| id.0) }
 }
 
 /// What a row takes besides its path, at most, in bytes.

@@ -134,6 +134,12 @@ impl Host {
         self.held.iter().filter(|(_, held)| !held.is_away).map(|(url, held)| (url, &held.catalog))
     }
 
+    /// Whether this is a peer of ours that is not away.
+    #[must_use]
+    pub fn has(&self, peer: &PeerUrl) -> bool {
+        self.held.get(peer).is_some_and(|held| !held.is_away)
+    }
+
     /// Adds a peer that shares nothing yet; one that there is is left as it is.
     pub fn add_peer(&mut self, peer: PeerUrl) {
         let catalog = || Arc::new(Catalog::begun_at(self.next_revision));

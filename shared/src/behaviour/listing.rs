@@ -83,7 +83,10 @@ impl Listing {
     }
 
     /// The same, from behind this path on: for who takes an answer piece by piece.
-    pub fn files_after(&self, after: Option<&SharedPath>) -> impl Iterator<Item = (&SharedPath, &Entry)> {
+    pub fn files_after<'a>(
+        &'a self,
+        after: Option<&SharedPath>,
+    ) -> impl Iterator<Item = (&'a SharedPath, &'a Entry)> + use<'a> {
         let in_time = self.catalog.iter_after(after).take_while(|_| !self.is_late());
         in_time.filter(|(path, _)| is_sendable(path.as_str()) && self.pattern.matches(path.as_str()))
     }

@@ -1,6 +1,5 @@
 //! What is said of a catalog that another node follows: its whole once, then its changes as they happen.
 
-use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
 use super::frame::Row;
@@ -41,8 +40,13 @@ pub struct Following {
     /// One proof for each session that this end opened with the other: whoever finds its own among them knows that the two
     /// sessions lead to the same place.
     #[n(1)]
-    pub same: Vec<ByteArray<32>>,
+    pub same: Vec<Proof>,
 }
+
+/// A value that only the two ends of two sessions between them can make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Proof(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
 
 /// Some of what one peer shares, or how it changed; see [`Update`](crate::Update).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]

@@ -44,7 +44,7 @@ mod tests;
 mod wide;
 
 #[cfg(feature = "node")]
-pub use follow::{Changes, Follow, Following, Since};
+pub use follow::{Changes, Follow, Following, Proof, Since};
 pub use frame::{
     Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, Offer, Offered,
     OfferedForm, PeerInfo, PeerKind, Peers, Read, ReadMany, Role, Row, Search, SearchKind, SearchScope, Ticket,

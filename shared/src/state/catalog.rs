@@ -101,7 +101,10 @@ impl Catalog {
     }
 
     /// The files whose paths come after `after`, in their order: to go on where one stopped.
-    pub fn iter_after(&self, after: Option<&SharedPath>) -> impl Iterator<Item = (&SharedPath, &Entry)> {
+    pub fn iter_after<'a>(
+        &'a self,
+        after: Option<&SharedPath>,
+    ) -> impl Iterator<Item = (&'a SharedPath, &'a Entry)> + use<'a> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.entries.range::<SharedPath, _>((start, Bound::Unbounded))
     }

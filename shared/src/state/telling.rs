@@ -78,7 +78,7 @@ impl Telling {
         let mut room = Room::after(&update);
         let mut is_last = whole.seen == catalog.revision();
         if is_last {
-            for (path, entry) in catalog.iter_after(whole.after.clone().as_ref()) {
+            for (path, entry) in catalog.iter_after(whole.after.as_ref()) {
                 is_last = room.take(path);
                 if !is_last {
                     break;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bridge::tests::hex;
-use crate::bridge::{Reset, ResetCode, Since};
+use crate::bridge::{Proof, Reset, ResetCode, Since};
 
 /// One of each, with all its fields set.
 fn one_of_each() -> Vec<(Message, &'static str)> {
@@ -91,7 +91,7 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
             "27a20009 0181 82622f70 19012c",
         ),
         (
-            Following { epoch: 9, same: vec![[7; 32].into()] }.into(),
+            Following { epoch: 9, same: vec![Proof([7; 32])] }.into(),
             "38a20009 0181 5820 0707070707070707070707070707070707070707070707070707070707070707",
         ),
         (
