@@ -172,6 +172,7 @@ impl Follower {
                 Some(Reply::Message(Message::Changes(changes), _)) => self.handle(changes).await?,
                 Some(Reply::Message(Message::Following(following), _)) if Some(following.epoch) == self.epoch => {
                     node.replicas().set_current(&self.url, true);
+                    tracing::debug!(peer = %self.url, "all it shares is known here");
                 }
                 _ => return Err(Stopped::Senseless),
             }
