@@ -7,6 +7,7 @@ pub mod desk;
 pub mod dial;
 pub mod download;
 pub mod folder;
+mod follow;
 pub mod http;
 pub mod known_peers;
 pub mod link;

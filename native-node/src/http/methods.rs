@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use shared::limits::ARCHIVE_FILES;
 use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
-use shared::{Answer, Fault, Form, Listing, PatternKind, SharedPath};
+use shared::{Answer, Fault, Form, Listing, PathRef, PatternKind, SharedPath};
 use tokio::sync::Semaphore;
 
 use super::content::{Content, refusal};
@@ -284,16 +284,16 @@ async fn archive_ticket(
     let peer = tabs::asked_at(node, &context.path);
     let mut files = Vec::new();
     for path in paths {
-        let wish = |path: &SharedPath| Wish { peer: peer.clone(), path: path.clone() };
+        let wish = |path| Wish { peer: peer.clone(), path };
         match path.strip_suffix('/') {
             Some(folder) => {
-                let inside = |file: &&SharedPath| folder.is_empty() || file.as_str().starts_with(path);
+                let inside = |file: &PathRef<'_>| folder.is_empty() || file.as_str().starts_with(path);
                 let all = catalog.iter().map(|(file, _)| file).filter(inside);
                 // One more than there may be is told so.
-                files.extend(all.take((ARCHIVE_FILES + 1).saturating_sub(files.len())).map(wish));
+                files.extend(all.take((ARCHIVE_FILES + 1).saturating_sub(files.len())).map(PathRef::to_path).map(wish));
             }
             None => match SharedPath::parse(path).ok().filter(|path| catalog.entry(path).is_some()) {
-                Some(path) => files.push(wish(&path)),
+                Some(path) => files.push(wish(path)),
                 None => return Err(refusal(&SourceError::Missing)),
             },
         }

@@ -20,8 +20,6 @@ type FindForm = dyn Fn(&SharedPath, &Entry) -> Form + Send + Sync;
 pub struct Listing {
     catalog: Arc<Catalog>,
     pattern: Pattern,
-    /// None where there are too few names for it to be worth its making.
-    sieve: Option<Sieve>,
     /// For the client of 2004 only: finds the form of what nobody has looked into yet.
     only_plain: Option<Box<FindForm>>,
     /// Says when it takes too long.
@@ -42,8 +40,7 @@ impl Listing {
     /// A search of this catalog for a pattern that is ready.
     #[must_use]
     pub fn of(catalog: Arc<Catalog>, pattern: Pattern) -> Self {
-        let sieve = (catalog.len() >= SIEVED_FROM).then(|| Sieve::of(&pattern)).flatten();
-        Self { catalog, pattern, sieve, only_plain: None, is_late: Box::new(|| false) }
+        Self { catalog, pattern, only_plain: None, is_late: Box::new(|| false) }
     }
 
     /// Leaves out what the client of 2004 cannot write to its disk: it would die at the first such file, and the rest of
@@ -87,7 +84,7 @@ impl Listing {
     pub fn names_of(&self, part: &Part) -> impl Iterator<Item = &str> {
         let (blocks, _) = self.catalog.blocks_after(None);
         let blocks = blocks.get(part.0.clone()).unwrap_or_default();
-        self.shown(Matches { listing: self, blocks, next: 0, found: 0, many: false })
+        self.shown(self.matches_in(blocks, 0))
     }
 
     fn shown<'l>(&'l self, matches: Matches<'l>) -> impl Iterator<Item = &'l str> {
@@ -119,7 +116,12 @@ impl Listing {
 
     fn matches_after(&self, after: Option<&SharedPath>) -> Matches<'_> {
         let (blocks, next) = self.catalog.blocks_after(after);
-        Matches { listing: self, blocks, next, found: 0, many: false }
+        self.matches_in(blocks, next)
+    }
+
+    fn matches_in<'l>(&'l self, blocks: &'l [Arc<Block>], next: usize) -> Matches<'l> {
+        let sieve = if self.catalog.len() < SIEVED_FROM { None } else { self.pattern.sieve() };
+        Matches { listing: self, sieve, blocks, next, found: 0, many: false }
     }
 
     /// How many files there are that [`Self::only_plain`] never shows, as far as is known.
@@ -142,6 +144,8 @@ pub struct Part(Range<usize>);
 /// The files of a catalog that a pattern finds: sieved by the block, or name by name where that is no gain.
 struct Matches<'l> {
     listing: &'l Listing,
+    /// None where there are too few names for it to be worth its making.
+    sieve: Option<&'l Sieve>,
     /// What is still to be looked through, and from which file of the first on.
     blocks: &'l [Arc<Block>],
     next: usize,
@@ -156,8 +160,7 @@ impl<'l> Iterator for Matches<'l> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some((block, rest)) = self.blocks.split_first() {
-            let sieve =
-                self.listing.sieve.as_ref().filter(|sieve| !self.many && (block.is_ascii() || !sieve.only_ascii()));
+            let sieve = self.sieve.filter(|sieve| !self.many && (block.is_ascii() || !sieve.only_ascii()));
             let next = match sieve.and_then(|sieve| Some((sieve, block.lines()?))) {
                 Some((sieve, lines)) => sieve.find(lines, block.start(self.next)).map(|at| block.line_of(at)),
                 None => Some(self.next),

@@ -7,6 +7,8 @@
 use minicbor::{Decode, Encode};
 
 use super::collect::Collect;
+#[cfg(feature = "node")]
+use super::follow::{Changes, Follow, Following};
 use super::kind::Kind;
 #[cfg(feature = "node")]
 use super::outline::{Outline, Outlined};
@@ -487,6 +489,9 @@ messages! {
     // What is said neither to a tab nor by one.
     Outline = OUTLINE,
     Outlined = OUTLINED,
+    Follow = FOLLOW,
+    Following = FOLLOWING,
+    Changes = CHANGES,
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@
 
 mod collect;
 mod cpace;
+#[cfg(feature = "node")]
+mod follow;
 mod frame;
 mod handshake;
 mod initiator;
@@ -43,6 +45,8 @@ mod tests;
 mod wide;
 
 pub use collect::Collect;
+#[cfg(feature = "node")]
+pub use follow::{Changes, Follow, Following, Proof, Since};
 pub use frame::{
     Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, Offer, Offered,
     OfferedForm, PeerInfo, PeerKind, Peers, Read, ReadMany, Role, Row, Search, SearchKind, SearchScope, Ticket,

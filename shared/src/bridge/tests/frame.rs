@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bridge::tests::hex;
-use crate::bridge::{Reset, ResetCode};
+use crate::bridge::{Proof, Reset, ResetCode, Since};
 
 /// One of each, with all its fields set.
 fn one_of_each() -> Vec<(Message, &'static str)> {
@@ -102,6 +102,27 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
         (
             Outlined { version, id: Some([7; 32]), later: true }.into(),
             "36a300820520 01 5820 0707070707070707070707070707070707070707070707070707070707070707 02f5",
+        ),
+        (
+            Follow { epoch: Some(9), since: vec![Since { of: "/p".into(), revision: 300 }] }.into(),
+            "27a20009 0181 82622f70 19012c",
+        ),
+        (
+            Following { epoch: 9, same: vec![Proof([7; 32])] }.into(),
+            "38a20009 0181 5820 0707070707070707070707070707070707070707070707070707070707070707",
+        ),
+        (
+            Changes {
+                of: "/p".into(),
+                left: false,
+                whole: true,
+                from: 3,
+                put: vec![Row { path: "a".into(), size: Some(5), modified: Some(-1), id: None, executable: None }],
+                gone: vec!["b".into()],
+                to: Some(4),
+            }
+            .into(),
+            "39a700622f70 01f4 02f5 0303 0481 8361610520 0581 6162 0604",
         ),
     ]
 }

@@ -10,6 +10,9 @@ use crate::state::is_xml_text;
 /// How many files a block holds at most. A change moves half a block at most, and copies a block where a snapshot is held.
 pub(super) const MOST: usize = 256;
 
+/// What a file takes besides its path, in bytes: its facts, a line feed, and where its line ends.
+pub(super) const FILE_BYTES: usize = size_of::<Entry>() + 1 + size_of::<u32>();
+
 /// Up to [`MOST`] files, in the order of their paths.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Block {

@@ -3,11 +3,13 @@
 //! The catalog is the only thing a listing reads; it never looks at a disk, and what it does not hold is not served.
 
 mod block;
+mod recent;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use self::block::Block;
+use self::recent::Recent;
 use crate::{ContentId, PathRef, SharedPath};
 
 /// The facts of one shared file.
@@ -58,7 +60,10 @@ pub struct Catalog {
     /// None of them empty.
     blocks: Vec<Arc<Block>>,
     len: usize,
+    /// Of all paths.
+    bytes: usize,
     revision: u64,
+    recent: Recent,
     unknown: usize,
     unidentified: usize,
 }
@@ -67,6 +72,24 @@ pub struct Catalog {
 type Place = (usize, usize);
 
 impl Catalog {
+    /// An empty one that goes on counting where another ended, so that nobody takes it for that.
+    #[must_use]
+    pub fn begun_at(revision: u64) -> Self {
+        Self { revision, recent: Recent::since(revision), ..Self::default() }
+    }
+
+    /// An empty one that does not remember what changes in it: nobody follows it.
+    #[must_use]
+    pub fn unfollowed() -> Self {
+        Self { recent: Recent::never(), ..Self::default() }
+    }
+
+    /// The paths whose size, time or id changed after `revision`, each with the revision it made, a path perhaps more than
+    /// once; none where that is not known any more.
+    pub fn changed_after(&self, revision: u64) -> Option<impl Iterator<Item = (u64, &SharedPath)>> {
+        self.recent.after(revision).filter(|_| revision <= self.revision)
+    }
+
     /// Number of changes so far; two snapshots with the same revision of the same peer are the same.
     #[must_use]
     pub fn revision(&self) -> u64 {
@@ -77,6 +100,12 @@ impl Catalog {
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// What its files take, in bytes, when they came in the order of their names; otherwise it may be half as much again.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.len * block::FILE_BYTES + self.blocks.len() * size_of::<Block>()
     }
 
     /// Whether it holds no file.
@@ -172,22 +201,32 @@ impl Catalog {
     }
 
     /// Adds a file or renews its facts. A file whose size and time are unchanged keeps the form and the id found for it.
-    #[expect(clippy::needless_pass_by_value, reason = "a path comes here to stay, whatever form it is kept in")]
     pub fn insert(&mut self, path: SharedPath, mut entry: Entry) {
-        let place = self.find(path.as_str());
-        let old = place.ok().and_then(|(block, index)| self.blocks.get(block)?.entry(index)).copied();
-        if let Some(old) = old
+        if let Some(old) = self.entry(&path)
             && (old.size, old.modified) == (entry.size, entry.modified)
         {
             entry.form = if entry.form == Form::Unknown { old.form } else { entry.form };
             entry.id = entry.id.or(old.id);
         }
+        self.replace(path, entry);
+    }
+
+    /// Adds a file, or puts these facts in the place of what was known of it.
+    #[expect(clippy::needless_pass_by_value, reason = "a path comes here to stay, whatever form it is kept in")]
+    pub(super) fn replace(&mut self, path: SharedPath, entry: Entry) {
+        let place = self.find(path.as_str());
+        let old = place.ok().and_then(|(block, index)| self.blocks.get(block)?.entry(index)).copied();
         if old == Some(entry) {
             return;
         }
         self.count(old, -1);
         self.count(Some(entry), 1);
         self.revision += 1;
+        // What its form is, only we need to know.
+        let told = |entry: Entry| Entry { form: Form::Unknown, ..entry };
+        if old.map(told) != Some(told(entry)) {
+            self.recent.note(self.revision, &path, self.len);
+        }
         match place {
             Ok((block, index)) => {
                 if let Some(held) = self.block_mut(block).and_then(|block| block.entry_mut(index)) {
@@ -200,6 +239,7 @@ impl Catalog {
                     block.insert(index, path.as_str(), entry);
                 }
                 self.len += 1;
+                self.bytes += path.as_str().len();
             }
         }
     }
@@ -242,7 +282,9 @@ impl Catalog {
         let left = block.len();
         self.count(Some(old), -1);
         self.len -= 1;
+        self.bytes -= path.as_str().len();
         self.revision += 1;
+        self.recent.note(self.revision, path, self.len);
         if left < block::MOST / 4 {
             self.merge(at);
         }
@@ -277,8 +319,10 @@ impl Catalog {
 
     /// Takes all files out.
     pub fn clear(&mut self) {
-        let revision = self.revision + u64::from(!self.is_empty());
-        *self = Self { revision, ..Self::default() };
+        if !self.is_empty() {
+            let revision = self.revision + 1;
+            *self = Self { revision, recent: self.recent.cleared(revision), ..Self::default() };
+        }
     }
 
     /// Takes out every file below the folder `folder`; answers how many there were.
@@ -433,6 +477,24 @@ mod tests {
             let rest = catalog.iter_after(Some(&after)).count();
             prop_assert_eq!(rest, map.range(after..).skip_while(|(path, _)| **path == named(350)).count());
         }
+    }
+
+    #[test]
+    fn files_that_come_and_go_leave_no_ruins() {
+        let mut catalog = Catalog::unfollowed();
+        for round in 0..40 {
+            let name = |number| path(&format!("{round:03}/{number:05}"));
+            (0..3_000).for_each(|number| catalog.insert(name(number), entry(1)));
+            (1..3_000).for_each(|number| assert!(catalog.remove(&name(number))));
+        }
+        assert_eq!(catalog.len(), 40);
+        assert!(catalog.blocks.len() <= 2, "{} blocks of {} files", catalog.blocks.len(), catalog.len());
+        let after =
+            |text: &str| catalog.iter_after(Some(&path(text))).map(|(path, _)| path.to_string()).collect::<Vec<_>>();
+        assert_eq!(after("039"), ["039/00000"]);
+        assert!(after("039/00000").is_empty() && catalog.changed_after(0).is_none());
+        let text: usize = catalog.iter().map(|(path, _)| path.as_str().len()).sum();
+        assert_eq!(catalog.bytes, text);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use self::node::{Flags, Node, Place, Sequence};
 pub(crate) use self::sieve::Sieve;
@@ -46,6 +47,8 @@ pub struct Pattern {
     text: Box<str>,
     engine: Engine,
     for_old_peers: Box<str>,
+    /// Made when it is first wanted; clones share it.
+    sieve: Arc<OnceLock<Option<Sieve>>>,
 }
 
 /// Why a text is no pattern.
@@ -136,7 +139,7 @@ impl Pattern {
                 (engine, if harmless { text.to_owned() } else { String::new() })
             }
         };
-        Ok(Self { kind, text: text.into(), engine, for_old_peers: for_old_peers.into() })
+        Ok(Self { kind, text: text.into(), engine, for_old_peers: for_old_peers.into(), sieve: Arc::default() })
     }
 
     /// How its text was read.
@@ -170,6 +173,11 @@ impl Pattern {
                 regex.is_match(&fold_unless_ascii(file_name))
             }
         }
+    }
+
+    /// What looks through many names at once for it, where that can be had.
+    pub(crate) fn sieve(&self) -> Option<&Sieve> {
+        self.sieve.get_or_init(|| Sieve::of(self)).as_ref()
     }
 
     /// Whether the time for a name grows with its length only. Otherwise one name can take some milliseconds of somebody

@@ -16,7 +16,7 @@ pub(crate) struct Sieve {
 
 impl Sieve {
     /// The sieve of a pattern; none for one that cannot be had, or would let everything through.
-    pub(crate) fn of(pattern: &Pattern) -> Option<Self> {
+    pub(super) fn of(pattern: &Pattern) -> Option<Self> {
         let (regex, start, only_ascii) = match &pattern.engine {
             Engine::Everything | Engine::Backtracking(_) => return None,
             Engine::Linear(regex) => (regex, Hir::look(Look::StartLF), false),
