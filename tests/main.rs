@@ -17,6 +17,7 @@ mod harness;
 mod hostile;
 mod interop;
 mod page;
+mod swim;
 mod tabs;
 mod tickets;
 mod tidy;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         foreign::trials(),
         bridge::trials(),
         hostile::trials(),
+        swim::trials(),
         tickets::trials(),
         transfer::trials(),
         page::trials(),

@@ -17,5 +17,6 @@ pub mod node;
 pub mod page;
 pub mod run;
 pub mod source;
+mod swim;
 pub mod tabs;
 pub mod ticket;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bridge::DialError;
 use crate::dial::CallError;
 use crate::node::Node;
+use crate::swim;
 
 /// Keeps the roster alive until `shutdown`.
 pub(crate) async fn keep(node: Arc<Node>, shutdown: CancellationToken) {
@@ -53,10 +54,13 @@ fn say(peer: &PeerUrl, state: Option<MemberState>) {
 }
 
 /// One call, as the roster understands its end.
-async fn call(node: &Node, dial: &Dial) -> DialOutcome {
+async fn call(node: &Arc<Node>, dial: &Dial) -> DialOutcome {
     match node.dialer().exchange(&dial.url, &dial.tell).await {
         Ok(exchanged) => {
             exchanged.peers.iter().for_each(|peer| node.learn_about(&dial.url, peer));
+            if exchanged.is_node {
+                swim::met(node, &dial.url);
+            }
             exchanged.urls.map_or(DialOutcome::Lone, DialOutcome::Answered)
         }
         Err(CallError::Dial(DialError::Myself)) => DialOutcome::Myself,

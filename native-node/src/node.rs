@@ -17,6 +17,7 @@ use crate::follow::{Callers, Replicas};
 use crate::known_peers::KnownPeers;
 use crate::names::OwnNames;
 use crate::source::{Lately, Relays};
+use crate::swim::Membership;
 use crate::tabs::{self, Tabs};
 use crate::ticket::{Grant, Owner, Ticket, Tickets};
 
@@ -56,6 +57,7 @@ pub struct Node {
     replicas: Replicas,
     /// Something may have changed of who is there, or of what we and our tabs share.
     changes: watch::Sender<()>,
+    membership: Membership,
     /// Somebody named peers that may be new.
     roster_changed: Notify,
     /// Whether the first look through the folder has ended.
@@ -75,6 +77,7 @@ pub(crate) struct Parts {
     pub(crate) known: KnownNodes,
     /// For peers of 2004.
     pub(crate) dialer: Dialer,
+    pub(crate) membership: Membership,
 }
 
 /// How a call came in.
@@ -91,7 +94,7 @@ pub(crate) struct Arrival<'a> {
 impl Node {
     /// A node of an empty catalog.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { identity, name, url, names, share, host, known, dialer } = parts;
+        let Parts { identity, name, url, names, share, host, known, dialer, membership } = parts;
         Self {
             id: identity.id().to_string(),
             identity,
@@ -115,6 +118,7 @@ impl Node {
             callers: Callers::default(),
             replicas: Replicas::default(),
             changes: watch::Sender::new(()),
+            membership,
             roster_changed: Notify::new(),
             is_looked_through: watch::Sender::new(false),
         }
@@ -273,6 +277,11 @@ impl Node {
     /// Which process this is, to who follows it: revisions of another one say nothing.
     pub(crate) fn epoch(&self) -> u64 {
         self.identity.id().0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// Who is alive among nodes, by what they tell each other over UDP.
+    pub(crate) fn membership(&self) -> &Membership {
+        &self.membership
     }
 
     /// Something may have changed: who is there, what they are called, what we and our tabs share.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use shared::{Host, Moment, Password, PeerUrl, Roster};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
 use crate::bridge::{Identity, IdentityError, KnownNodes};
@@ -18,6 +18,7 @@ use crate::http::{self, ServeLimits};
 use crate::members;
 use crate::names::OwnNames;
 use crate::node::{Node, Parts};
+use crate::swim;
 
 /// Connections that wait to be accepted. The original's five made every burst of callers fail.
 const BACKLOG: u32 = 4_096;
@@ -127,6 +128,8 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, NodeError> {
 pub struct Prepared {
     node: Arc<Node>,
     listener: TcpListener,
+    /// For datagrams, where there is one to be had.
+    socket: Option<UdpSocket>,
     www: Option<PathBuf>,
     limits: ServeLimits,
 }
@@ -158,15 +161,16 @@ pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, 
     let known = move || state.map_or_else(KnownNodes::of_this_person, |folder| KnownNodes::at(Some(folder)));
     let known = tokio::task::spawn_blocking(known).await.map_err(|_| IdentityError::Ending)?;
     let name = config.name.unwrap_or_else(machine);
+    let (membership, socket) = swim::open(bound, &url, &names).await?;
     let node = Arc::new_cyclic(|node: &Weak<Node>| {
         let node = Weak::clone(node);
         let start = move |opened, url: &PeerUrl| Some(desk::call(node.upgrade()?, opened, url));
         let links = Links::new(identity.clone(), known.clone(), Arc::new(start));
         config.join.iter().for_each(|url| links.typed(url));
         let dialer = Dialer::new(links, old);
-        Node::new(Parts { identity, name, url, names, share, host, known, dialer })
+        Node::new(Parts { identity, name, url, names, share, host, known, dialer, membership })
     });
-    Ok(Prepared { node, listener, www: config.www, limits: config.limits })
+    Ok(Prepared { node, listener, socket, www: config.www, limits: config.limits })
 }
 
 impl Prepared {
@@ -189,9 +193,11 @@ impl Prepared {
         let telling = tokio::spawn(desk::tell_who_is_there(Arc::clone(&self.node)));
         let gossip = tokio::spawn(members::keep(Arc::clone(&self.node), shutdown.clone()));
         let following = tokio::spawn(follow::keep(Arc::clone(&self.node), shutdown.clone()));
+        let swimming = tokio::spawn(swim::keep(Arc::clone(&self.node), self.socket, shutdown.clone()));
         http::serve(self.listener, routes, self.limits, shutdown).await;
         following.abort();
         gossip.abort();
+        swimming.abort();
         telling.abort();
         self.node.dialer().links().close();
         Ok(())

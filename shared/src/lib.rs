@@ -8,6 +8,8 @@ pub mod limits;
 mod behaviour;
 #[cfg(feature = "bridge")]
 pub mod bridge;
+#[cfg(feature = "membership")]
+pub mod membership;
 mod state;
 #[cfg(feature = "transfer")]
 pub mod transfer;

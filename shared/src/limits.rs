@@ -61,6 +61,12 @@ pub const LOCAL_TOLD_WITHIN: Duration = Duration::from_secs(1);
 pub const PROBE_AFTER: Duration = Duration::from_secs(60);
 /// A peer is listed for at most this long after its last answer.
 pub const LISTED_FOR: Duration = Duration::from_secs(90);
+/// The same two where the membership among nodes holds a peer for alive: it would tell at once if it were not.
+pub const VOUCHED_PROBE_AFTER: Duration = Duration::from_secs(5 * 60);
+/// … and until when it is listed.
+pub const VOUCHED_LISTED_FOR: Duration = Duration::from_secs(6 * 60);
+/// A peer that was just dialed is not dialed again at once because the membership says that it is down.
+pub const TOLD_DOWN_AFTER: Duration = Duration::from_secs(2);
 /// Failures in a row that make a live peer a gone one.
 pub const SUSPECT_FAILURES: u32 = 3;
 /// First wait before a suspect is dialed again; doubled each time.
@@ -216,4 +222,25 @@ pub const REPLICA_SHARE_OF_NODE: usize = 2;
 /// for each every 8 s, and all searches of a pool of that size are local; in a larger one the others are searched live.
 pub const STANDING_SESSIONS: usize = 64;
 
-// ---- end of the bridge ----
+// ---- end of following; membership among nodes: shared/src/membership ----
+
+/// Most nodes that are known there at once, the dead of the last day included.
+pub const MEMBERS: usize = 16_384;
+/// Most bytes of one datagram: what passes everywhere, tunnels included, without being cut.
+pub const MEMBERS_PACKET_BYTES: usize = 1_200;
+/// Most bytes of members in one message of a comparison.
+pub const MEMBERS_TOLD_BYTES: usize = 48 << 10;
+/// Time between two looks for what one random member knows and we do not, give or take a fifth.
+pub const MEMBERS_COMPARED_EVERY: Duration = Duration::from_secs(10);
+/// Time between two attempts to be heard by a node over UDP.
+pub const MEMBERS_ANNOUNCE_EVERY: Duration = Duration::from_secs(2);
+/// … of which there are so many, until somebody names that node again.
+pub const MEMBERS_ANNOUNCEMENTS: u32 = 10;
+/// For how long packets under the key before this one are still read.
+pub const POOL_KEY_GRACE: Duration = Duration::from_secs(60);
+/// Packets under a good key that one node reads at once …
+pub const MEMBERS_PACKETS_BURST: u32 = 8_192;
+/// … and afterwards one in this time.
+pub const MEMBERS_PACKET_EVERY: Duration = Duration::from_millis(1);
+
+// ---- end of membership ----

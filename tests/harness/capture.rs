@@ -103,6 +103,16 @@ impl Seen {
         self.packets.iter().map(Vec::len).sum()
     }
 
+    /// What datagrams to this port say, over IPv4.
+    pub(crate) fn datagrams(&self, to: u16) -> Vec<&[u8]> {
+        let datagram = |packet: &Vec<u8>| {
+            // Ethernet 14, IPv4 20 without options, UDP 8.
+            let is_one = packet.get(14) == Some(&0x45) && packet.get(23) == Some(&17);
+            is_one && packet.get(36..38) == Some(&to.to_be_bytes()[..])
+        };
+        self.packets.iter().filter(|packet| datagram(packet)).filter_map(|packet| packet.get(42..)).collect()
+    }
+
     /// Whether these bytes stand in any packet, in any connection, or in any frame of a WebSocket without its mask.
     pub(crate) fn has(&self, wanted: &[u8]) -> bool {
         self.packets.iter().any(|packet| find(packet, wanted)) || self.has_within(wanted)

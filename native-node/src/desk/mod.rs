@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! welcome (they dialed) ─┐
-//!                        ├─ HELLO both ways ─► Desk: Exchange, Search, Read, ReadMany, Outline, Ticket, Collect, Follow
+//!                        ├─ HELLO both ways ─► Desk: Exchange, Members, Search, Read, ReadMany, Outline, Ticket, Collect, Follow
 //! call    (we dialed) ───┘                     tabs besides: Address, Offer, Peers
 //! ```
 //!
@@ -11,6 +11,7 @@
 
 mod exchange;
 mod follow;
+mod members;
 mod outline;
 mod peers;
 mod pool;

@@ -8,7 +8,7 @@ use shared::{PeerUrl, Printable, Scope, peer_name};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use super::refusal::Refusal;
-use super::{exchange, follow, outline, read, read_many, search, ticket};
+use super::{exchange, follow, members, outline, read, read_many, search, ticket};
 use crate::follow::Entered;
 use crate::link::{Answer, Handler, Link};
 use crate::node::Node;
@@ -180,6 +180,7 @@ impl Handler for Desk {
         }
         match request {
             Message::Exchange(exchange) => exchange::answer(&self, exchange, answer).await,
+            Message::Members(ask) => members::answer(&self, ask, answer).await,
             Message::Search(search) => search::answer(&self, search, answer).await,
             Message::Read(read) => read::answer(&self, read, answer).await,
             Message::ReadMany(read) => read_many::answer(&self, read, answer).await,

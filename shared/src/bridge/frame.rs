@@ -11,6 +11,8 @@ use super::collect::Collect;
 use super::follow::{Changes, Follow, Following};
 use super::kind::Kind;
 #[cfg(feature = "node")]
+use super::members::{Members, MembersTold};
+#[cfg(feature = "node")]
 use super::outline::{Outline, Outlined};
 
 /// What an end is.
@@ -492,6 +494,8 @@ messages! {
     Follow = FOLLOW,
     Following = FOLLOWING,
     Changes = CHANGES,
+    Members = MEMBERS,
+    MembersTold = MEMBERS_TOLD,
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ mod handshake;
 mod initiator;
 mod keys;
 mod kind;
+#[cfg(feature = "node")]
+mod members;
 mod message;
 mod mux;
 mod names;
@@ -56,6 +58,8 @@ pub use handshake::{HandshakeError, Peer, Randomness, Session};
 pub use initiator::Initiator;
 pub use keys::Exporter;
 pub use kind::Kind;
+#[cfg(feature = "node")]
+pub use members::{Members, MembersTold, PoolKey};
 pub use message::{BRIDGE_VERSION, SUITE_CPACE_RISTRETTO255};
 pub use mux::{Event, Mux, MuxError, SendError, Side, cost};
 pub use names::{Destination, DestinationError, Flags, InstanceId};

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bridge::tests::hex;
-use crate::bridge::{Proof, Reset, ResetCode, Since};
+use crate::bridge::{PoolKey, Proof, Reset, ResetCode, Since};
 
 /// One of each, with all its fields set.
 fn one_of_each() -> Vec<(Message, &'static str)> {
@@ -123,6 +123,15 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
             }
             .into(),
             "39a700622f70 01f4 02f5 0303 0481 8361610520 0581 6162 0604",
+        ),
+        (
+            Members { key: Some(PoolKey::new([7; 32])), digest: 2, parts: 3, members: vec![4, 5] }.into(),
+            "28a400 5820 0707070707070707070707070707070707070707070707070707070707070707 0102 0203 03420405",
+        ),
+        (
+            MembersTold { key: PoolKey::new([7; 32]), me: vec![1], digests: vec![2, 3], parts: 4, members: vec![5] }
+                .into(),
+            "3ca500 5820 0707070707070707070707070707070707070707070707070707070707070707 014101 02820203 0304 044105",
         ),
     ]
 }

@@ -72,6 +72,17 @@ impl Roster {
         }
     }
 
+    /// Takes one candidate that the membership among nodes names, where there is room for it.
+    pub(super) fn hint(&mut self, now: Moment, url: PeerUrl) {
+        let held = self.peers.values().filter(|peer| is_unverified(peer, Origin::Hint)).count();
+        if held >= limits::ROSTER_HINTS && !self.make_room(Origin::Hint, limits::RUMOUR_DOUBT) {
+            self.ignored.too_many += 1;
+            return;
+        }
+        let salt = self.dice.roll();
+        self.peers.insert(url, Peer::new(now, Origin::Hint, now, salt));
+    }
+
     /// A caller may be this peer, come back: dials it soon, where that was far off and the rate allows it.
     fn expect_return(&mut self, now: Moment, url: &PeerUrl) {
         let Some(peer) = self.peers.get_mut(url) else { return };

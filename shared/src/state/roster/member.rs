@@ -62,6 +62,10 @@ pub(super) struct Peer {
     pub(super) state: MemberState,
     pub(super) since: Moment,
     pub(super) last_answer: Option<Moment>,
+    /// Until when it is listed without another answer.
+    pub(super) stale_at: Moment,
+    /// Whether the membership among nodes holds it for alive.
+    pub(super) vouched: bool,
     /// Dials in a row that went wrong in this state.
     pub(super) failures: u32,
     /// When to dial it next; while it is being dialed, when the dial counts as lost.
@@ -85,6 +89,8 @@ impl Peer {
             state,
             since: now,
             last_answer: None,
+            stale_at: Moment::default(),
+            vouched: false,
             failures: 0,
             due,
             dialing: None,
@@ -122,11 +128,6 @@ impl Peer {
             && now.since(self.since) >= limits::FORGET_AFTER
     }
 
-    /// When its last answer is too old to list it.
-    pub(super) fn stale_at(&self) -> Moment {
-        self.last_answer.unwrap_or_default() + limits::LISTED_FOR
-    }
-
     fn enter(&mut self, now: Moment, state: MemberState) {
         if self.state != state {
             self.state = state;
@@ -140,7 +141,40 @@ impl Peer {
         self.enter(now, MemberState::Alive);
         self.failures = 0;
         self.last_answer = Some(now);
-        self.due = now + dice.between(limits::PROBE_AFTER - limits::PROBE_AFTER / 6, limits::PROBE_AFTER);
+        self.rest(now, dice);
+    }
+
+    /// It answered at `at`: it is asked again after a while, and listed for a while longer.
+    fn rest(&mut self, at: Moment, dice: &mut Dice) {
+        let (probe, listed) = if self.vouched {
+            (limits::VOUCHED_PROBE_AFTER, limits::VOUCHED_LISTED_FOR)
+        } else {
+            (limits::PROBE_AFTER, limits::LISTED_FOR)
+        };
+        self.stale_at = at + listed;
+        self.due = at + dice.between(probe - probe / 6, probe);
+    }
+
+    /// The membership among nodes says that it is alive.
+    pub(super) fn told_up(&mut self, now: Moment, dice: &mut Dice) {
+        self.vouched = true;
+        if self.dialing.is_some() {
+            return;
+        }
+        match (self.state, self.last_answer) {
+            (MemberState::Alive, Some(at)) => self.rest(at, dice),
+            _ => self.due = self.due.min(now + dice.between(limits::RUMOUR_WAIT_MIN, limits::RUMOUR_WAIT_MAX)),
+        }
+    }
+
+    /// The membership among nodes says that it is down. It is asked at once, and that decides: somebody else's word, even that
+    /// of all members, takes nobody from the list.
+    pub(super) fn told_down(&mut self, now: Moment) {
+        self.vouched = false;
+        self.stale_at = self.stale_at.min(now + limits::LISTED_FOR);
+        if self.state == MemberState::Alive && self.dialing.is_none() {
+            self.due = now.max(self.last_answer.unwrap_or_default() + limits::TOLD_DOWN_AFTER);
+        }
     }
 
     /// It has not been asked for too long: we slept, or the dials are congested.

@@ -19,6 +19,9 @@
 //! Against poison: what a list teaches is bounded in number, scope and dials per second; a dial that was answered costs
 //! nothing of that rate; and the candidates of a peer whose names led nowhere wait behind everybody else's.
 //!
+//! Among nodes, a membership of their own ([`membership`](crate::membership)) tells of deaths in seconds: who is alive there is
+//! dialed every 4 to 5 minutes only, who is down there at once, and whom it names is dialed before it is listed, as anybody.
+//!
 //! Sans I/O: [`Roster::handle_exchange`] and [`Roster::handle_dialed`] feed in, [`Roster::poll_dial`] drains out, and
 //! [`Roster::next_wakeup`] says when to poll again if nothing happens. It resolves no names (see [`Scope`]), enforces no
 //! deadline on a dial and checks no token. What a node lists beside itself, its tabs, it is told: [`Roster::add_local`].
@@ -204,6 +207,32 @@ impl Roster {
         }
     }
 
+    /// The membership among nodes says that a peer is alive: another is a candidate, one that we have is dialed less often.
+    pub fn handle_told_up(&mut self, now: Moment, url: &PeerUrl) {
+        if self.is_own(url) {
+            return;
+        }
+        self.asleep_until = Moment::default();
+        if !self.peers.contains_key(url) {
+            // Its members are all as far away as we are.
+            self.hint(now, url.clone());
+        }
+        if let Some(peer) = self.peers.get_mut(url) {
+            peer.told_up(now, &mut self.dice);
+        }
+    }
+
+    /// The membership among nodes says that a peer is down: it is dialed at once.
+    pub fn handle_told_down(&mut self, now: Moment, url: &PeerUrl) {
+        self.asleep_until = Moment::default();
+        if let Some(peer) = self.peers.get_mut(url) {
+            peer.told_down(now);
+            if peer.state == MemberState::Alive {
+                self.fresh_until = self.fresh_until.min(peer.stale_at);
+            }
+        }
+    }
+
     /// Whom to list, ourselves first, as of the last event.
     pub fn live(&self) -> impl Iterator<Item = &PeerUrl> {
         self.ours().chain(self.listed.iter().map(|listed| &listed.url))
@@ -259,7 +288,7 @@ impl Roster {
             self.listed.push(Listed { scope: scope_of(url), url: url.clone() });
         }
         peer.answered(now, &mut self.dice);
-        self.fresh_until = self.fresh_until.min(peer.stale_at());
+        self.fresh_until = self.fresh_until.min(peer.stale_at);
         if let Some(namer) = peer.named_by.take().and_then(|namer| self.peers.get_mut(&namer)) {
             namer.misled = namer.misled.saturating_sub(1);
         }
@@ -292,11 +321,11 @@ impl Roster {
             if peer.state != MemberState::Alive {
                 continue;
             }
-            if peer.stale_at() <= now {
+            if peer.stale_at <= now {
                 peer.overdue(now);
                 self.listed.retain(|listed| listed.url != *url);
             } else {
-                self.fresh_until = self.fresh_until.min(peer.stale_at());
+                self.fresh_until = self.fresh_until.min(peer.stale_at);
             }
         }
     }

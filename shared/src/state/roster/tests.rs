@@ -226,3 +226,55 @@ fn a_new_tab_is_told_within_a_second() {
     let soon = now + Duration::from_secs(2);
     assert!(run(&mut roster, &mut now, soon, |_| DialOutcome::Lone).is_empty());
 }
+
+#[test]
+fn whom_the_membership_holds_for_alive_is_asked_seldom_and_listed() {
+    let mut now = Moment(0);
+    let mut roster = joined(&mut now);
+    roster.handle_told_up(now, &url(A));
+    let later = now + Duration::from_secs(3600);
+    let mut unlisted = 0;
+    let dials = run(&mut roster, &mut now, later, |dial| {
+        unlisted += u32::from(dial.url != url(A));
+        DialOutcome::Lone
+    });
+    // Exchanges every 10 s are with it as well: they are the only one there is.
+    assert!((290..=460).contains(&dials.len()) && unlisted == 0, "{}", dials.len());
+    roster.handle_told_up(now, &url(B));
+    assert_eq!((state(&roster, B), listed(&roster)), (Some(MemberState::Candidate), vec![ME, A]), "named is not alive");
+    let soon = now + Duration::from_secs(1);
+    run(&mut roster, &mut now, soon, |_| DialOutcome::Lone);
+    assert_eq!(listed(&roster), [ME, A, B]);
+    // Asleep for long: nobody is listed by an answer of yesterday.
+    let slept = now + limits::VOUCHED_LISTED_FOR + Duration::from_secs(1);
+    assert_eq!(roster.handle_exchange(slept, Scope::Lan, &[]), [url(ME)]);
+}
+
+#[test]
+fn whom_the_membership_holds_for_dead_is_asked_at_once_and_that_decides() {
+    let mut now = Moment(0);
+    let mut roster = joined(&mut now);
+    now = now + Duration::from_secs(5);
+    roster.handle_told_down(now, &url(A));
+    assert_eq!(listed(&roster), [ME, A], "nobody goes on somebody's word");
+    assert_eq!(roster.poll_dial(now).map(|dial| dial.url), Some(url(A)));
+    roster.handle_dialed(now, &url(A), DialOutcome::Lone);
+    assert_eq!(listed(&roster), [ME, A]);
+    // Said again and again, it is not dialed again and again.
+    roster.handle_told_down(now, &url(A));
+    assert_eq!(roster.poll_dial(now), None);
+    now = now + limits::TOLD_DOWN_AFTER;
+    assert!(roster.poll_dial(now).is_some());
+    roster.handle_dialed(now, &url(A), DialOutcome::Unreachable);
+    assert_eq!(listed(&roster), [ME]);
+    let end = now + Duration::from_secs(4);
+    run(&mut roster, &mut now, end, |_| DialOutcome::Unreachable);
+    assert_eq!(state(&roster, A), Some(MemberState::Gone));
+    // It is back, says the membership: dialed soon, whatever the back-off.
+    let end = now + Duration::from_secs(200);
+    run(&mut roster, &mut now, end, |_| DialOutcome::Unreachable);
+    roster.handle_told_up(now, &url(A));
+    let soon = now + Duration::from_secs(1);
+    run(&mut roster, &mut now, soon, |_| DialOutcome::Lone);
+    assert_eq!(listed(&roster), [ME, A]);
+}
