@@ -86,7 +86,7 @@ fn odd() -> (Site, BTreeMap<String, Vec<u8>>) {
         ("Music/deep/er/and deeper/empty too", b""),
         ("Music/run.sh", b"#!/bin/sh\necho run\n"),
         ("100%.txt", b"percent"),
-        (&"long name ".repeat(20).trim_end().to_owned(), b"long"),
+        ("long name ".repeat(20).trim_end(), b"long"),
     ];
     let site = Site::new(&files);
     let times = [1_104_537_598, 86_400, 2_000_000_000];
