@@ -77,6 +77,7 @@ impl Site {
 fn odd() -> (Site, BTreeMap<String, Vec<u8>>) {
     let large = binary(3_000_001);
     let lines = text(70_000);
+    let long = ["long name"; 20].join(" ");
     let files: [(&str, &[u8]); 9] = [
         ("plain.txt", b"plain"),
         ("empty", b""),
@@ -86,7 +87,7 @@ fn odd() -> (Site, BTreeMap<String, Vec<u8>>) {
         ("Music/deep/er/and deeper/empty too", b""),
         ("Music/run.sh", b"#!/bin/sh\necho run\n"),
         ("100%.txt", b"percent"),
-        (&"long name ".repeat(20).trim_end().to_owned(), b"long"),
+        (&long, b"long"),
     ];
     let site = Site::new(&files);
     let times = [1_104_537_598, 86_400, 2_000_000_000];

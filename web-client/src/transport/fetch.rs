@@ -159,10 +159,24 @@ impl Tab {
         Err(last)
     }
 
-    /// An address of this node from the first of these requests that is answered with one.
-    pub(super) async fn ticket(&self, link: &Link, requests: Vec<Message>) -> Result<String, Reason> {
+    /// An address of this node at which one of the holders' file can be had; or, where an archive is to be called so, all of
+    /// these files as one.
+    pub(super) async fn ticket(
+        &self,
+        link: &Link,
+        sources: &[Source],
+        preview: bool,
+        archive: Option<&str>,
+    ) -> Result<String, Reason> {
         let mut last = Reason::NoSource;
-        for request in requests {
+        let together = if archive.is_some() { sources.len().max(1) } else { 1 };
+        for some in sources.chunks(together) {
+            let ticket = |it: &Source| Ticket { peer: it.peer.as_str().to_owned(), path: it.path.clone(), preview };
+            let request: Message = match (archive, some) {
+                (Some(name), _) => Collect { name: name.to_owned(), files: some.iter().map(ticket).collect() }.into(),
+                (None, [one, ..]) => ticket(one).into(),
+                (None, []) => break,
+            };
             let reply = match link.ask(request, 0) {
                 Ok(mut replies) => replies.next(PATIENCE).await,
                 Err(why) => Err(why.into()),
@@ -176,21 +190,6 @@ impl Tab {
         }
         Err(last)
     }
-}
-
-/// What is asked for one file: of each of its holders an address.
-pub(super) fn for_file(sources: &[Source], preview: bool) -> Vec<Message> {
-    sources.iter().map(|source| ticket(source, preview).into()).collect()
-}
-
-/// What is asked for all of these files as one archive: its address.
-pub(super) fn for_zip(name: &str, files: &[Source]) -> Vec<Message> {
-    let files = files.iter().map(|source| ticket(source, false)).collect();
-    vec![Collect { name: name.to_owned(), files }.into()]
-}
-
-fn ticket(source: &Source, preview: bool) -> Ticket {
-    Ticket { peer: source.peer.as_str().to_owned(), path: source.path.clone(), preview }
 }
 
 /// Why one holder's file is not there.

@@ -6,7 +6,7 @@
 use gloo::utils::window;
 use web_sys::Url;
 
-use super::fetch::{FetchError, for_file};
+use super::fetch::FetchError;
 use super::{Tab, Work, taken};
 use crate::event::{Event, PreviewEvent};
 use crate::model::{Reason, TEXT_BYTES, Viewer};
@@ -35,9 +35,7 @@ impl Tab {
                 Viewer::Image | Viewer::Audio if is_small && !window().is_secure_context() => {
                     tab.collected(&link, id, sources, media_type).await
                 }
-                _ => {
-                    tab.ticket(&link, for_file(&sources, true)).await.map(|address| PreviewEvent::Ready { id, address })
-                }
+                _ => tab.ticket(&link, &sources, true, None).await.map(|address| PreviewEvent::Ready { id, address }),
             };
             tab.tell(Event::Preview(shown.unwrap_or_else(|why| PreviewEvent::Failed { id, why })));
         });

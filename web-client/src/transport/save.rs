@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use super::fetch::{FetchError, for_file, for_zip};
+use super::fetch::FetchError;
 use super::{Tab, Work};
 use crate::event::{Event, SaveEvent};
 use crate::model::{MOST_IN_MEMORY, Reason, Way};
@@ -75,11 +75,8 @@ impl Tab {
         sources: &[Source],
         way: Way,
     ) -> Result<SaveEvent, FetchError> {
-        let requests = match way {
-            Way::Zip => for_zip(name, sources),
-            _ => for_file(sources, false),
-        };
-        let address = match self.ticket(link, requests).await {
+        let archive = (way == Way::Zip).then_some(name);
+        let address = match self.ticket(link, sources, false, archive).await {
             Ok(address) => address,
             // The page asks again in the next session.
             Err(_) if link.is_over() => return Err(FetchError::Interrupted),
