@@ -18,7 +18,11 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 fn stopped() {
-    let shares = [tree(&[("a.txt", b"1"), ("sub/old.txt", b"22"), ("changes.txt", b"1")]), tree(&[("b.txt", b"333")]), tree(&[])];
+    let shares = [
+        tree(&[("a.txt", b"1"), ("sub/old.txt", b"22"), ("changes.txt", b"1")]),
+        tree(&[("b.txt", b"333")]),
+        tree(&[]),
+    ];
     let a = serve(shares[0].path(), &["--port", "0"]);
     let b = serve(shares[1].path(), &["--port", "0", "--join", &a.url]);
     let of_2004 = Evil::listing(&[&a.url], &[b"of-2004.txt"], |_, _| {});

@@ -139,9 +139,10 @@ impl Follower {
             Err(CallError::NoBridge | CallError::LegacyOff) => return Err(Stopped::Impossible),
             link => link?,
         };
-        let since = self.replicas.iter().filter_map(|(of, replica)| {
-            Some(Since { of: of.clone(), revision: replica.revision()? })
-        });
+        let since = self
+            .replicas
+            .iter()
+            .filter_map(|(of, replica)| Some(Since { of: of.clone(), revision: replica.revision()? }));
         let follow = Follow { epoch: self.epoch, since: since.collect() };
         let mut replies = link.ask(follow, 0).await?.within(FIRST);
         let Message::Following(Following { epoch, same }) = replies.message().await? else {
@@ -152,8 +153,8 @@ impl Follower {
             self.epoch = Some(epoch);
         }
         // What was not whole begins anew, as was said.
-        let partial = self.replicas.extract_if(.., |_, replica| replica.revision().is_none());
-        let partial: Vec<String> = partial.map(|(of, _)| of).collect();
+        let partial = self.replicas.iter().filter(|(_, replica)| replica.revision().is_none());
+        let partial: Vec<String> = partial.map(|(of, _)| of.clone()).collect();
         partial.iter().for_each(|of| self.left(of));
         if self.tried.changes_over(&self.node, &self.url, &link, &same).await {
             return Err(Stopped::Moved);

@@ -89,13 +89,7 @@ pub(super) struct Tried(Vec<(Link, u32)>);
 impl Tried {
     /// Whether the node at `url` is asked over another session from now on: one of those accepted which is to be kept, and
     /// for which there is a proof among `same`, which came over `link`.
-    pub(super) async fn changes_over(
-        &mut self,
-        node: &Node,
-        url: &PeerUrl,
-        link: &Link,
-        same: &[Proof],
-    ) -> bool {
+    pub(super) async fn changes_over(&mut self, node: &Node, url: &PeerUrl, link: &Link, same: &[Proof]) -> bool {
         for accepted in candidates(node, link) {
             let proof = accepted.proof(link);
             if same.iter().take(MOST).any(|said| said.0 == proof) {
@@ -122,9 +116,8 @@ impl Tried {
         let mut changed = node.callers().changed.subscribe();
         loop {
             changed.mark_unchanged();
-            let count = |accepted: &Link| {
-                self.0.iter().find(|(link, _)| link.is_same(accepted)).map_or(0, |(_, count)| *count)
-            };
+            let count =
+                |accepted: &Link| self.0.iter().find(|(link, _)| link.is_same(accepted)).map_or(0, |(_, count)| *count);
             let least = candidates(node, link).iter().map(count).min().filter(|count| *count < TRIES);
             match least {
                 Some(0) => return,

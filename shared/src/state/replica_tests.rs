@@ -108,7 +108,8 @@ fn a_catalog_begun_anew_is_no_continuation_of_one_that_ended() {
 
 #[test]
 fn an_update_that_does_not_follow_is_none() {
-    let update = |whole, from, to| Update { whole, from, to, put: vec![(path("a"), Entry::unread(1, 1))], gone: vec![] };
+    let update =
+        |whole, from, to| Update { whole, from, to, put: vec![(path("a"), Entry::unread(1, 1))], gone: vec![] };
     let mut replica = Replica::default();
     assert_eq!(replica.handle(update(false, 0, Some(1))), Err(Gap), "it has not begun");
     assert_eq!(replica.handle(update(true, 1, Some(1))), Err(Gap), "a whole builds on nothing");

@@ -131,7 +131,8 @@ struct Room {
 impl Room {
     fn after(update: &Update) -> Self {
         let paths = update.put.iter().map(|(path, _)| path).chain(&update.gone);
-        let (rows, bytes) = paths.fold((0, 0), |(rows, bytes), path| (rows + 1, bytes + path.as_str().len() + ROW_BYTES));
+        let (rows, bytes) =
+            paths.fold((0, 0), |(rows, bytes), path| (rows + 1, bytes + path.as_str().len() + ROW_BYTES));
         Self { rows: ROWS_PER_RECORD.saturating_sub(rows), bytes: PIECE_BYTES.saturating_sub(bytes) }
     }
 
