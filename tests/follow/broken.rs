@@ -32,7 +32,7 @@ fn cut_off() {
     let empty = tree(&[]);
     let _a = serve(share.path(), &["--port", &ports[0], "--url", &betweens[0].url]);
     let b = serve(empty.path(), &["--port", &ports[1], "--url", &betweens[1].url, "--join", &betweens[0].url]);
-    let searcher = Searcher::at(&b);
+    let searcher = Searcher::calling(&format!("http://127.0.0.1:{}", ports[1]));
     wait_until_followed(&b, &betweens[0].url, 1);
     // What `b` heard of `a`, over all connections since.
     let heard = || {

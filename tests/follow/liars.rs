@@ -115,7 +115,8 @@ fn without_end() {
     eprintln!("names without end: {} MiB more", grown >> 20);
     assert!(grown < (REPLICA_BYTES / REPLICA_SHARE_OF_NODE + (64 << 20)) as u64, "{grown} bytes");
     site.must_be_well("names without end");
-    assert_eq!(*site.liar().followers.lock().unwrap(), 1, "it is asked again in ten minutes");
+    // By the node and by the good one, which has heard of it.
+    assert!(*site.liar().followers.lock().unwrap() <= 2, "it is asked again in ten minutes");
 
     // The same few without end: a whole that never is.
     let same = |number: u64| Some(Changes { whole: number == 0, put: vec![file("same")], ..Changes::default() }.into());

@@ -61,7 +61,11 @@ struct Searcher(Tab);
 
 impl Searcher {
     fn at(node: &Node) -> Self {
-        Self(Tab::introduce(&node.url, PASSWORD, hello(Role::Command, "searcher", None)))
+        Self::calling(&node.url)
+    }
+
+    fn calling(url: &str) -> Self {
+        Self(Tab::introduce(url, PASSWORD, hello(Role::Command, "searcher", None)))
     }
 
     fn search(&self, words: &str) -> Pool {

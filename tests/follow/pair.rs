@@ -15,7 +15,7 @@ use crate::harness::between::{Between, Way};
 use crate::harness::node::Node;
 use crate::harness::original::free_port;
 use crate::harness::process::wait_for;
-use crate::harness::tab::{Tab, hello};
+use crate::harness::tab::hello;
 use crate::harness::test;
 use crate::harness::tree::tree;
 
@@ -100,11 +100,7 @@ fn impersonated() {
         log.lines().filter(|line| line.contains("all it shares is known here")).count()
     };
     // Both sessions of the two break: the liar's is there before they dial again, and at first is the only one.
-    let searcher = Searcher(Tab::introduce(
-        &format!("http://127.0.0.1:{}", ports[victim]),
-        PASSWORD,
-        hello(Role::Command, "searcher", None),
-    ));
+    let searcher = Searcher::calling(&format!("http://127.0.0.1:{}", ports[victim]));
     for (way, name) in [(Way::Reset, "second.txt"), (Way::Pass, "third.txt")] {
         let before = times();
         betweens[victim].will(way);

@@ -153,8 +153,8 @@ impl Follower {
             self.epoch = Some(epoch);
         }
         // What was not whole begins anew, as was said.
-        let partial = self.replicas.extract_if(.., |_, replica| replica.revision().is_none());
-        let partial: Vec<String> = partial.map(|(of, _)| of).collect();
+        let partial = self.replicas.iter().filter(|(_, replica)| replica.revision().is_none());
+        let partial: Vec<String> = partial.map(|(of, _)| of.clone()).collect();
         partial.iter().for_each(|of| self.left(of));
         if self.tried.changes_over(&self.node, &self.url, &link, &same).await {
             return Err(Stopped::Moved);
