@@ -31,6 +31,8 @@ want php-xmlrpc php -r 'exit(function_exists("xmlrpc_encode_request") ? 0 : 1);'
 want libxmlrpc-core-c3-dev has xmlrpc
 want iproute2 has ip
 want strace has strace
+want unzip has unzip
+want libarchive-tools has bsdtar
 
 # axe-core, which says whom a page keeps out: one script, from the Python package that carries it. It is checked, and never
 # becomes part of the project.

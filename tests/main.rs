@@ -11,6 +11,7 @@
 mod bridge;
 mod commands;
 mod downloads;
+mod follow;
 mod foreign;
 mod harness;
 mod hostile;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         interop::trials(),
         commands::trials(),
         downloads::trials(),
+        follow::trials(),
         foreign::trials(),
         bridge::trials(),
         hostile::trials(),

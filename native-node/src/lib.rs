@@ -1,11 +1,13 @@
 //! A native tinyp2p node as a library: the command line is one caller, the tests are another.
 
+pub mod archive;
 pub mod bridge;
 pub mod cli;
 pub mod desk;
 pub mod dial;
 pub mod download;
 pub mod folder;
+mod follow;
 pub mod http;
 pub mod known_peers;
 pub mod link;

@@ -13,6 +13,7 @@ use crate::bridge::{Door, Identity, KnownNodes};
 use crate::desk::Told;
 use crate::dial::Dialer;
 use crate::folder::{self, Change, Contents, Share};
+use crate::follow::{Callers, Replicas};
 use crate::known_peers::KnownPeers;
 use crate::names::OwnNames;
 use crate::source::{Lately, Relays};
@@ -50,6 +51,12 @@ pub struct Node {
     tabs: Tabs,
     relays: Relays,
     told: Told,
+    /// Nodes that have a session with us.
+    callers: Callers,
+    /// What is held of the catalogs of others.
+    replicas: Replicas,
+    /// Something may have changed of who is there, or of what we and our tabs share.
+    changes: watch::Sender<()>,
     membership: Membership,
     /// Somebody named peers that may be new.
     roster_changed: Notify,
@@ -108,6 +115,9 @@ impl Node {
             tabs: Tabs::default(),
             relays: Relays::default(),
             told: Told::default(),
+            callers: Callers::default(),
+            replicas: Replicas::default(),
+            changes: watch::Sender::new(()),
             membership,
             roster_changed: Notify::new(),
             is_looked_through: watch::Sender::new(false),
@@ -254,14 +264,35 @@ impl Node {
         &self.told
     }
 
+    /// Nodes that have a session with us.
+    pub(crate) fn callers(&self) -> &Callers {
+        &self.callers
+    }
+
+    /// What is held of the catalogs of others.
+    pub(crate) fn replicas(&self) -> &Replicas {
+        &self.replicas
+    }
+
+    /// Which process this is, to who follows it: revisions of another one say nothing.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.identity.id().0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
     /// Who is alive among nodes, by what they tell each other over UDP.
     pub(crate) fn membership(&self) -> &Membership {
         &self.membership
     }
 
-    /// Something of what tabs are told may have changed: who is there, what they are called, how much they share.
+    /// Something may have changed: who is there, what they are called, what we and our tabs share.
     pub(crate) fn peers_changed(&self) {
         self.told.changed();
+        self.changes.send_replace(());
+    }
+
+    /// Tells whenever something may have changed of this.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// Whether a peer speaks the bridge. Who is not known to does not.

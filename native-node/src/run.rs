@@ -14,6 +14,7 @@ use crate::bridge::{Identity, IdentityError, KnownNodes};
 use crate::desk;
 use crate::dial::{Dialer, Links, OldDialer};
 use crate::folder::{self, FolderError, Share, ShareOptions};
+use crate::follow;
 use crate::http::{self, ServeLimits};
 use crate::members;
 use crate::names::OwnNames;
@@ -195,8 +196,10 @@ impl Prepared {
         // It serves while it joins: two that join through each other never wait for each other.
         let telling = tokio::spawn(desk::tell_who_is_there(Arc::clone(&self.node)));
         let gossip = tokio::spawn(members::keep(Arc::clone(&self.node), shutdown.clone()));
+        let following = tokio::spawn(follow::keep(Arc::clone(&self.node), shutdown.clone()));
         let swimming = tokio::spawn(swim::keep(Arc::clone(&self.node), self.socket, shutdown.clone()));
         http::serve(self.listener, routes, self.limits, shutdown).await;
+        following.abort();
         gossip.abort();
         // It says goodbye, which takes no time.
         let _said = tokio::time::timeout(GOODBYE, swimming).await;

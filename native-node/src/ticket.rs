@@ -1,4 +1,5 @@
-//! Tickets: whoever knows one may fetch one version of one file over plain HTTP, and nothing else.
+//! Tickets: whoever knows one may fetch one version of one file, or of some files as one archive, over plain HTTP, and nothing
+//! else.
 //!
 //! They exist for what cannot prove the password, such as a browser's download manager and `curl`. A ticket is 128 random
 //! bits in the path of a URL. It is kept as it is, in memory only: whoever can read that memory reads the password as well.
@@ -12,12 +13,13 @@ use std::time::Duration;
 use percent_encoding::utf8_percent_encode;
 use shared::{Moment, safe_name};
 
+use crate::archive::Archive;
 use crate::http::NOT_PLAIN;
 use crate::source::Wanted;
 
 /// How long a ticket is good for after it was last used.
 pub const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
-/// Most tickets at once; of more, those unused for longest go first.
+/// Most tickets at once; of more, those unused for longest go first. One for an archive counts as one for each of its files.
 pub const MOST: usize = 65_536;
 /// Most tickets of one owner, so that nobody drives out everybody else's.
 pub const MOST_OF_ONE: usize = 16_384;
@@ -87,12 +89,27 @@ pub enum Use {
 }
 
 /// What a ticket gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
-    /// Which file, in which version.
-    pub file: Wanted,
-    /// What for.
-    pub for_use: Use,
+#[derive(Debug, Clone)]
+pub enum Grant {
+    /// A file.
+    File {
+        /// Which, in which version.
+        file: Wanted,
+        /// What for.
+        for_use: Use,
+    },
+    /// Several files as one, to be saved.
+    Archive(Arc<Archive>),
+}
+
+impl Grant {
+    /// As how many tickets it counts.
+    fn weight(&self) -> usize {
+        match self {
+            Self::File { .. } => 1,
+            Self::Archive(archive) => archive.count().max(1),
+        }
+    }
 }
 
 /// All tickets of a node.
@@ -101,7 +118,9 @@ pub struct Tickets {
     held: HashMap<Ticket, Held>,
     /// By last use.
     order: BTreeMap<Turn, Ticket>,
-    owners: HashMap<Owner, BTreeSet<Turn>>,
+    owners: HashMap<Owner, Owned>,
+    /// Of all that are held.
+    weight: usize,
     next_turn: Turn,
     next_owner: u64,
 }
@@ -109,9 +128,17 @@ pub struct Tickets {
 /// Counts uses: the lower, the longer ago.
 type Turn = u64;
 
+/// What an owner has.
+#[derive(Debug, Default)]
+struct Owned {
+    turns: BTreeSet<Turn>,
+    weight: usize,
+}
+
 #[derive(Debug)]
 struct Held {
     grant: Arc<Grant>,
+    weight: usize,
     owner: Owner,
     turn: Turn,
     used: Moment,
@@ -131,15 +158,16 @@ impl Tickets {
     pub fn mint(&mut self, now: Moment, owner: Owner, grant: Grant) -> Result<Ticket, getrandom::Error> {
         let ticket = Ticket::new()?;
         self.forget_old(now);
-        let of_owner = self.owners.get(&owner);
-        if of_owner.is_some_and(|turns| turns.len() >= MOST_OF_ONE) {
-            let oldest = of_owner.and_then(BTreeSet::first).and_then(|turn| self.order.get(turn)).copied();
+        let weight = grant.weight();
+        while let Some(owned) = self.owners.get(&owner).filter(|owned| owned.weight + weight > MOST_OF_ONE) {
+            let oldest = owned.turns.first().and_then(|turn| self.order.get(turn)).copied();
             self.forget(oldest);
-        } else if self.held.len() >= MOST {
+        }
+        while self.weight + weight > MOST && !self.is_empty() {
             self.forget(self.oldest());
         }
-        let turn = self.take_turn(ticket, owner);
-        self.held.insert(ticket, Held { grant: Arc::new(grant), owner, turn, used: now });
+        let turn = self.take_turn(ticket, owner, weight);
+        self.held.insert(ticket, Held { grant: Arc::new(grant), weight, owner, turn, used: now });
         Ok(ticket)
     }
 
@@ -153,9 +181,9 @@ impl Tickets {
         }
         let grant = Arc::clone(&held.grant);
         if unused > SAME_USE {
-            let (owner, turn) = (held.owner, held.turn);
-            self.leave_turn(owner, turn);
-            let turn = self.take_turn(ticket, owner);
+            let (owner, turn, weight) = (held.owner, held.turn, held.weight);
+            self.leave_turn(owner, turn, weight);
+            let turn = self.take_turn(ticket, owner, weight);
             if let Some(held) = self.held.get_mut(&ticket) {
                 (held.turn, held.used) = (turn, now);
             }
@@ -165,7 +193,9 @@ impl Tickets {
 
     /// Ends all tickets of an owner. What is being fetched by one of them goes on.
     pub fn revoke(&mut self, owner: Owner) {
-        for turn in self.owners.remove(&owner).unwrap_or_default() {
+        let Owned { turns, weight } = self.owners.remove(&owner).unwrap_or_default();
+        self.weight -= weight;
+        for turn in turns {
             if let Some(ticket) = self.order.remove(&turn) {
                 self.held.remove(&ticket);
             }
@@ -200,23 +230,28 @@ impl Tickets {
 
     fn forget(&mut self, ticket: Option<Ticket>) {
         if let Some(held) = ticket.and_then(|ticket| self.held.remove(&ticket)) {
-            self.leave_turn(held.owner, held.turn);
+            self.leave_turn(held.owner, held.turn, held.weight);
         }
     }
 
-    fn take_turn(&mut self, ticket: Ticket, owner: Owner) -> Turn {
+    fn take_turn(&mut self, ticket: Ticket, owner: Owner, weight: usize) -> Turn {
         let turn = self.next_turn;
         self.next_turn += 1;
         self.order.insert(turn, ticket);
-        self.owners.entry(owner).or_default().insert(turn);
+        let owned = self.owners.entry(owner).or_default();
+        owned.turns.insert(turn);
+        owned.weight += weight;
+        self.weight += weight;
         turn
     }
 
-    fn leave_turn(&mut self, owner: Owner, turn: Turn) {
+    fn leave_turn(&mut self, owner: Owner, turn: Turn, weight: usize) {
         self.order.remove(&turn);
-        if let Some(turns) = self.owners.get_mut(&owner) {
-            turns.remove(&turn);
-            if turns.is_empty() {
+        self.weight -= weight;
+        if let Some(owned) = self.owners.get_mut(&owner) {
+            owned.turns.remove(&turn);
+            owned.weight -= weight;
+            if owned.turns.is_empty() {
                 self.owners.remove(&owner);
             }
         }
@@ -228,29 +263,46 @@ mod tests {
     use shared::{PeerUrl, SharedPath};
 
     use super::*;
+    use crate::archive::{Format, Member};
     use crate::source::Version;
 
     const HOUR: u64 = 60 * 60 * 1000;
 
+    fn wanted(name: &str) -> Wanted {
+        Wanted {
+            peer: PeerUrl::parse("http://127.0.0.1:9004").unwrap(),
+            path: SharedPath::parse(name).unwrap(),
+            version: Version { size: 7, modified: 9 },
+        }
+    }
+
     fn grant(name: &str) -> Grant {
-        Grant {
-            file: Wanted {
-                peer: PeerUrl::parse("http://127.0.0.1:9004").unwrap(),
-                path: SharedPath::parse(name).unwrap(),
-                version: Version { size: 7, modified: 9 },
-            },
-            for_use: Use::Save,
+        Grant::File { file: wanted(name), for_use: Use::Save }
+    }
+
+    fn archive(count: usize) -> Grant {
+        let member = |_| Member { file: wanted("a"), is_executable: false, can_seek: true };
+        Grant::Archive(Arc::new(Archive::new("a.zip", Format::Zip, (0..count).map(member).collect()).unwrap()))
+    }
+
+    fn path_of(grant: &Grant) -> &str {
+        match grant {
+            Grant::File { file, .. } => file.path.as_str(),
+            Grant::Archive(archive) => archive.name(),
         }
     }
 
     /// All three maps tell of the same tickets.
     fn assert_whole(tickets: &Tickets) {
-        let of_owners: usize = tickets.owners.values().map(BTreeSet::len).sum();
+        let of_owners: usize = tickets.owners.values().map(|owned| owned.turns.len()).sum();
         assert_eq!((tickets.order.len(), of_owners), (tickets.len(), tickets.len()));
+        let weights: usize = tickets.held.values().map(|held| held.weight).sum();
+        let of_owners: usize = tickets.owners.values().map(|owned| owned.weight).sum();
+        assert_eq!((weights, of_owners), (tickets.weight, tickets.weight));
         for (turn, ticket) in &tickets.order {
             let held = &tickets.held[ticket];
             assert_eq!(held.turn, *turn);
-            assert!(tickets.owners[&held.owner].contains(turn));
+            assert!(tickets.owners[&held.owner].turns.contains(turn));
         }
     }
 
@@ -260,7 +312,7 @@ mod tests {
         let minted = ["a", "b"].map(|name| tickets.mint(Moment(0), Owner::CALLERS, grant(name)).unwrap());
         for (ticket, name) in minted.into_iter().zip(["a", "b"]) {
             let read = Ticket::parse(&ticket.reveal()).unwrap();
-            assert_eq!(tickets.redeem(Moment(1), read).unwrap().file.path.as_str(), name);
+            assert_eq!(path_of(&tickets.redeem(Moment(1), read).unwrap()), name);
         }
         assert!(tickets.redeem(Moment(1), Ticket(minted[0].0 ^ 1)).is_none());
         assert_eq!(format!("{:?}", minted[0]), "Ticket(…)");
@@ -318,6 +370,24 @@ mod tests {
         tickets.revoke(mine);
         assert!(tickets.redeem(Moment(0), ticket).is_none());
         assert!(tickets.redeem(Moment(0), kept).is_some());
+        assert_whole(&tickets);
+    }
+
+    #[test]
+    fn archives_count_for_all_their_files() {
+        let mut tickets = Tickets::default();
+        let (owner, other) = (tickets.new_owner(), tickets.new_owner());
+        let [first, second] = [(); 2].map(|()| tickets.mint(Moment(0), owner, archive(MOST_OF_ONE / 2)).unwrap());
+        let kept = tickets.mint(Moment(0), other, archive(9)).unwrap();
+        tickets.redeem(Moment(HOUR), first).unwrap();
+        let one_more = tickets.mint(Moment(HOUR), owner, grant("a")).unwrap();
+        assert_whole(&tickets);
+        assert!(tickets.redeem(Moment(HOUR), second).is_none());
+        for ticket in [first, kept, one_more] {
+            assert!(tickets.redeem(Moment(HOUR), ticket).is_some());
+        }
+        tickets.revoke(owner);
+        assert_eq!((tickets.len(), tickets.weight), (1, 9));
         assert_whole(&tickets);
     }
 

@@ -163,6 +163,8 @@ pub const BATCH_FILES: usize = 256;
 pub const BATCH_BYTES: u64 = 1 << 20;
 /// Largest file that such a request is for, in bytes.
 pub const BATCH_FILE_BYTES: u64 = 64 << 10;
+/// Most files in one archive; the request for one is one record, which bounds their names.
+pub const ARCHIVE_FILES: usize = 10_000;
 /// Rows of a search in one record; about 100 bytes each.
 pub const ROWS_PER_RECORD: usize = 1_024;
 
@@ -200,7 +202,27 @@ pub const POOL_ANSWER: Duration = Duration::from_secs(5);
 /// Peers that are asked at once.
 pub const POOL_AT_ONCE: usize = 64;
 
-// ---- end of the bridge; membership among nodes: shared/src/membership ----
+// ---- end of searches; following catalogs ----
+
+/// Changes of its own that a catalog remembers, for who was away for a moment: what a folder that is moved brings about, or
+/// some seconds of hashing.
+pub const RECENT_CHANGES: usize = 16_384;
+/// Most bytes that the paths of these may have together.
+pub const RECENT_BYTES: usize = 2 << 20;
+/// Least time between two messages about changes to one follower: what comes at once is told at once.
+pub const FOLLOW_EVERY: Duration = Duration::from_millis(250);
+/// Most files that are held of all that is followed: with names of 40 bytes 240 MB, which a machine that shares a pool of that
+/// size has. What goes beyond is searched live.
+pub const REPLICA_FILES: usize = 2_000_000;
+/// Most bytes that these may take together, names included.
+pub const REPLICA_BYTES: usize = 320 << 20;
+/// The share of both that one node and its tabs may take: one that is evil leaves the others as much.
+pub const REPLICA_SHARE_OF_NODE: usize = 2;
+/// Nodes with which a session is kept while both are there. A node of 64 sessions that are silent sends a ping of 40 bytes
+/// for each every 8 s, and all searches of a pool of that size are local; in a larger one the others are searched live.
+pub const STANDING_SESSIONS: usize = 64;
+
+// ---- end of following; membership among nodes: shared/src/membership ----
 
 /// Most nodes that are known there at once, the dead of the last day included.
 pub const MEMBERS: usize = 16_384;

@@ -1,6 +1,7 @@
 //! Real downloads from a good node and an evil peer in one pool: the evil one costs only its own files.
 
 mod endings;
+mod kept;
 mod names;
 mod peers;
 
@@ -23,7 +24,7 @@ const PASSWORD: &str = "correct horse";
 const BOUNDED: Duration = Duration::from_secs(100);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [names::trials(), peers::trials(), endings::trials()].into_iter().flatten().collect()
+    [names::trials(), peers::trials(), endings::trials(), kept::trials()].into_iter().flatten().collect()
 }
 
 /// What the good node shares.

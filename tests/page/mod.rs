@@ -27,7 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         opening::trials(),
         unlocking::trials(),
         searching::trials(&original),
-        saving::trials(),
+        saving::trials(&original),
         sharing::trials(&original),
         breaking::trials(),
         keyboard::trials(),

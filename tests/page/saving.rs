@@ -7,19 +7,22 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::json;
 
 use super::PASSWORD;
-use super::steps::{enter, press, save, save_by, until_found, until_line};
+use super::searching::Mixed;
+use super::steps::{enter, press, save, save_by, until_found, until_line, until_offered};
 use crate::harness::browser::{self, Browser};
-use crate::harness::node::Node;
-use crate::harness::tree::{binary, text, tree};
+use crate::harness::node::{self, Node};
+use crate::harness::original::Original;
+use crate::harness::tree::{assert_same, binary, content, text, tree};
 
 const MIB: u64 = 1 << 20;
 
-pub(super) fn trials() -> Vec<Trial> {
+pub(super) fn trials(original: &Result<Original, String>) -> Vec<Trial> {
     vec![
         browser::trial("page::saves_files_both_ways_byte_for_byte", both_ways),
         browser::trial("page::saves_300_mebibytes_through_the_browser", large),
         browser::trial("page::b1_names_that_are_code_or_odd_are_only_names", odd_names),
         browser::trial("page::saves_many_at_once_and_lets_one_be_cancelled", many),
+        browser::trial_needing("page::saves_what_is_selected_as_one_zip", original, as_zip),
         browser::trial("page::a_file_that_is_gone_is_told_in_words", gone),
     ]
 }
@@ -195,5 +198,44 @@ async fn gone(browser: &Browser) -> Result<(), Failed> {
         browser.click("#saves-clear").await?;
     }
     assert_eq!(browser.names_of_downloads(), [""; 0]);
+    Ok(())
+}
+
+async fn as_zip(browser: &Browser, original: Original) -> Result<(), Failed> {
+    let mixed = Mixed::new(&original);
+    let noise = binary(700_000);
+    let given = tree(&[("letter of a tab \u{1f389}.txt", &noise)]);
+    enter(browser, &mixed.node.url).await?;
+    browser.pick("#files", &[&given.path().join("letter of a tab \u{1f389}.txt")]).await?;
+    until_offered(browser, 1).await?;
+    super::steps::search(browser, "letter").await?;
+    let files: [(&str, &str, &[u8]); 3] = [
+        ("letter from 2004.txt", "letter from 2004.txt", b"old\n"),
+        ("letter to Ada.txt", "Letters/letter to Ada.txt", b"dear\n"),
+        ("letter of a tab \u{1f389}.txt", "letter of a tab \u{1f389}.txt", &noise),
+    ];
+    until_found(browser, &files.map(|(name, ..)| name)).await?;
+    browser.click("#list").await?;
+    browser.page.find(fantoccini::Locator::Css("#list")).await?.send_keys("\u{e009}a\u{e000}").await?;
+    browser.until("document.getElementById('selected').textContent.startsWith('3 files selected')").await?;
+    browser.click("[data-do=save-zip]").await?;
+    until_line(browser, "saves-list", "tinyp2p.zip", "Your browser’s downloads have it").await?;
+    // Heads, descriptors and the directory have lengths that follow from the names.
+    let lengths =
+        files.iter().map(|(_, path, bytes)| bytes.len() + 2 * path.len() + 30 + 16 + 46 + 2 * 9).sum::<usize>();
+    // Of a file of 2004 no time is known.
+    let saved = browser.downloaded("tinyp2p.zip", (lengths - 2 * 9 + 22) as u64).await?;
+    let into = tempfile::tempdir()?;
+    let script = "import sys, zipfile; it = zipfile.ZipFile(sys.argv[1]); assert it.testzip() is None; it.extractall(sys.argv[2])";
+    crate::harness::ok(&node::run(
+        std::process::Command::new("python3").args(["-c", script]).arg(&saved).arg(into.path()),
+    ));
+    let expected = files.iter().map(|(_, path, bytes)| ((*path).to_owned(), bytes.to_vec())).collect();
+    assert_same(&content(into.path()), &expected);
+    match std::process::Command::new("unzip").arg("-t").arg(&saved).output() {
+        Ok(tested) => crate::harness::ok(&tested),
+        Err(error) => eprintln!("IGNORED: unzip -t: {error}"),
+    }
+    fs::remove_file(saved)?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Tabs as peers, at a real node: what they offer is found and fetched by everybody, and what happens when they go.
 
+mod archive;
 mod away;
 mod crowd;
 mod fetch;
@@ -22,6 +23,7 @@ const SECRET: [u8; 16] = [7; 16];
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
+        archive::trials(),
         away::trials(),
         stalled::trials(),
         crowd::trials(),

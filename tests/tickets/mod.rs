@@ -1,5 +1,6 @@
 //! Downloads over plain HTTP by ticket, with the programs that people use for them: no password, no XML-RPC, one URL.
 
+mod archive;
 mod changes;
 mod curl;
 mod load;
@@ -21,7 +22,10 @@ const PASSWORD: &str = "correct horse";
 
 pub(crate) fn trials() -> Vec<Trial> {
     let curl = Command::new("curl").arg("--version").output().map(drop).map_err(|error| error.to_string());
-    [curl::trials(&curl), changes::trials(&curl), load::trials()].into_iter().flatten().collect()
+    [archive::trials(&curl), curl::trials(&curl), changes::trials(&curl), load::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A node that shares some files, and a folder to download into.

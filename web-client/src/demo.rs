@@ -58,7 +58,7 @@ impl Transport {
             }
             Order::Search { id, kind, pattern } => self.search(id, kind, &pattern),
             Order::Save { id, size, way, name, .. } => match way {
-                Way::Ticket => self.later(400, Event::Save(SaveEvent::HandedOver { id })),
+                Way::Ticket | Way::Zip => self.later(400, Event::Save(SaveEvent::HandedOver { id })),
                 Way::Session if name.contains("fails") => {
                     let why = Reason::NoSource;
                     self.later(200, Event::Save(SaveEvent::Failed { id, why }));

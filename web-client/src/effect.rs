@@ -57,7 +57,7 @@ pub enum Order {
         name: String,
         /// How large it is, if known.
         size: Option<u64>,
-        /// Where it can be had; the first that answers will do.
+        /// Where it can be had; the first that answers will do. Of a zip, where each of its files can.
         sources: Vec<Source>,
         /// How.
         way: Way,

@@ -163,6 +163,8 @@ pub enum PoolEvent {
     NoneSelected,
     /// The enter key was pressed in the list, or the button that saves: what is selected, or where the cursor is.
     SaveWanted,
+    /// What is selected is to be saved as one archive.
+    ZipWanted,
     /// One row is to be saved.
     RowSaveWanted(u32),
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! welcome (they dialed) ─┐
-//!                        ├─ HELLO both ways ─► Desk: Exchange, Members, Search, Read, ReadMany, Outline, Ticket
+//!                        ├─ HELLO both ways ─► Desk: Exchange, Members, Search, Read, ReadMany, Outline, Ticket, Collect, Follow
 //! call    (we dialed) ───┘                     tabs besides: Address, Offer, Peers
 //! ```
 //!
@@ -10,6 +10,7 @@
 //! is: the whole pool is searched, and files of others are read, for tabs and commands only, or requests would circle.
 
 mod exchange;
+mod follow;
 mod members;
 mod outline;
 mod peers;

@@ -57,7 +57,7 @@ async fn look(desk: &Desk, asked: Outline) -> Result<(Outlined, Option<ValuesAt>
 /// A file of one of our peers with this content.
 async fn holding(desk: &Desk, peer: &PeerUrl, id: ContentId) -> Result<SharedPath, Refusal> {
     let catalog = desk.node().with_host(|host, _| host.catalog(peer));
-    let look = move || catalog.iter().find(|(_, entry)| entry.id == Some(id)).map(|(path, _)| path.clone());
+    let look = move || catalog.iter().find(|(_, entry)| entry.id == Some(id)).map(|(path, _)| path.to_path());
     let found = on_another_thread(look).await.map_err(|fault| Refusal::new(ResetCode::OTHER, fault.message))?;
     found.ok_or_else(|| SourceError::Missing.into())
 }

@@ -1,4 +1,5 @@
-//! A search of everybody: all peers are asked at once, and each answers when it can.
+//! A search of everybody: what is held of those that are followed is searched here, all others are asked at once, and each
+//! answers when it can.
 //!
 //! One session to a node brings its tabs along. Peers of 2004 are asked one by one. Who is dead or slow is told of as such,
 //! after a deadline of its own, and nobody waits for it.
@@ -10,7 +11,7 @@ use std::time::Duration;
 use shared::bridge::{Answered, Found, Message, Row, Search, SearchScope};
 use shared::limits::{PIECE_BYTES, POOL_ANSWER, POOL_AT_ONCE, POOL_FIRST_ANSWER, ROWS_PER_RECORD};
 use shared::xmlrpc::Name;
-use shared::{PeerUrl, Printable, SharedPath};
+use shared::{Catalog, PeerUrl, Printable, SharedPath};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -29,9 +30,10 @@ const LATE: &str = "it does not answer in time";
 /// Searches ourselves, then tells what the others answer as it comes.
 pub(super) async fn search(node: &Arc<Node>, wanted: &Wanted, answer: &mut Answer) -> Result<(), Stopped> {
     let (tell, mut told) = mpsc::channel(WAITING);
+    let (replicas, asked) = everybody(node);
     // Ended when this is dropped.
-    let _asking = ask_all(node, wanted, tell);
-    here(node, wanted, answer).await?;
+    let _asking = ask_all(node, wanted, asked, tell);
+    here(node, wanted, replicas, answer).await?;
     loop {
         let next = tokio::select! {
             next = told.recv() => next,
@@ -42,7 +44,8 @@ pub(super) async fn search(node: &Arc<Node>, wanted: &Wanted, answer: &mut Answe
     }
 }
 
-fn ask_all(node: &Arc<Node>, wanted: &Wanted, tell: mpsc::Sender<Message>) -> JoinSet<()> {
+/// What is held of others, and who must be asked.
+fn everybody(node: &Node) -> (Vec<(PeerUrl, Arc<Catalog>)>, Vec<Asked>) {
     let others: Vec<_> = node.with_host(|host, _| {
         let roster = host.roster();
         roster.live().filter(|url| !roster.is_own(url)).cloned().collect()
@@ -52,15 +55,30 @@ fn ask_all(node: &Arc<Node>, wanted: &Wanted, tell: mpsc::Sender<Message>) -> Jo
     for url in modern {
         nodes.entry(url.authority().to_owned()).or_default().insert(url);
     }
+    let (mut replicas, mut asked) = (Vec::new(), Vec::new());
+    for (authority, waited_for) in nodes {
+        let held = node.replicas().current(&authority);
+        let known: BTreeSet<_> = held.iter().map(|(url, _)| url.clone()).collect();
+        let waited_for: BTreeSet<_> = waited_for.difference(&known).cloned().collect();
+        // One that just came, or that is too much to be held.
+        if !waited_for.is_empty() {
+            asked.push(Asked::Node { waited_for, known });
+        }
+        replicas.extend(held);
+    }
+    asked.extend(old.into_iter().map(Asked::Old));
+    (replicas, asked)
+}
+
+fn ask_all(node: &Arc<Node>, wanted: &Wanted, everybody: Vec<Asked>, tell: mpsc::Sender<Message>) -> JoinSet<()> {
     let places = Arc::new(Semaphore::new(POOL_AT_ONCE));
     let mut asking = JoinSet::new();
-    let askings = nodes.into_values().map(Asked::Node).chain(old.into_iter().map(Asked::Old));
-    for asked in askings {
+    for asked in everybody {
         let (node, wanted, tell, places) = (Arc::clone(node), wanted.clone(), tell.clone(), Arc::clone(&places));
         asking.spawn(async move {
             let Ok(_place) = places.acquire().await else { return };
             match asked {
-                Asked::Node(peers) => ask_node(&node, &wanted, peers, &tell).await,
+                Asked::Node { waited_for, known } => ask_node(&node, &wanted, waited_for, &known, &tell).await,
                 Asked::Old(peer) => ask_old(&node, &wanted, &peer, &tell).await,
             }
         });
@@ -69,8 +87,11 @@ fn ask_all(node: &Arc<Node>, wanted: &Wanted, tell: mpsc::Sender<Message>) -> Jo
 }
 
 enum Asked {
-    /// A node and its tabs, as far as they are listed here.
-    Node(BTreeSet<PeerUrl>),
+    /// A node and its tabs, as far as they are listed here, but for those of which it is known what they have.
+    Node {
+        waited_for: BTreeSet<PeerUrl>,
+        known: BTreeSet<PeerUrl>,
+    },
     Old(PeerUrl),
 }
 
@@ -80,13 +101,19 @@ fn failed(peer: &PeerUrl, words: &str) -> Message {
 }
 
 /// Asks a node; those of its peers that it does not answer for have not answered.
-async fn ask_node(node: &Node, wanted: &Wanted, mut waited_for: BTreeSet<PeerUrl>, tell: &mpsc::Sender<Message>) {
+async fn ask_node(
+    node: &Node,
+    wanted: &Wanted,
+    mut waited_for: BTreeSet<PeerUrl>,
+    known: &BTreeSet<PeerUrl>,
+    tell: &mpsc::Sender<Message>,
+) {
     let Some(first) = waited_for.first().cloned() else { return };
     let begun = Instant::now();
     let link = timeout(POOL_FIRST_ANSWER, node.dialer().link(&first)).await;
     let words = match link {
         Ok(Ok(link)) => {
-            let answered = pass_on(&link, wanted, &first, begun, &mut waited_for, tell).await;
+            let answered = pass_on(&link, wanted, (&first, known), begun, &mut waited_for, tell).await;
             answered.map_or_else(|error| words(&error), |()| "its node does not know it any more".to_owned())
         }
         Ok(Err(error)) => error.to_string(),
@@ -106,7 +133,7 @@ fn words(error: &LinkError) -> String {
 async fn pass_on(
     link: &Link,
     wanted: &Wanted,
-    at: &PeerUrl,
+    (at, known): (&PeerUrl, &BTreeSet<PeerUrl>),
     begun: Instant,
     waited_for: &mut BTreeSet<PeerUrl>,
     tell: &mpsc::Sender<Message>,
@@ -126,18 +153,18 @@ async fn pass_on(
         patience = left;
         let message = match next {
             Some(Reply::Message(Message::Found(Found { peer, rows }), _)) => {
-                let Some(url) = of_node(&peer, at) else { continue };
-                let count = counts.entry(url).or_default();
-                let rows = clean(rows, wanted.most().saturating_sub(*count));
-                *count += rows.len();
                 total += rows.len().max(1);
                 if total > MOST_OF_NODE {
                     return Err(LinkError::Senseless);
                 }
+                let Some(url) = of_node(&peer, at).filter(|url| !known.contains(url)) else { continue };
+                let count = counts.entry(url).or_default();
+                let rows = clean(rows, wanted.most().saturating_sub(*count));
+                *count += rows.len();
                 Message::Found(Found { peer, rows })
             }
             Some(Reply::Message(Message::Answered(Answered { peer, error, more }), _)) => {
-                let Some(url) = of_node(&peer, at) else { continue };
+                let Some(url) = of_node(&peer, at).filter(|url| !known.contains(url)) else { continue };
                 waited_for.remove(&url);
                 let error = error.map(|error| Printable::short(&error, 200).to_string());
                 Message::Answered(Answered { peer, error, more })
@@ -186,7 +213,7 @@ async fn ask_old(node: &Node, wanted: &Wanted, peer: &PeerUrl, tell: &mpsc::Send
             bytes = 0;
         }
         bytes += length;
-        rows.push(Row { path: path.as_str().to_owned(), size: None, modified: None, id: None });
+        rows.push(Row { path: path.as_str().to_owned(), size: None, modified: None, id: None, executable: None });
     }
     let more = found.next().is_some();
     let last = Message::Found(Found { peer: peer.to_string(), rows });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use shared::bridge::{Answered, Found, Message, ResetCode, Row, Search, SearchKind, SearchScope};
 use shared::limits::{PIECE_BYTES, ROWS_PER_RECORD};
-use shared::{Listing, Pattern, PatternKind, PeerUrl, SharedPath};
+use shared::{Catalog, Entry, Listing, PathRef, Pattern, PatternKind, PeerUrl, SharedPath};
 
 use super::pool;
 use super::refusal::Refusal;
@@ -29,7 +29,7 @@ pub(super) async fn answer(desk: &Desk, search: Search, mut answer: Answer) {
         Err(refusal) => return answer.fail(refusal.code, refusal.words),
     };
     let done = match wanted.scope {
-        SearchScope::Here => here(desk.node(), &wanted, &mut answer).await,
+        SearchScope::Here => here(desk.node(), &wanted, Vec::new(), &mut answer).await,
         SearchScope::Pool => pool::search(desk.node(), &wanted, &mut answer).await,
     };
     match done {
@@ -78,9 +78,14 @@ async fn read(desk: &Desk, search: Search) -> Result<Wanted, Refusal> {
     Ok(Wanted { search, pattern, scope })
 }
 
-/// Searches the node and its tabs.
-pub(super) async fn here(node: &Arc<Node>, wanted: &Wanted, answer: &mut Answer) -> Result<(), Stopped> {
-    let mut looking = Looking::new(node, wanted);
+/// Searches the node and its tabs, then what is held of others.
+pub(super) async fn here(
+    node: &Arc<Node>,
+    wanted: &Wanted,
+    replicas: Vec<(PeerUrl, Arc<Catalog>)>,
+    answer: &mut Answer,
+) -> Result<(), Stopped> {
+    let mut looking = Looking::new(node, wanted, replicas);
     loop {
         let thinking = on_another_thread(move || {
             let messages = looking.go_on();
@@ -110,7 +115,7 @@ struct Looking {
 }
 
 impl Looking {
-    fn new(node: &Node, wanted: &Wanted) -> Self {
+    fn new(node: &Node, wanted: &Wanted, replicas: Vec<(PeerUrl, Arc<Catalog>)>) -> Self {
         let catalogs: Vec<_> = node.with_host(|host, _| {
             let mut ours: Vec<_> = host.catalogs().map(|(url, files)| (url.clone(), Arc::clone(files))).collect();
             // Taken from the end: the node first, then its tabs.
@@ -123,7 +128,9 @@ impl Looking {
             (url, Listing::of(files, wanted.pattern.clone()).until(move || is_late()))
         };
         let most = wanted.most();
-        Self { peers: catalogs.into_iter().map(listing).collect(), after: None, left: most, most }
+        // From the end: ours before those of others.
+        let peers = replicas.into_iter().chain(catalogs).map(listing).collect();
+        Self { peers, after: None, left: most, most }
     }
 
     /// The next messages: as many as there are to be at once, or the last.
@@ -160,12 +167,23 @@ fn rows_after(listing: &Listing, after: Option<&SharedPath>, most: usize) -> (Ve
         if bytes > PIECE_BYTES && !rows.is_empty() {
             break;
         }
-        let (size, modified) = (Some(entry.size), Some(entry.modified));
-        rows.push(Row { path: path.as_str().to_owned(), size, modified, id: entry.id.map(|id| id.0) });
-        last = Some(path.clone());
+        rows.push(row(path.as_str(), entry));
+        last = Some(path);
     }
-    (rows, last)
+    (rows, last.map(PathRef::to_path))
+}
+
+/// A file as it is told to others.
+pub(super) fn row(path: &str, entry: &Entry) -> Row {
+    let (size, modified) = (Some(entry.size), Some(entry.modified));
+    Row {
+        path: path.to_owned(),
+        size,
+        modified,
+        id: entry.id.map(|id| id.0),
+        executable: entry.executable.then_some(true),
+    }
 }
 
 /// What a row takes besides its path, at most, in bytes.
-pub(super) const ROW_BYTES: usize = 66;
+pub(super) const ROW_BYTES: usize = 67;

@@ -8,7 +8,8 @@ use shared::{PeerUrl, Printable, Scope, peer_name};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use super::refusal::Refusal;
-use super::{exchange, members, outline, read, read_many, search, ticket};
+use super::{exchange, follow, members, outline, read, read_many, search, ticket};
+use crate::follow::Entered;
 use crate::link::{Answer, Handler, Link};
 use crate::node::Node;
 use crate::tabs::{self, Stay, Tab};
@@ -26,8 +27,11 @@ pub(super) struct Desk {
     introduced: Notify,
     owner: Owner,
     searching: Semaphore,
+    following: Semaphore,
 }
 
+/// Who follows a catalog in one session: one, and one more while it changes over.
+const FOLLOWERS: usize = 2;
 /// Searches of one session that are under way at once; further ones wait.
 const SEARCHES: usize = 4;
 
@@ -38,6 +42,8 @@ struct Who {
     name: Option<String>,
     /// For as long as a tab speaks here.
     stay: Option<Stay>,
+    /// For as long as a node that called us speaks here.
+    _entered: Option<Entered>,
 }
 
 impl Desk {
@@ -52,6 +58,7 @@ impl Desk {
             introduced: Notify::new(),
             owner,
             searching: Semaphore::new(SEARCHES),
+            following: Semaphore::new(FOLLOWERS),
         }
     }
 
@@ -97,6 +104,16 @@ impl Desk {
         self.searching.acquire().await.ok()
     }
 
+    /// A place among the followers of this session: each remembers what it was told of each of our peers.
+    pub(super) async fn place_to_follow(&self) -> Option<SemaphorePermit<'_>> {
+        self.following.acquire().await.ok()
+    }
+
+    /// Whether the other end is a node.
+    pub(super) fn is_of_node(&self) -> bool {
+        self.who.get().is_some_and(|who| who.role == Role::Node)
+    }
+
     /// Whether the other end may have us ask others: hop limit 1.
     pub(super) fn may_ask_others(&self) -> Result<(), Refusal> {
         match self.who.get().map(|who| who.role) {
@@ -137,7 +154,9 @@ impl Desk {
             let said = PeerInfo { url: url.to_string(), kind, name, here_ms: 0, files, itself: true };
             self.node.learn_about(url, &said);
         }
-        if self.who.set(Who { role, name, stay }).is_err() {
+        let is_caller = role == Role::Node && self.dialed.is_none() && self.who.get().is_none();
+        let entered = is_caller.then(|| Entered::new(Arc::clone(&self.node), self.link.clone()));
+        if self.who.set(Who { role, name, stay, _entered: entered }).is_err() {
             return self.link.close();
         }
         self.introduced.notify_one();
@@ -166,7 +185,9 @@ impl Handler for Desk {
             Message::Read(read) => read::answer(&self, read, answer).await,
             Message::ReadMany(read) => read_many::answer(&self, read, answer).await,
             Message::Outline(asked) => outline::answer(&self, asked, answer).await,
+            Message::Follow(asked) => follow::answer(&self, asked, answer).await,
             Message::Ticket(ticket) => ticket::answer(&self, ticket, answer).await,
+            Message::Collect(collect) => ticket::answer_for_archive(&self, collect, answer).await,
             _ => answer.fail(ResetCode::UNKNOWN, "this is no request"),
         }
     }

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use shared::bridge::InstanceId;
 use shared::{Moment, PeerUrl};
 
 use super::CallError;
 use crate::bridge::{self, DialError, Doubt, Doubts, Identity, KnownNodes, Named, Opened};
 use crate::link::Link;
 
-/// A session that nobody used for so long is closed. Longer than the time between two looks at a live peer, so that those
-/// between members stand.
+/// A session that nobody used for so long is closed, unless it is to stand ([`Links::hold`]) or something is under way.
 const IDLE: Duration = Duration::from_secs(150);
 /// For how long a URL that answered as of 2004 is called so without being asked for the bridge again.
 const OLD_FOR: Duration = Duration::from_secs(10 * 60);
@@ -52,6 +53,18 @@ struct Inner {
 struct Slot {
     way: tokio::sync::Mutex<Option<(Way, Instant)>>,
     used: Mutex<Option<Instant>>,
+    /// By how many it is to be kept.
+    held: AtomicUsize,
+}
+
+/// The wish that a session with a node stands, once it is there.
+#[derive(Debug)]
+pub struct Held(Arc<Slot>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Links {
@@ -99,6 +112,32 @@ impl Links {
         let slot = lock(&self.0.nodes).get(url.authority()).cloned();
         let way = slot.as_ref().and_then(|slot| slot.way.try_lock().ok());
         matches!(way.as_deref(), Some(Some((Way::Bridge(link), _))) if !link.is_closed())
+    }
+
+    /// Keeps the session with a URL's node for as long as what is answered lives, used or not. It is not dialed by this.
+    #[must_use]
+    pub fn hold(&self, url: &PeerUrl) -> Held {
+        let slot = self.slot(url.authority());
+        slot.held.fetch_add(1, Ordering::Relaxed);
+        Held(slot)
+    }
+
+    /// Asks a URL's node over this session from now on, which somebody else opened. The caller knows for certain that it
+    /// leads there.
+    pub(crate) async fn adopt(&self, url: &PeerUrl, link: Link) {
+        let slot = self.slot(url.authority());
+        *slot.way.lock().await = Some((Way::Bridge(link), Instant::now()));
+    }
+
+    /// The sessions we opened with a process of this id.
+    pub(crate) fn dialed_to(&self, id: InstanceId) -> Vec<Link> {
+        let slots: Vec<_> = lock(&self.0.nodes).values().cloned().collect();
+        let link = |slot: Arc<Slot>| match slot.way.try_lock().ok()?.as_ref()? {
+            (Way::Bridge(link), _) => Some(link.clone()),
+            (Way::Old, _) => None,
+        };
+        let links = slots.into_iter().filter_map(link);
+        links.filter(|link| link.is_dialed() && link.other_end() == id && !link.is_closed()).collect()
     }
 
     /// Passes on what came of a call the old way. One that failed is no proof that the peer is still of 2004.
@@ -161,19 +200,20 @@ impl Links {
 /// Closes sessions that nobody used of late, and forgets nodes where there are too many.
 fn tidy(nodes: &mut BTreeMap<String, Arc<Slot>>) {
     let used = |slot: &Slot| lock(&slot.used).map_or(Duration::ZERO, |used| used.elapsed());
+    let is_held = |slot: &Slot| slot.held.load(Ordering::Relaxed) > 0;
     let is_crowded = nodes.len() >= MOST;
     nodes.retain(|_, slot| {
         // Somebody dials it at this moment.
         let Ok(way) = slot.way.try_lock() else { return true };
         match &*way {
             Some((Way::Bridge(link), _)) if !link.is_closed() => {
-                let keep = used(slot) < IDLE;
+                let keep = is_held(slot) || used(slot) < IDLE || !link.is_quiet();
                 if !keep {
                     link.close();
                 }
                 keep
             }
-            _ => !is_crowded && used(slot) < OLD_FOR,
+            _ => is_held(slot) || (!is_crowded && used(slot) < OLD_FOR),
         }
     });
 }

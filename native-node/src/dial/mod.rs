@@ -20,7 +20,7 @@ use crate::link::{Link, LinkError, Reply};
 
 pub use answer::{CallError, HostFound};
 pub use content::ContentStream;
-pub use links::{Links, Start, Way};
+pub use links::{Held, Links, Start, Way};
 pub use old::OldDialer;
 pub use part::Outlined;
 

@@ -92,7 +92,7 @@ impl Download<'_> {
         let length = bytes.len() as u64;
         self.observer.moved(&file.path, length);
         let how = Provenance { verified: file.id.is_some(), ..Provenance::default() };
-        let arrived = Arrived::Small { destination, path, bytes };
+        let arrived = Arrived::Small { destination, path, bytes, stamp: file.stamp(file.version) };
         let came = Came { arrived, unsaved: None, bytes: length, how };
         Some(Fetched { peer: peer.clone(), path: file.path.clone(), came })
     }
@@ -106,7 +106,7 @@ mod tests {
     fn shapes(sizes: &[Option<u64>]) -> Vec<usize> {
         let file = |size: &Option<u64>| {
             let path = SharedPath::parse("a").unwrap();
-            Offered { name: "a".into(), path, size: *size, modified: None, version: None, id: None }
+            Offered { name: "a".into(), path, size: *size, modified: None, version: None, id: None, executable: false }
         };
         let units = units(sizes.iter().map(file).collect());
         units.iter().map(|unit| if let Unit::Batch(files) = unit { files.len() } else { 0 }).collect()

@@ -7,7 +7,7 @@ use shared::transfer::Hashing;
 use shared::{ContentId, SharedPath};
 
 use crate::dial::{CallError, ContentStream};
-use crate::folder::{Arrived, Destination, PartFile, SaveError};
+use crate::folder::{Arrived, Destination, PartFile, SaveError, Stamp};
 use crate::link::LinkError;
 
 /// How much is gathered before it goes to the disk, in bytes: two of these are all that a file on its way holds.
@@ -97,7 +97,7 @@ pub(super) async fn arrive(
         }
         part = match part {
             Part::NotYet(destination, path) if !more && piece.len() <= SMALL => {
-                return Ok((Arrived::Small { destination, path, bytes: piece }, total));
+                return Ok((Arrived::Small { destination, path, bytes: piece, stamp: Stamp::default() }, total));
             }
             part if !more => {
                 let finished = blocking(move || part.write(&piece).map(PartFile::finish)).await?;

@@ -249,9 +249,10 @@ impl Download<'_> {
         let content = self.dialer.fetch(peer, &file.name).await?;
         // What was hashed was the version that was offered.
         let id = file.id.filter(|_| file.version.is_some() && content.version() == file.version);
+        let stamp = file.stamp(content.version());
         let (arrived, bytes) = fetch::arrive(content, destination, &target, bounds, id, moved).await?;
         let how = Provenance { verified: id.is_some(), ..Provenance::default() };
-        Ok(Came { arrived, unsaved: Some(unsaved), bytes, how })
+        Ok(Came { arrived: arrived.stamped(stamp), unsaved: Some(unsaved), bytes, how })
     }
 
     /// Where a file is to go.

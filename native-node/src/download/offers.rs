@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::{DownloadError, JoinSet};
 use crate::dial::{CallError, Dialer, Exchanged};
+use crate::folder::Stamp;
 use crate::source::Version;
 
 /// Most peers that are asked: a roster, and the tabs of its nodes.
@@ -55,12 +56,19 @@ pub struct Offered {
     pub version: Option<Version>,
     /// What it holds, where the peer knows.
     pub id: Option<ContentId>,
+    /// Whether its owner may run it there.
+    pub executable: bool,
 }
 
 impl Offered {
     /// Of a peer that tells nothing but names.
     fn of_2004(name: String, path: &SharedPath) -> Self {
-        Self { name, path: path.to_saved(), size: None, modified: None, version: None, id: None }
+        Self { name, path: path.to_saved(), size: None, modified: None, version: None, id: None, executable: false }
+    }
+
+    /// What it keeps besides its bytes, having come in this version.
+    pub(super) fn stamp(&self, version: Option<Version>) -> Stamp {
+        Stamp { modified: version.map(|version| version.modified), executable: self.executable }
     }
 }
 
@@ -227,6 +235,7 @@ fn offered(rows: Vec<Row>, wanted: &Wanted) -> OffersOf {
             modified: row.modified.map(|nanoseconds| nanoseconds.div_euclid(1_000_000_000)),
             version: row.size.zip(row.modified).map(version),
             id: row.id.map(ContentId),
+            executable: row.executable.unwrap_or_default(),
         });
     }
     offers

@@ -34,7 +34,12 @@ fn descend<'a>(root: &Arc<Dir>, parts: impl Iterator<Item = &'a str>) -> io::Res
 /// The facts of a regular file as a catalog wants them.
 pub(super) fn entry(metadata: &Metadata) -> Entry {
     let modified = metadata.modified().map_or(0, |time| nanoseconds(time.into_std()));
-    Entry::unread(metadata.len(), modified)
+    // No catalog says more of permissions: whose programs run as whom is no other system's business.
+    #[cfg(unix)]
+    let executable = cap_std::fs::PermissionsExt::mode(&metadata.permissions()) & 0o100 != 0;
+    #[cfg(not(unix))]
+    let executable = false;
+    Entry { executable, ..Entry::unread(metadata.len(), modified) }
 }
 
 /// Nanoseconds since 1970, also for the files that say they are older.

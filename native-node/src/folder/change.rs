@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use shared::{Catalog, ContentId, Entry, Form, SharedPath};
+use shared::{Catalog, ContentId, Entry, Form, PathRef, SharedPath};
 
 use crate::source::Version;
 
@@ -58,12 +58,12 @@ pub struct Seen {
 impl Seen {
     /// Remembers a path.
     pub fn insert(&mut self, path: &SharedPath) {
-        self.hashes.insert(self.hasher.hash_one(path));
+        self.hashes.insert(self.hasher.hash_one(path.as_str()));
     }
 
     /// Whether it was remembered.
     #[must_use]
-    pub fn contains(&self, path: &SharedPath) -> bool {
+    pub fn contains(&self, path: &str) -> bool {
         self.hashes.contains(&self.hasher.hash_one(path))
     }
 }
@@ -82,8 +82,8 @@ pub fn apply(changes: Vec<Change>, catalog: &mut Catalog) {
             Change::KeepOnly { folder, seen } => {
                 let below = folder.map(|folder| format!("{folder}/")).unwrap_or_default();
                 let paths = catalog.iter().map(|(path, _)| path);
-                let gone = paths.filter(|path| path.as_str().starts_with(&below) && !seen.contains(path));
-                for path in gone.cloned().collect::<Vec<_>>() {
+                let gone = paths.filter(|path| path.as_str().starts_with(&below) && !seen.contains(path.as_str()));
+                for path in gone.map(PathRef::to_path).collect::<Vec<_>>() {
                     catalog.remove(&path);
                 }
             }

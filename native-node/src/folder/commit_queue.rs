@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use shared::SharedPath;
 
-use super::{Destination, FinishedPart, PartFile, SaveError, Saved, commit};
+use super::{Destination, FinishedPart, PartFile, SaveError, Saved, Stamp, commit};
 
 /// Most files in one group, and most that wait for the next; each has a file open or is small.
 const GROUP: usize = 128;
@@ -40,20 +40,35 @@ pub enum Arrived {
         path: SharedPath,
         /// All of it.
         bytes: Vec<u8>,
+        /// What it keeps besides.
+        stamp: Stamp,
     },
 }
 
 impl Arrived {
+    /// The same, to be marked with this before it gets its name.
+    #[must_use]
+    pub fn stamped(mut self, with: Stamp) -> Self {
+        match &mut self {
+            Self::Part(FinishedPart { stamp, .. }) | Self::Small { stamp, .. } => *stamp = with,
+        }
+        self
+    }
+
     /// The file on the disk, neither durable nor named yet.
     fn written(self) -> Result<FinishedPart, SaveError> {
-        match self {
-            Self::Part(part) => Ok(part),
-            Self::Small { destination, path, bytes } => {
+        let part = match self {
+            Self::Part(part) => part,
+            Self::Small { destination, path, bytes, stamp } => {
                 let mut part = destination.begin(&path)?;
                 part.write_all(&bytes)?;
-                Ok(PartFile::finish(part))
+                let mut part = PartFile::finish(part);
+                part.stamp = stamp;
+                part
             }
-        }
+        };
+        part.stamp.put_on(&part.file);
+        Ok(part)
     }
 
     fn folder(&self) -> PathBuf {
@@ -177,6 +192,7 @@ mod tests {
             destination: Arc::clone(&destination),
             path: SharedPath::parse(path).unwrap(),
             bytes: b"small".to_vec(),
+            stamp: Stamp::default(),
         };
         let (good, bad) = tokio::join!(queue.commit(small("d/a")), queue.commit(small("file/a")));
         assert_eq!(good.unwrap().path.as_str(), "d/a");

@@ -195,13 +195,7 @@ mod tests {
         }
         let (told, hear) = mpsc::channel();
         let (of_next, of_publish) = (Arc::clone(&catalog), Arc::clone(&catalog));
-        let next = move |after: Option<&SharedPath>, most| {
-            let catalog = of_next.lock().unwrap();
-            let unknown = |(path, entry): &(&SharedPath, &Entry)| {
-                entry.form == Form::Unknown && after.is_none_or(|after| *path > after)
-            };
-            catalog.iter().filter(unknown).take(most).map(|(path, entry)| (path.clone(), *entry)).collect()
-        };
+        let next = move |after: Option<&SharedPath>, most| of_next.lock().unwrap().unknown_after(after, most);
         let publish = move |changes| {
             apply(changes, &mut of_publish.lock().unwrap());
             let _ = told.send(());

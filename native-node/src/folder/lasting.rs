@@ -114,7 +114,7 @@ fn open_left(_: &Dir, _: &str) -> Option<File> {
 }
 
 /// Locks it for as long as it is open; false where somebody else has, or the system cannot.
-fn lock(file: &File) -> bool {
+pub(super) fn lock(file: &File) -> bool {
     #[cfg(unix)]
     return rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
     #[cfg(not(unix))]

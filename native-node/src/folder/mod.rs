@@ -24,6 +24,7 @@ mod open_at_once;
 mod save;
 mod scan;
 mod share;
+mod stamp;
 mod watch;
 
 pub use change::{Change, Seen, apply};
@@ -38,4 +39,5 @@ pub use open::{OpenError, OpenedFile};
 pub use save::{Destination, FinishedPart, PartFile, Planned, SaveError};
 pub use scan::{Found, LeftOut, Walk};
 pub use share::{FolderError, Share, ShareOptions};
+pub use stamp::Stamp;
 pub use watch::{Watching, watch};

@@ -21,6 +21,8 @@ pub struct OpenedFile {
     pub size: u64,
     /// Last change, in nanoseconds since 1970-01-01 UTC.
     pub modified: i64,
+    /// Whether its owner may run it.
+    pub executable: bool,
     /// Device and inode: the same for as long as it is the same file.
     pub identity: (u64, u64),
 }
@@ -57,7 +59,7 @@ impl OpenedFile {
         }
         let entry = beneath::entry(&facts);
         let identity = (facts.dev(), facts.ino());
-        Ok(Self { file, size: entry.size, modified: entry.modified, identity })
+        Ok(Self { file, size: entry.size, modified: entry.modified, executable: entry.executable, identity })
     }
 
     /// Reads at an offset, wherever the file's own position is.

@@ -16,7 +16,7 @@ use cap_std::fs::{Dir, OpenOptions};
 use shared::SharedPath;
 
 use super::into_folder::{IntoFolder, IntoFolders};
-use super::{lasting, names};
+use super::{Stamp, lasting, names};
 
 /// Numbers tried before a name is given up: `a (1).txt`, `a (2).txt`, …
 pub(super) const MOST_NUMBERED: u32 = 10_000;
@@ -217,11 +217,13 @@ pub struct FinishedPart {
     pub(super) is_placed: bool,
     /// Whether it stays under the name it has until it gets its final one, as long as it holds anything.
     pub(super) lasts: AtomicBool,
+    /// What it is marked with before it gets that.
+    pub(super) stamp: Stamp,
 }
 
 impl FinishedPart {
     pub(super) fn new(folder: Arc<IntoFolder>, name: String, file: File, path: SharedPath, lasts: bool) -> Self {
-        Self { folder, name, file, path, is_placed: false, lasts: AtomicBool::new(lasts) }
+        Self { folder, name, file, path, is_placed: false, lasts: AtomicBool::new(lasts), stamp: Stamp::default() }
     }
 }
 

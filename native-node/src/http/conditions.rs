@@ -42,7 +42,12 @@ pub(super) enum Verdict {
 impl Facts {
     pub(super) fn new(version: Version) -> Self {
         let Version { size, modified } = version;
-        Self { size, tag: format!("\"{size:x}-{modified:x}\""), modified: date(modified) }
+        Self::tagged(version, &format!("{size:x}-{modified:x}"))
+    }
+
+    /// The same, where more than the version tells it from others. A tag has no quotes and no commas.
+    pub(super) fn tagged(Version { size, modified }: Version, tag: &str) -> Self {
+        Self { size, tag: format!("\"{tag}\""), modified: date(modified) }
     }
 
     /// The `ETag`.

@@ -1,5 +1,5 @@
-//! `GET /get/{ticket}/{name}`: one file to whoever holds a ticket for it, to be resumed at will and never taken for whole
-//! while it is not.
+//! `GET /get/{ticket}/{name}`: one file, or some as one archive, to whoever holds a ticket for it, to be resumed at will and
+//! never taken for whole while it is not.
 //!
 //! What is sent is a stranger's file at our own address, so a browser must neither run it nor guess what it is: unless a
 //! ticket is for a preview of a harmless kind it can only be saved.
@@ -21,8 +21,9 @@ use http_body::{Frame, SizeHint};
 use super::conditions::{Facts, Verdict};
 use super::disposition::{attachment, shown_as};
 use super::serve::Peer;
+use crate::archive::{self, Archive};
 use crate::node::Node;
-use crate::source::{self, Found, Source, SourceError};
+use crate::source::{self, Found, Source, SourceError, Version};
 use crate::ticket::{Grant, Ticket, Use};
 
 /// On every answer below `/get/`, also on those without a file.
@@ -67,17 +68,17 @@ async fn answer(
         let words = "This link is not good, or not any more. Look for the file again to get a new one.\n";
         return Err((StatusCode::NOT_FOUND, words.to_owned()));
     };
-    let found = source::find(node, &grant.file).await.map_err(|why| refusal(&why))?;
-    let facts = Facts::new(found.version());
-    let size = found.version().size;
-    let can_seek = found.can_seek();
+    let given = Given::find(node, &grant).await.map_err(|why| refusal(&why))?;
+    let facts = given.facts();
+    let size = given.version().size;
+    let can_seek = given.can_seek();
     let verdict = if can_seek { facts.judge(method, asked) } else { Verdict::Whole };
     let reader = address.ip().to_string();
     let mut response = match verdict {
-        Verdict::Whole => send(node, method, found, 0..size, &reader).await?,
+        Verdict::Whole => send(node, method, given, 0..size, &reader).await?,
         Verdict::Part(part) => {
             let range = format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1));
-            let mut response = send(node, method, found, part, &reader).await?;
+            let mut response = send(node, method, given, part, &reader).await?;
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             insert(&mut response, header::CONTENT_RANGE, HeaderValue::try_from(range).ok());
             response
@@ -112,12 +113,61 @@ async fn answer(
     Ok(response)
 }
 
-/// As what a file is sent.
+/// What is given, not read yet.
+enum Given {
+    File(Found),
+    Archive(Arc<Archive>),
+}
+
+impl Given {
+    /// Of an archive nothing is opened yet: what has changed of it is told where it is come to.
+    async fn find(node: &Node, grant: &Grant) -> Result<Self, SourceError> {
+        match grant {
+            Grant::File { file, .. } => source::find(node, file).await.map(Self::File),
+            Grant::Archive(archive) => Ok(Self::Archive(Arc::clone(archive))),
+        }
+    }
+
+    fn version(&self) -> Version {
+        match self {
+            Self::File(found) => found.version(),
+            Self::Archive(archive) => archive.version(),
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        match self {
+            Self::File(found) => Facts::new(found.version()),
+            Self::Archive(archive) => Facts::tagged(archive.version(), archive.tag()),
+        }
+    }
+
+    fn can_seek(&self) -> bool {
+        match self {
+            Self::File(found) => found.can_seek(),
+            Self::Archive(archive) => archive.can_seek(),
+        }
+    }
+
+    async fn read(self, node: &Arc<Node>, part: Range<u64>, reader: &str) -> Result<Source, SourceError> {
+        match self {
+            Self::File(found) => found.read(node, part, reader).await,
+            Self::Archive(archive) => Ok(archive::open(node, &archive, part, reader)),
+        }
+    }
+}
+
+/// As what it is sent.
 fn shape(grant: &Grant) -> (&'static str, HeaderValue) {
-    let name = grant.file.path.file_name();
-    match shown_as(name).filter(|_| grant.for_use == Use::Preview) {
-        Some(media_type) => (media_type, HeaderValue::from_static("inline")),
-        None => ("application/octet-stream", attachment(name)),
+    match grant {
+        Grant::File { file, for_use } => {
+            let name = file.path.file_name();
+            match shown_as(name).filter(|_| *for_use == Use::Preview) {
+                Some(media_type) => (media_type, HeaderValue::from_static("inline")),
+                None => ("application/octet-stream", attachment(name)),
+            }
+        }
+        Grant::Archive(archive) => (archive.format().media_type(), attachment(archive.name())),
     }
 }
 
@@ -125,11 +175,11 @@ fn insert(response: &mut Response, name: HeaderName, value: Option<HeaderValue>)
     value.map(|value| response.headers_mut().insert(name, value));
 }
 
-/// A part of a file as a body; for HEAD only its length.
+/// A part of it as a body; for HEAD only its length.
 async fn send(
     node: &Arc<Node>,
     method: &Method,
-    found: Found,
+    given: Given,
     part: Range<u64>,
     reader: &str,
 ) -> Result<Response, Refused> {
@@ -137,7 +187,7 @@ async fn send(
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        let mut source = found.read(node, part, reader).await.map_err(|why| refusal(&why))?;
+        let mut source = given.read(node, part, reader).await.map_err(|why| refusal(&why))?;
         // The first piece before the head: what fails at once is answered in words, and what is small goes out in one.
         let first = source.next().await.map_err(|why| refusal(&why))?;
         match first {

@@ -42,7 +42,7 @@ impl Site {
 
     fn mint(&self, owner: Owner, file: Wanted, for_use: Use) -> String {
         let name = file.path.file_name().to_owned();
-        self.node.mint_ticket(owner, Grant { file, for_use }).unwrap().address(&name)
+        self.node.mint_ticket(owner, Grant::File { file, for_use }).unwrap().address(&name)
     }
 
     async fn ticket(&self, name: &str, for_use: Use) -> String {

@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use shared::limits::ARCHIVE_FILES;
 use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
-use shared::{Answer, Fault, Form, Listing, PatternKind};
+use shared::{Answer, Fault, Form, Listing, PathRef, PatternKind, SharedPath};
 use tokio::sync::Semaphore;
 
 use super::content::{Content, refusal};
+use crate::archive::{self, Collecting, Wish};
 use crate::folder::inspect_file;
 use crate::node::{Arrival, Node};
-use crate::source::{self, Wanted};
+use crate::source::{self, SourceError, Wanted};
 use crate::tabs;
 use crate::ticket::{Grant, Owner, Use};
 
@@ -86,10 +88,12 @@ const TABLE: &[MethodInfo] = &[
     },
     MethodInfo {
         name: "tinyp2p.ticket",
-        signatures: &[&["string", "string", "string"]],
+        signatures: &[&["string", "string", "string"], &["string", "string", "array", "string"]],
         help: "tinyp2p.ticket(token, path): a URL of this one file as it is now, for whoever has the URL: plain HTTP, any \
                part of it (Range), to be resumed. It is good for twelve hours after it was last used, and not after the file \
-               changed. A wrong token is answered with the boolean 0.",
+               changed. tinyp2p.ticket(token, paths, name): the same of several files as one archive, a zip or a tar as name \
+               ends; a path that ends in / is all that is in this folder, / alone is everything. A wrong token is answered \
+               with the boolean 0.",
     },
 ];
 
@@ -237,7 +241,18 @@ async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
 
 /// A URL for scripts and for whatever speaks HTTP and no XML-RPC.
 async fn ticket(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
-    let bad = || Fault::new(Fault::BAD_PARAMETERS, "tinyp2p.ticket takes two strings: token, path");
+    let bad = || {
+        let words = "tinyp2p.ticket takes a token and a path, or a token, an array of paths and the name of an archive";
+        Fault::new(Fault::BAD_PARAMETERS, words)
+    };
+    let params = match <[Value; 3]>::try_from(params) {
+        Ok([token, Value::Array(paths), Value::String(name)]) => {
+            let paths = paths.into_iter().map(Value::into_text).collect::<Result<Vec<_>, _>>().map_err(|_| bad())?;
+            return archive_ticket(node, &token, &paths, name, context).await;
+        }
+        Ok(_) => return Err(bad()),
+        Err(params) => params,
+    };
     let [token, path] = <[Value; 2]>::try_from(params).map_err(|_| bad())?;
     let call = path.into_text().map(shared::Call::Fetch).map_err(|_| bad());
     let Answer::Give { path, .. } = node.answer(context.arrival(), token.as_str().unwrap_or_default(), call)? else {
@@ -248,10 +263,54 @@ async fn ticket(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
     let version = source::look(node, &peer, &path, &context.reader()).await.map_err(|why| refusal(&why))?;
     let file = Wanted { peer, path, version };
     let name = file.path.file_name().to_owned();
-    let ticket = node.mint_ticket(Owner::CALLERS, Grant { file, for_use: Use::Save });
+    address(node, Grant::File { file, for_use: Use::Save }, &name, context)
+}
+
+/// The same for files and folders as one archive.
+async fn archive_ticket(
+    node: &Arc<Node>,
+    token: &Value,
+    paths: &[String],
+    name: String,
+    context: &CallContext,
+) -> Result<Reply, Fault> {
+    node.wait_for_the_first_look(FIRST_LOOK_PATIENCE).await;
+    let everything = Ok(shared::Call::List(String::new()));
+    let Answer::Files { catalog, .. } =
+        node.answer(context.arrival(), token.as_str().unwrap_or_default(), everything)?
+    else {
+        return Ok(Reply::Value(Value::Bool(false)));
+    };
+    let peer = tabs::asked_at(node, &context.path);
+    let mut files = Vec::new();
+    for path in paths {
+        let wish = |path| Wish { peer: peer.clone(), path };
+        match path.strip_suffix('/') {
+            Some(folder) => {
+                let inside = |file: &PathRef<'_>| folder.is_empty() || file.as_str().starts_with(path);
+                let all = catalog.iter().map(|(file, _)| file).filter(inside);
+                // One more than there may be is told so.
+                files.extend(all.take((ARCHIVE_FILES + 1).saturating_sub(files.len())).map(PathRef::to_path).map(wish));
+            }
+            None => match SharedPath::parse(path).ok().filter(|path| catalog.entry(path).is_some()) {
+                Some(path) => files.push(wish(path)),
+                None => return Err(refusal(&SourceError::Missing)),
+            },
+        }
+    }
+    let collecting = Collecting { name, files, reader: context.reader() };
+    let archive = archive::collect(node, collecting).await;
+    let archive = archive.map_err(|why| Fault::new(Fault::APPLICATION, why.to_string()))?;
+    let name = archive.name().to_owned();
+    address(node, Grant::Archive(archive), &name, context)
+}
+
+/// The URL of what is granted.
+fn address(node: &Node, grant: Grant, name: &str, context: &CallContext) -> Result<Reply, Fault> {
+    let ticket = node.mint_ticket(Owner::CALLERS, grant);
     let ticket = ticket.map_err(|_| Fault::new(Fault::INTERNAL, "this machine gives no randomness"))?;
     // By the name it was called, which certainly leads here.
     let called = context.host.as_ref().map(|host| format!("http://{host}"));
     let base = called.unwrap_or_else(|| node.url().as_str().trim_end_matches('/').to_owned());
-    Ok(Reply::Value(Value::String(format!("{base}{}", ticket.address(&name)))))
+    Ok(Reply::Value(Value::String(format!("{base}{}", ticket.address(name)))))
 }

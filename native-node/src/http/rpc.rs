@@ -3,7 +3,9 @@
 //! Always 200 with a Content-Length for what is an XML-RPC answer, fault or not; HTTP's own errors are for what never
 //! became a call. The token is checked by the methods, not here.
 
+use std::convert::Infallible;
 use std::io::Write;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,9 +17,13 @@ use axum::routing::post;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, VARY};
+use futures_util::future::try_join_all;
+use futures_util::stream;
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, VARY,
+};
 use shared::xmlrpc::{self, MethodCall, Value};
-use shared::{Fault, limits};
+use shared::{Fault, Listing, limits};
 
 use super::body;
 use super::methods::{CallContext, Methods, Reply, on_another_thread, too_costly};
@@ -63,20 +69,16 @@ pub(super) async fn endpoint<M: Methods>(
     };
     let document = match reply {
         Ok(Reply::Content(content)) => return xml(content.into_body()),
-        Ok(Reply::Value(value)) => xmlrpc::write_response(&value),
-        Ok(Reply::Names(listing)) => {
-            let written = on_another_thread(move || {
-                let document = xmlrpc::write_names(listing.names());
-                if listing.is_late() { Err(too_costly()) } else { Ok(document) }
-            });
-            written.await.and_then(|written| written).unwrap_or_else(|fault| xmlrpc::write_fault(&fault))
-        }
-        Err(fault) => {
-            tracing::debug!(%address, code = fault.code, "answered a fault");
-            xmlrpc::write_fault(&fault)
-        }
+        Ok(Reply::Value(value)) => Ok(vec![xmlrpc::write_response(&value).into()]),
+        Ok(Reply::Names(listing)) => names(listing).await,
+        Err(fault) => Err(fault),
     };
-    if document.len() >= GZIP_FROM && accepts_gzip(&head.headers) {
+    let document = document.unwrap_or_else(|fault| {
+        tracing::debug!(%address, code = fault.code, "answered a fault");
+        vec![xmlrpc::write_fault(&fault).into()]
+    });
+    let length = document.iter().map(Bytes::len).sum::<usize>();
+    if length >= GZIP_FROM && accepts_gzip(&head.headers) {
         return match on_another_thread(move || pack(&document)).await {
             Ok(Ok(packed)) => {
                 let mut response = xml(Body::from(packed));
@@ -87,7 +89,26 @@ pub(super) async fn endpoint<M: Methods>(
             Ok(Err(_)) | Err(_) => http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         };
     }
-    xml(Body::from(document))
+    let mut response = xml(match <[Bytes; 1]>::try_from(document) {
+        Ok([whole]) => Body::from(whole),
+        Err(parts) => Body::from_stream(stream::iter(parts.into_iter().map(Ok::<_, Infallible>))),
+    });
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+/// A listing, written by as many threads as there are, one part each.
+async fn names(listing: Listing) -> Result<Vec<Bytes>, Fault> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let (parts, listing) = (listing.parts(threads), Arc::new(listing));
+    let writing = parts.into_iter().map(|part| {
+        let listing = Arc::clone(&listing);
+        on_another_thread(move || Bytes::from(xmlrpc::write_names(listing.names_of(&part))))
+    });
+    let mut document = vec![Bytes::from_static(xmlrpc::NAMES_HEAD.as_bytes())];
+    document.extend(try_join_all(writing).await?);
+    document.push(Bytes::from_static(xmlrpc::NAMES_TAIL.as_bytes()));
+    if listing.is_late() { Err(too_costly()) } else { Ok(document) }
 }
 
 /// The standard methods are answered here, the rest by the methods themselves.
@@ -192,9 +213,11 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// Packs for speed: on a LAN, time spent on a smaller answer is lost.
-fn pack(document: &[u8]) -> std::io::Result<Bytes> {
-    let mut packer = GzEncoder::new(Vec::with_capacity(document.len() / 4), Compression::fast());
-    packer.write_all(document)?;
+fn pack(document: &[Bytes]) -> std::io::Result<Bytes> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    for part in document {
+        packer.write_all(part)?;
+    }
     Ok(packer.finish()?.into())
 }
 

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{Sink, SinkExt, StreamExt};
 use shared::Moment;
-use shared::bridge::{Ending, Event, Mux, MuxError, Reset, ResetCode, Session, Side};
+use shared::bridge::{Ending, Event, Mux, MuxError, Opener, Reset, ResetCode, Sealer, Side};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -42,6 +43,8 @@ pub(super) struct Ends {
     pub(super) commands: mpsc::Receiver<Box<Command>>,
     pub(super) signals: mpsc::UnboundedReceiver<Signal>,
     pub(super) signal: mpsc::UnboundedSender<Signal>,
+    /// How many requests are being answered, for others to see.
+    pub(super) answering: Arc<AtomicUsize>,
     pub(super) closing: CancellationToken,
 }
 
@@ -61,7 +64,8 @@ struct Streams<H> {
 
 /// Drives a session to its end.
 pub(super) async fn drive<S, H>(
-    session: Session,
+    sealer: Sealer,
+    opener: Opener,
     socket: WebSocketStream<S>,
     side: Side,
     handler: Arc<H>,
@@ -73,8 +77,7 @@ where
 {
     let start = Instant::now();
     let now = || Moment(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX));
-    let Session { sealer, opener, .. } = session;
-    let Ends { mut commands, mut signals, signal, closing } = ends;
+    let Ends { mut commands, mut signals, signal, answering, closing } = ends;
     let (pieces, mut at_pieces) = mpsc::channel(PIECES);
     let mut streams = Streams {
         mux: Mux::new(sealer, opener, side, now()),
@@ -91,6 +94,7 @@ where
     let ended = loop {
         let wake = start + Duration::from_millis(streams.mux.poll_timeout().0);
         let has_message = streams.mux.has_message();
+        answering.store(streams.theirs.len(), Ordering::Relaxed);
         tokio::select! {
             Some(signal) = signals.recv() => streams.signalled(signal),
             () = closing.cancelled() => break Ended::Closed,

@@ -13,8 +13,9 @@ mod replies;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use shared::bridge::{Message, Reset, Session, Side};
+use shared::bridge::{Exporter, InstanceId, Message, Reset, Session, Side};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_tungstenite::WebSocketStream;
@@ -46,8 +47,19 @@ pub struct Link {
     commands: mpsc::Sender<Box<Command>>,
     signals: mpsc::UnboundedSender<Signal>,
     places: Arc<Semaphore>,
+    /// Requests of the other end that are being answered.
+    answering: Arc<AtomicUsize>,
+    bond: Arc<Bond>,
     closing: CancellationToken,
     closed: CancellationToken,
+}
+
+/// What the handshake left.
+#[derive(Debug)]
+struct Bond {
+    other_end: InstanceId,
+    is_dialed: bool,
+    exporter: Exporter,
 }
 
 /// What waits its turn. In boxes, as all that is large: a queue keeps room for 32 of what it is for, and idle sessions are many.
@@ -111,17 +123,22 @@ impl Link {
     {
         let (commands, at_commands) = mpsc::channel(COMMANDS);
         let (signals, at_signals) = mpsc::unbounded_channel();
+        let Session { sealer, opener, exporter, peer } = session;
+        let bond = Bond { other_end: peer.id, is_dialed: side == Side::Initiator, exporter };
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
         let link = Self {
             commands,
             signals: signals.clone(),
             places: Arc::new(Semaphore::new(REQUESTS)),
+            answering: Arc::default(),
+            bond: Arc::new(bond),
             closing: closing.clone(),
             closed: closed.clone(),
         };
-        let ends = drive::Ends { commands: at_commands, signals: at_signals, signal: signals, closing };
+        let answering = Arc::clone(&link.answering);
+        let ends = drive::Ends { commands: at_commands, signals: at_signals, signal: signals, answering, closing };
         let handler = handler(&link);
-        let driving = drive::drive(session, socket, side, Arc::clone(&handler), ends);
+        let driving = drive::drive(sealer, opener, socket, side, Arc::clone(&handler), ends);
         let task = tokio::spawn(async move {
             let _tells = closed.drop_guard();
             driving.await
@@ -162,6 +179,39 @@ impl Link {
     /// Ends the session in good order; what is under way is interrupted.
     pub fn close(&self) {
         self.closing.cancel();
+    }
+
+    /// The id that the other end gave itself in the handshake, random per process. Who accepted us has it for certain where
+    /// it is honest; who called us may have taken anybody's.
+    #[must_use]
+    pub fn other_end(&self) -> InstanceId {
+        self.bond.other_end
+    }
+
+    /// Whether we opened the session.
+    #[must_use]
+    pub fn is_dialed(&self) -> bool {
+        self.bond.is_dialed
+    }
+
+    /// Whether both are the same session.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.bond, &other.bond)
+    }
+
+    /// What shows, said over the session `over`, that who says it is an end of this session too: it follows from the keys of
+    /// both, so nobody can have it from somebody else.
+    #[must_use]
+    pub fn proof(&self, over: &Self) -> [u8; 32] {
+        let bound: String = over.bond.exporter.secret("same").iter().map(|byte| format!("{byte:02x}")).collect();
+        *self.bond.exporter.secret(&format!("same as {bound}"))
+    }
+
+    /// Whether neither end asks the other anything at the moment.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.places.available_permits() == REQUESTS && self.answering.load(Ordering::Relaxed) == 0
     }
 
     /// Whether the session is over.

@@ -15,8 +15,13 @@ use super::*;
 
 /// Two ends of one handshake.
 fn sessions() -> (Session, Session) {
+    sessions_of(0)
+}
+
+/// The same, of other randomness.
+fn sessions_of(number: u8) -> (Session, Session) {
     let secret = Secret::derive(&Password::new("correct horse"), "").unwrap();
-    let random = |byte| Randomness::from_bytes([byte; 48]);
+    let random = |byte| Randomness::from_bytes([byte + 2 * number; 48]);
     let (now, name) = (Moment(0), "a:1/bridge".parse().unwrap());
     let mut i = Initiator::new(&secret, InstanceId([1; 16]), Flags::default(), name, random(1), now);
     let mut r = Responder::new(&secret, InstanceId([2; 16]), Flags::default(), Box::new(|_| true), random(2), now);
@@ -71,10 +76,13 @@ struct Ends {
 }
 
 async fn linked() -> Ends {
+    linked_by(sessions()).await
+}
+
+async fn linked_by((i, r): (Session, Session)) -> Ends {
     let (near, far) = tokio::io::duplex(64 << 10);
     let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
     let far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
-    let (i, r) = sessions();
     let source = Arc::new(Source::default());
     let (here, _) = Link::start(i, near, Side::Initiator, Arc::new(Source::default()));
     let (there, ended) = Link::start(r, far, Side::Responder, Arc::clone(&source));
@@ -164,4 +172,39 @@ async fn many_requests_wait_for_their_turn() {
     let asking = (0..600).map(|_| async { count(here.ask(read(1_000), 0).await.unwrap()).await });
     let counts = futures_util::future::join_all(asking).await;
     assert!(counts.iter().all(|count| *count == Ok(1_000)));
+}
+
+/// The ends of two sessions know the same of them, and nobody gets it for another pair of sessions.
+#[tokio::test]
+async fn two_sessions_prove_that_they_have_the_same_ends() {
+    let (one, other, third) = (linked().await, linked_by(sessions_of(1)).await, linked_by(sessions_of(2)).await);
+    assert_eq!(one.here.proof(&other.here), one.there.proof(&other.there));
+    let proofs = [
+        one.here.proof(&other.here),
+        other.here.proof(&one.here),
+        one.here.proof(&third.here),
+        third.here.proof(&other.here),
+        one.here.proof(&one.here),
+    ];
+    let different: std::collections::BTreeSet<_> = proofs.iter().collect();
+    assert_eq!(different.len(), proofs.len());
+    assert!(one.here.is_dialed() && !one.there.is_dialed());
+    assert!(one.here.is_same(&one.here.clone()) && !one.here.is_same(&other.here));
+    assert_eq!((one.here.other_end(), one.there.other_end()), (InstanceId([2; 16]), InstanceId([1; 16])));
+}
+
+#[tokio::test]
+async fn a_session_is_quiet_while_neither_end_asks() {
+    let Ends { here, there, .. } = linked().await;
+    assert!(here.is_quiet() && there.is_quiet());
+    let mut replies = here.ask(read(usize::MAX), 0).await.unwrap();
+    assert!(matches!(replies.next().await, Ok(Some(Reply::Data(_)))));
+    assert!(!here.is_quiet() && !there.is_quiet());
+    drop(replies);
+    let quiet = async {
+        while !(here.is_quiet() && there.is_quiet()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), quiet).await.expect("both are");
 }

@@ -115,6 +115,23 @@ pub async fn look(node: &Arc<Node>, peer: &PeerUrl, path: &SharedPath, reader: &
     }
 }
 
+/// The same, and whether its owner may run it, where we can know.
+///
+/// # Errors
+/// See [`SourceError`].
+pub async fn look_closely(
+    node: &Arc<Node>,
+    peer: &PeerUrl,
+    path: &SharedPath,
+    reader: &str,
+) -> Result<(Version, bool), SourceError> {
+    if let Holder::Own = Holder::of(node, peer)? {
+        let opened = open_own(node, path).await?;
+        return Ok((opened.version(), opened.executable));
+    }
+    Ok((look(node, peer, path, reader).await?, false))
+}
+
 /// The version that there is of a file of our own.
 ///
 /// # Errors

@@ -24,7 +24,7 @@ use crate::folder::OpenedFile;
 use own::OwnReader;
 
 pub use arriving::{Feeder, PIECES_AHEAD};
-pub use find::{Found, Reading, find, look, look_at_own, open};
+pub use find::{Found, Reading, find, look, look_at_own, look_closely, open};
 pub(crate) use holder::Holder;
 pub(crate) use lately::Lately;
 pub use place::Place;

@@ -15,6 +15,8 @@ pub struct Host {
     password: Password,
     held: BTreeMap<PeerUrl, Held>,
     roster: Roster,
+    /// Where the catalog of a peer that comes begins to count: beyond all that ended.
+    next_revision: u64,
 }
 
 /// What one of our peers shares.
@@ -64,7 +66,7 @@ impl Host {
     /// A host of no files yet, at the URL its roster calls its own.
     #[must_use]
     pub fn new(password: Password, own: PeerUrl, roster: Roster) -> Self {
-        Self { password, held: BTreeMap::from([(own, Held::default())]), roster }
+        Self { password, held: BTreeMap::from([(own, Held::default())]), roster, next_revision: 0 }
     }
 
     /// Answers one call to `peer`, one of this host's own URLs. One that has left shares nothing and knows the others: a
@@ -132,9 +134,16 @@ impl Host {
         self.held.iter().filter(|(_, held)| !held.is_away).map(|(url, held)| (url, &held.catalog))
     }
 
+    /// Whether this is a peer of ours that is not away.
+    #[must_use]
+    pub fn has(&self, peer: &PeerUrl) -> bool {
+        self.held.get(peer).is_some_and(|held| !held.is_away)
+    }
+
     /// Adds a peer that shares nothing yet; one that there is is left as it is.
     pub fn add_peer(&mut self, peer: PeerUrl) {
-        self.held.entry(peer).or_default();
+        let catalog = || Arc::new(Catalog::begun_at(self.next_revision));
+        self.held.entry(peer).or_insert_with(|| Held { catalog: catalog(), is_away: false });
     }
 
     /// Says whether a peer of ours, not ourselves, is away: not listed, but remembered. It is listed while it is here and
@@ -149,7 +158,9 @@ impl Host {
     /// Forgets a peer of ours, not ourselves, and what it shares.
     pub fn remove_peer(&mut self, peer: &PeerUrl) {
         if peer != self.roster.own() {
-            self.held.remove(peer);
+            if let Some(held) = self.held.remove(peer) {
+                self.next_revision = self.next_revision.max(held.catalog.revision() + 1);
+            }
             self.roster.remove_local(peer);
         }
     }

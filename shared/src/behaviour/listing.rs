@@ -1,9 +1,17 @@
 //! Which files of a catalog a search finds: matched lazily, outside of every lock.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::{Catalog, Entry, Fault, Form, Pattern, PatternKind, SharedPath};
+use crate::state::{Block, is_xml_text};
+use crate::words::Sieve;
+use crate::{Catalog, Entry, Fault, Form, PathRef, Pattern, PatternKind, SharedPath};
+
+/// From how many names on a pattern is compiled once more, to look through many at once.
+const SIEVED_FROM: usize = 2_000;
+/// How many blocks, of some hundred names each, are worth a thread.
+const PART_BLOCKS: usize = 40;
 
 /// Looks into one file whose form is unknown.
 type FindForm = dyn Fn(&SharedPath, &Entry) -> Form + Send + Sync;
@@ -61,45 +69,123 @@ impl Listing {
 
     /// The names a listing of 2004 shows: directly in the share, no dot files, sendable in XML.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.catalog
-            .iter()
-            .take_while(|_| !self.is_late())
-            .filter(|(path, entry)| is_shown(path) && self.pattern.matches(path.as_str()) && self.may_see(path, entry))
-            .map(|(path, _)| path.as_str())
+        self.shown(self.matches_after(None))
     }
 
-    fn may_see(&self, path: &SharedPath, entry: &Entry) -> bool {
+    /// Up to `most` parts that together are [`Self::names`], for as many threads; fewer where the catalog is small.
+    #[must_use]
+    pub fn parts(&self, most: usize) -> Vec<Part> {
+        let (blocks, _) = self.catalog.blocks_after(None);
+        let each = blocks.len().div_ceil(most.max(1)).max(PART_BLOCKS);
+        (0..blocks.len().max(1)).step_by(each).map(|first| Part(first..blocks.len().min(first + each))).collect()
+    }
+
+    /// The names of one part.
+    pub fn names_of(&self, part: &Part) -> impl Iterator<Item = &str> {
+        let (blocks, _) = self.catalog.blocks_after(None);
+        let blocks = blocks.get(part.0.clone()).unwrap_or_default();
+        self.shown(self.matches_in(blocks, 0))
+    }
+
+    fn shown<'l>(&'l self, matches: Matches<'l>) -> impl Iterator<Item = &'l str> {
+        let shown = matches.filter(|(block, path, entry)| {
+            (block.is_flat() || path.is_top_level()) && is_no_dot_file(*path) && self.may_see(block, *path, entry)
+        });
+        shown.map(|(_, path, _)| path.as_str())
+    }
+
+    fn may_see(&self, block: &Block, path: PathRef<'_>, entry: &Entry) -> bool {
         match (&self.only_plain, entry.form) {
-            (None, _) => is_sendable(path),
+            (None, _) => is_sendable(block, path),
             (Some(_), _) if !is_ascii(path) => false,
-            (Some(find_form), Form::Unknown) => matches!(find_form(path, entry), Form::Plain { .. }),
+            (Some(find_form), Form::Unknown) => matches!(find_form(&path.to_path(), entry), Form::Plain { .. }),
             (Some(_), form) => matches!(form, Form::Plain { .. }),
         }
     }
 
     /// Everything that matches, in folders too, with its facts.
-    pub fn files(&self) -> impl Iterator<Item = (&SharedPath, &Entry)> {
+    pub fn files(&self) -> impl Iterator<Item = (PathRef<'_>, &Entry)> {
         self.files_after(None)
     }
 
     /// The same, from behind this path on: for who takes an answer piece by piece.
-    pub fn files_after(&self, after: Option<&SharedPath>) -> impl Iterator<Item = (&SharedPath, &Entry)> {
-        let in_time = self.catalog.iter_after(after).take_while(|_| !self.is_late());
-        in_time.filter(|(path, _)| is_sendable(path) && self.pattern.matches(path.as_str()))
+    pub fn files_after(&self, after: Option<&SharedPath>) -> impl Iterator<Item = (PathRef<'_>, &Entry)> {
+        let sendable = self.matches_after(after).filter(|(block, path, _)| is_sendable(block, *path));
+        sendable.map(|(_, path, entry)| (path, entry))
+    }
+
+    fn matches_after(&self, after: Option<&SharedPath>) -> Matches<'_> {
+        let (blocks, next) = self.catalog.blocks_after(after);
+        self.matches_in(blocks, next)
+    }
+
+    fn matches_in<'l>(&'l self, blocks: &'l [Arc<Block>], next: usize) -> Matches<'l> {
+        let sieve = if self.catalog.len() < SIEVED_FROM { None } else { self.pattern.sieve() };
+        Matches { listing: self, sieve, blocks, next, found: 0, many: false }
     }
 
     /// How many files there are that [`Self::only_plain`] never shows, as far as is known.
     #[must_use]
     pub fn left_out(&self) -> usize {
         let is_plain = |form| matches!(form, Form::Plain { .. } | Form::Unknown);
-        self.catalog.iter().filter(|(path, entry)| is_shown(path) && !(is_ascii(path) && is_plain(entry.form))).count()
+        self.catalog
+            .iter()
+            .filter(|(path, entry)| {
+                path.is_top_level() && is_no_dot_file(*path) && !(is_ascii(*path) && is_plain(entry.form))
+            })
+            .count()
     }
 }
 
-/// Whether a listing of 2004 shows it: directly in the share, and no dot file.
-fn is_shown(path: &SharedPath) -> bool {
-    // Of a path without folders only the first byte can hide it: this is asked of every file in every listing.
-    path.is_top_level() && !path.as_str().starts_with('.')
+/// A part of a [`Listing`], see [`Listing::parts`].
+#[derive(Debug)]
+pub struct Part(Range<usize>);
+
+/// The files of a catalog that a pattern finds: sieved by the block, or name by name where that is no gain.
+struct Matches<'l> {
+    listing: &'l Listing,
+    /// None where there are too few names for it to be worth its making.
+    sieve: Option<&'l Sieve>,
+    /// What is still to be looked through, and from which file of the first on.
+    blocks: &'l [Arc<Block>],
+    next: usize,
+    /// How many were found in the first.
+    found: usize,
+    /// Whether most of the block before was found: each then costs less by itself.
+    many: bool,
+}
+
+impl<'l> Iterator for Matches<'l> {
+    type Item = (&'l Block, PathRef<'l>, &'l Entry);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some((block, rest)) = self.blocks.split_first() {
+            let sieve = self.sieve.filter(|sieve| !self.many && (block.is_ascii() || !sieve.only_ascii()));
+            let next = match sieve.and_then(|sieve| Some((sieve, block.lines()?))) {
+                Some((sieve, lines)) => sieve.find(lines, block.start(self.next)).map(|at| block.line_of(at)),
+                None => Some(self.next),
+            };
+            let Some((index, (path, entry))) = next.and_then(|index| Some((index, block.file(index)?))) else {
+                self.many = self.found * 2 > block.len();
+                (self.blocks, self.next, self.found) = (rest, 0, 0);
+                continue;
+            };
+            self.next = index + 1;
+            if self.listing.is_late() {
+                return None;
+            }
+            if self.listing.pattern.matches(path.as_str()) {
+                self.found += 1;
+                return Some((block, path, entry));
+            }
+        }
+        None
+    }
+}
+
+/// Whether it is no dot file, for a path without folders: only its first byte can hide it.
+fn is_no_dot_file(path: PathRef<'_>) -> bool {
+    !path.as_str().starts_with('.')
 }
 
 impl fmt::Debug for Listing {
@@ -109,18 +195,12 @@ impl fmt::Debug for Listing {
 }
 
 /// Whether XML 1.0 has all its characters.
-fn is_sendable(path: &SharedPath) -> bool {
-    let text = path.as_str();
-    // One pass over the bytes without an early end, so that it is vectorised: character by character it was most of what
-    // a search cost.
-    let control = text
-        .bytes()
-        .fold(false, |found, byte| found | ((byte < 0x20) & (byte != b'\t') & (byte != b'\n') & (byte != b'\r')));
-    !control && (text.is_ascii() || !text.contains(['\u{fffe}', '\u{ffff}']))
+fn is_sendable(block: &Block, path: PathRef<'_>) -> bool {
+    block.is_sendable() || is_xml_text(path.as_str())
 }
 
 /// Whether the client of 2004 can write a file of that name: it dies of any other just as of such content.
-fn is_ascii(path: &SharedPath) -> bool {
+fn is_ascii(path: PathRef<'_>) -> bool {
     path.as_str().bytes().all(|byte| matches!(byte, 0x20..0x7f))
 }
 
@@ -160,6 +240,31 @@ mod tests {
         assert_eq!(names(Form::Binary), ["a.txt"]);
         assert_eq!(names(Form::Plain { escaped: 1 }), ["a.txt", "new.txt"]);
         assert_eq!(listing("").left_out(), 3);
+    }
+
+    #[test]
+    fn parts_are_the_whole() {
+        let mut catalog = Catalog::default();
+        for number in 0..50_000 {
+            let text = format!("{}{}", number * 7_919 % 50_000, ["", "/in a folder", "\u{7}", ".txt"][number % 4]);
+            catalog.insert(SharedPath::parse(&text).unwrap(), Entry::unread(1, 0));
+        }
+        let catalog = Arc::new(catalog);
+        for pattern in ["", "77", "txt$", "^49+", "nothing"] {
+            let listing = Listing::new(Arc::clone(&catalog), PatternKind::Regex, pattern).unwrap();
+            let regex = regex::Regex::new(pattern).unwrap();
+            let paths = catalog.iter().map(|(path, _)| path.as_str());
+            let found: Vec<&str> =
+                paths.filter(|path| !path.contains(['/', '\u{7}']) && regex.is_match(path)).collect();
+            assert!(listing.names().eq(found.iter().copied()), "{pattern:?}");
+            for most in [0, 1, 2, 3, 1_000] {
+                let parts = listing.parts(most);
+                assert!(parts.len() <= most.max(1));
+                assert!(parts.iter().flat_map(|part| listing.names_of(part)).eq(found.iter().copied()), "{pattern:?}");
+            }
+        }
+        let empty = Listing::new(Arc::default(), PatternKind::Regex, "").unwrap();
+        assert_eq!(empty.parts(4).iter().flat_map(|part| empty.names_of(part)).count(), 0);
     }
 
     #[test]

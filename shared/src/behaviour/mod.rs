@@ -10,4 +10,4 @@ pub use call::Call;
 pub use fault::Fault;
 pub use host::{Answer, Caller, Host};
 #[cfg(feature = "pattern")]
-pub use listing::Listing;
+pub use listing::{Listing, Part};

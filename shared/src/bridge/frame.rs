@@ -6,6 +6,9 @@
 
 use minicbor::{Decode, Encode};
 
+use super::collect::Collect;
+#[cfg(feature = "node")]
+use super::follow::{Changes, Follow, Following};
 use super::kind::Kind;
 #[cfg(feature = "node")]
 use super::members::{Members, MembersTold};
@@ -244,6 +247,10 @@ pub struct Row {
     #[cfg(feature = "node")]
     #[cbor(n(3), with = "minicbor::bytes")]
     pub id: Option<[u8; 32]>,
+    /// Whether it is a program that its owner may run, where the holder's system knows of such a thing.
+    #[cfg(feature = "node")]
+    #[n(4)]
+    pub executable: Option<bool>,
 }
 
 /// Some of what a search found.
@@ -472,6 +479,8 @@ messages! {
     #[cfg(feature = "node")]
     Ticket = TICKET,
     #[cfg(feature = "node")]
+    Collect = COLLECT,
+    #[cfg(feature = "node")]
     Exchanged = EXCHANGED,
     Found = FOUND,
     Answered = ANSWERED,
@@ -482,6 +491,9 @@ messages! {
     // What is said neither to a tab nor by one.
     Outline = OUTLINE,
     Outlined = OUTLINED,
+    Follow = FOLLOW,
+    Following = FOLLOWING,
+    Changes = CHANGES,
     Members = MEMBERS,
     MembersTold = MEMBERS_TOLD,
 }

@@ -48,6 +48,10 @@ impl Kind {
     pub const TICKET: Self = Self(36);
     /// What proves each piece of a file. [`Outline`](super::Outline).
     pub const OUTLINE: Self = Self(37);
+    /// An address to download several files from, as one archive. [`Collect`](super::Collect).
+    pub const COLLECT: Self = Self(38);
+    /// What you and your tabs share, and what changes of it. [`Follow`](super::Follow).
+    pub const FOLLOW: Self = Self(39);
     /// Which nodes are members, where we differ? [`Members`](super::Members).
     pub const MEMBERS: Self = Self(40);
 
@@ -65,6 +69,10 @@ impl Kind {
     pub const TICKETED: Self = Self(53);
     /// Answer to [`Kind::OUTLINE`]; the values follow as bytes. [`Outlined`](super::Outlined).
     pub const OUTLINED: Self = Self(54);
+    /// Answer to [`Kind::FOLLOW`]; [`Kind::CHANGES`] follow. [`Following`](super::Following).
+    pub const FOLLOWING: Self = Self(56);
+    /// What one peer shares, or how it changed. [`Changes`](super::Changes).
+    pub const CHANGES: Self = Self(57);
     /// Answer to [`Kind::MEMBERS`]. [`MembersTold`](super::MembersTold).
     pub const MEMBERS_TOLD: Self = Self(60);
 

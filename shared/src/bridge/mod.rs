@@ -19,7 +19,10 @@
 //! Deliberately not here: who answers requests and with what, how many handshakes may be unfinished, and how often who
 //! may guess ([`HandshakeError::is_wrong_guess`] and [`Initiator::proof_is_out`] say what to count).
 
+mod collect;
 mod cpace;
+#[cfg(feature = "node")]
+mod follow;
 mod frame;
 mod handshake;
 mod initiator;
@@ -43,6 +46,9 @@ mod tests;
 #[cfg(any(target_arch = "wasm32", test))]
 mod wide;
 
+pub use collect::Collect;
+#[cfg(feature = "node")]
+pub use follow::{Changes, Follow, Following, Proof, Since};
 pub use frame::{
     Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, Offer, Offered,
     OfferedForm, PeerInfo, PeerKind, Peers, Read, ReadMany, Role, Row, Search, SearchKind, SearchScope, Ticket,

@@ -8,16 +8,22 @@ use super::Form;
 
 /// A control character that XML 1.0 does not have.
 #[inline]
-pub(crate) fn is_bad_control(byte: u8) -> bool {
+fn is_bad_control(byte: u8) -> bool {
     (byte < 0x20) & (byte != b'\t') & (byte != b'\n') & (byte != b'\r')
 }
 
 /// Whether U+FFFE or U+FFFF is in these bytes, which must be UTF-8.
-pub(crate) fn has_noncharacter(utf8: &[u8]) -> bool {
+fn has_noncharacter(utf8: &[u8]) -> bool {
     let (second, third) = (utf8.get(1..).unwrap_or_default(), utf8.get(2..).unwrap_or_default());
     let threes = utf8.iter().zip(second).zip(third);
     // Without an early end, so that it is vectorised.
     threes.fold(false, |found, ((&one, &two), &three)| found | ((one == 0xEF) & (two == 0xBF) & (three >= 0xBE)))
+}
+
+/// Whether XML 1.0 can carry this text.
+pub(crate) fn is_xml_text(text: &str) -> bool {
+    let control = text.bytes().fold(false, |found, byte| found | is_bad_control(byte));
+    !control && (text.is_ascii() || !has_noncharacter(text.as_bytes()))
 }
 
 /// Looks through a file once, in pieces of any size, and says how it can be sent.

@@ -4,12 +4,16 @@ mod bucket;
 mod catalog;
 mod inspector;
 mod moment;
+mod replica;
 mod roster;
+mod telling;
 
 pub use bucket::Bucket;
+pub(crate) use catalog::Block;
 pub use catalog::{Catalog, Entry, Form};
 pub use inspector::Inspector;
-#[cfg(feature = "xmlrpc")]
-pub(crate) use inspector::{has_noncharacter, is_bad_control};
+pub(crate) use inspector::is_xml_text;
 pub use moment::Moment;
+pub use replica::{Gap, Replica};
 pub use roster::{Dial, DialOutcome, Ignored, Member, MemberState, Roster, Scope};
+pub use telling::{Telling, Update};

@@ -14,7 +14,9 @@ mod url;
 pub use content_id::ContentId;
 pub use fold::fold;
 pub use password::{Password, Token};
-pub use path::{PathError, SharedPath};
+pub use path::{PathError, PathRef, SharedPath};
+#[cfg(feature = "pattern")]
+pub(crate) use pattern::Sieve;
 #[cfg(feature = "pattern")]
 pub use pattern::{Pattern, PatternError, PatternKind};
 pub use peer_name::peer_name;

@@ -111,6 +111,48 @@ impl SharedPath {
     }
 }
 
+/// A [`SharedPath`] that lies in a catalog: its text is held there, among others.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathRef<'c>(&'c str);
+
+impl<'c> PathRef<'c> {
+    /// The path whose text was a [`SharedPath`]'s.
+    pub(crate) fn of_checked(text: &'c str) -> Self {
+        debug_assert!(SharedPath::parse(text).is_ok(), "{text:?}");
+        Self(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(self) -> &'c str {
+        self.0
+    }
+
+    /// A path of its own.
+    #[must_use]
+    pub fn to_path(self) -> SharedPath {
+        SharedPath(self.0.into())
+    }
+
+    /// Whether it lies directly in the share, which is all that a listing of 2004 shows.
+    #[must_use]
+    pub fn is_top_level(self) -> bool {
+        !self.0.contains('/')
+    }
+}
+
+impl fmt::Display for PathRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for PathRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
 /// Whether one component can be a name and nothing else.
 fn check_name(name: &str) -> Result<(), PathError> {
     match name {

@@ -30,4 +30,4 @@ pub use multicall::{multicall_answer, read_multicall};
 pub use reader::{MethodCall, read_call};
 pub use reply::{ReplyError, read_reply};
 pub use value::Value;
-pub use writer::{write_call, write_fault, write_names, write_response};
+pub use writer::{NAMES_HEAD, NAMES_TAIL, write_call, write_fault, write_names, write_response};

@@ -56,16 +56,20 @@ pub fn write_fault(fault: &Fault) -> Vec<u8> {
     out
 }
 
-/// Writes a listing as `f` answers it: `[[name, …]]`, an array within an array.
+/// What stands before the names of a listing as `f` answers it: `[[name, …]]`, an array within an array.
+pub const NAMES_HEAD: &str = "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n\
+    <value><array><data>\n<value><array><data>\n";
+/// What stands after them.
+pub const NAMES_TAIL: &str = "</data></array></value>\n</data></array></value>\n\
+    </param>\n</params>\n</methodResponse>\n";
+
+/// Writes some names of a listing, to stand between [`NAMES_HEAD`] and [`NAMES_TAIL`].
 #[must_use]
 pub fn write_names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<u8> {
-    let mut out = RESPONSE_HEAD.to_vec();
-    out.extend_from_slice(b"<value><array><data>\n<value><array><data>\n");
+    let mut out = Vec::new();
     for name in names {
         write_string(name, &mut out);
     }
-    out.extend_from_slice(b"</data></array></value>\n</data></array></value>\n");
-    out.extend_from_slice(RESPONSE_TAIL);
     out
 }
 
@@ -234,7 +238,8 @@ mod tests {
         for names in [vec![], vec!["a"], vec!["a & b", "é", "c\rd", "e\u{1}f"]] {
             let values = names.iter().map(|&name| Value::from(name)).collect();
             let listing = Value::Array(vec![Value::Array(values)]);
-            assert_eq!(write_names(names.into_iter()), write_response(&listing));
+            let written = [NAMES_HEAD.as_bytes(), &write_names(names.into_iter()), NAMES_TAIL.as_bytes()].concat();
+            assert_eq!(written, write_response(&listing));
         }
     }
 

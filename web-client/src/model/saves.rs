@@ -20,7 +20,7 @@ pub struct Save {
     pub name: String,
     /// How large it is, if known.
     pub size: Option<u64>,
-    /// Where it can be had.
+    /// Where it can be had; of a zip, where each of its files can.
     pub sources: Vec<Source>,
     /// How it gets to the disk.
     pub way: Way,

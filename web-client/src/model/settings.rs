@@ -9,6 +9,8 @@ pub enum Way {
     Session,
     /// By a link that the browser's own download manager follows: any size, but on plain http in the clear.
     Ticket,
+    /// The same for several files as one archive.
+    Zip,
 }
 
 impl Way {
@@ -18,6 +20,7 @@ impl Way {
         match self {
             Self::Session => "session",
             Self::Ticket => "ticket",
+            Self::Zip => "zip",
         }
     }
 }

@@ -51,21 +51,21 @@ list! {
         pool saves hold peers language
         search_label search_hint words glob regex searching loading_rows all_kinds
         image audio video text document archive program other
-        name folder size age kind holders save preview sort_by ascending descending
+        name folder size age kind holders save preview sort_by
         nothing_found nothing_found_hint nothing_shared nothing_shared_hint not_narrow
-        select_all clear_selection save_selected list_label
+        select_all clear_selection save_selected save_zip list_label
         way_title way_session way_ticket way_session_hint way_ticket_hint way_asks_hint
-        no_saves waiting running handed_over done failed cancelled cancel again clear_ended time_left_unknown
-        offer_title offer_hint drop_here add_files add_folder no_held withdraw withdraw_all offered_at
+        no_saves waiting handed_over done failed cancelled cancel again clear_ended
+        offer_title offer_hint drop_here add_files add_folder withdraw withdraw_all offered_at
         somebody reading_now reading_done reading_broken
-        your_name your_name_hint no_peers node tab old ours here_since open
+        your_name your_name_hint no_peers node tab old ours here_since
         lost_unreachable lost_interrupted lost_offline retry_in retrying now
-        invite invite_title invite_hint invite_copied copy close leave
+        invite invite_title invite_hint invite_copied close leave
         preview_loading preview_failed preview_cut preview_open preview_unplayable
         unknown_name node_busy no_room strange_address no_source refused silent session_ended strange_answer too_much
         status_open status_lost status_connecting
         node_unreachable node_status node_missing node_unreadable node_url
-        just_now unknown and_more at_least sum_of at_speed left of
+        just_now and_more at_least at_speed left of
     }
     counted {
         files results results_of peers_failed selected_files holders_more saving offered not_offered times_read

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::bridge::{File, Message, Read, ResetCode, Ticket, Ticketed, Version};
+use shared::bridge::{Collect, File, Message, Read, ResetCode, Ticket, Version};
 
 use super::{Tab, reason, taken};
 use crate::model::{MOST_IN_MEMORY, Reason};
@@ -159,15 +159,34 @@ impl Tab {
         Err(last)
     }
 
-    /// An address of this node at which one of the holders' file can be had.
-    pub(super) async fn ticket(&self, link: &Link, sources: &[Source], preview: bool) -> Result<String, Reason> {
+    /// An address of this node at which one of the holders' file can be had; or, where an archive is to be called so, all of
+    /// these files as one.
+    pub(super) async fn ticket(
+        &self,
+        link: &Link,
+        sources: &[Source],
+        preview: bool,
+        archive: Option<&str>,
+    ) -> Result<String, Reason> {
         let mut last = Reason::NoSource;
-        for source in sources {
-            match ticket_from(link, source, preview).await {
-                Ok(ticketed) if is_own_address(&ticketed.href) => return Ok(ticketed.href),
-                Ok(_) => last = Reason::StrangeAddress,
-                Err(why) => last = reason(&why),
-            }
+        let together = if archive.is_some() { sources.len().max(1) } else { 1 };
+        for some in sources.chunks(together) {
+            let ticket = |it: &Source| Ticket { peer: it.peer.as_str().to_owned(), path: it.path.clone(), preview };
+            let request: Message = match (archive, some) {
+                (Some(name), _) => Collect { name: name.to_owned(), files: some.iter().map(ticket).collect() }.into(),
+                (None, [one, ..]) => ticket(one).into(),
+                (None, []) => break,
+            };
+            let reply = match link.ask(request, 0) {
+                Ok(mut replies) => replies.next(PATIENCE).await,
+                Err(why) => Err(why.into()),
+            };
+            last = match reply {
+                Ok(Reply::Message(Message::Ticketed(it))) if is_own_address(&it.href) => return Ok(it.href),
+                Ok(Reply::Message(Message::Ticketed(_))) => Reason::StrangeAddress,
+                Ok(_) => Reason::Strange,
+                Err(why) => reason(&why),
+            };
         }
         Err(last)
     }
@@ -210,14 +229,6 @@ async fn beginning_from(link: &Link, source: &Source, most: u64) -> Result<(Vec<
             Reply::Ended if bytes.len() as u64 == file.length => return Ok((bytes, file.version.size > file.length)),
             _ => return Err(ReplyError::Strange),
         }
-    }
-}
-
-async fn ticket_from(link: &Link, source: &Source, preview: bool) -> Result<Ticketed, ReplyError> {
-    let ticket = Ticket { peer: source.peer.as_str().to_owned(), path: source.path.clone(), preview };
-    match link.ask(ticket, 0)?.next(PATIENCE).await? {
-        Reply::Message(Message::Ticketed(ticketed)) => Ok(ticketed),
-        _ => Err(ReplyError::Strange),
     }
 }
 

@@ -35,7 +35,7 @@ impl Tab {
                 Viewer::Image | Viewer::Audio if is_small && !window().is_secure_context() => {
                     tab.collected(&link, id, sources, media_type).await
                 }
-                _ => tab.ticket(&link, &sources, true).await.map(|address| PreviewEvent::Ready { id, address }),
+                _ => tab.ticket(&link, &sources, true, None).await.map(|address| PreviewEvent::Ready { id, address }),
             };
             tab.tell(Event::Preview(shown.unwrap_or_else(|why| PreviewEvent::Failed { id, why })));
         });

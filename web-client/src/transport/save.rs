@@ -24,7 +24,7 @@ impl Tab {
         self.begin(Work::Save(id), async move {
             let saved = match way {
                 Way::Session if fits => tab.save_over_session(&link, id, &name, sources).await,
-                Way::Session | Way::Ticket => tab.save_by_ticket(&link, id, &name, &sources).await,
+                _ => tab.save_by_ticket(&link, id, &name, &sources, way).await,
             };
             match saved {
                 Ok(event) => tab.tell(Event::Save(event)),
@@ -54,7 +54,7 @@ impl Tab {
         };
         match self.fetch(link, id, sources.clone(), progress).await {
             // Its size was not known, or not told rightly.
-            Err(FetchError::TooLarge) => self.save_by_ticket(link, id, name, &sources).await,
+            Err(FetchError::TooLarge) => self.save_by_ticket(link, id, name, &sources, Way::Ticket).await,
             Err(why) => Err(why),
             Ok(file) => {
                 let parts = file.into_parts();
@@ -73,8 +73,10 @@ impl Tab {
         id: u32,
         name: &str,
         sources: &[Source],
+        way: Way,
     ) -> Result<SaveEvent, FetchError> {
-        let address = match self.ticket(link, sources, false).await {
+        let archive = (way == Way::Zip).then_some(name);
+        let address = match self.ticket(link, sources, false, archive).await {
             Ok(address) => address,
             // The page asks again in the next session.
             Err(_) if link.is_over() => return Err(FetchError::Interrupted),

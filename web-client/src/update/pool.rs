@@ -81,6 +81,10 @@ pub(super) fn update(model: &mut Model, event: PoolEvent, effects: &mut Vec<Effe
             save::begin(model, &rows, effects);
             model.pool.results.selection.clear();
         }
+        PoolEvent::ZipWanted => {
+            save::begin_zip(model, effects);
+            model.pool.results.selection.clear();
+        }
         PoolEvent::RowSaveWanted(row) => save::begin(model, &[row], effects),
     }
     effects.push(Effect::Draw);

@@ -25,7 +25,7 @@ pub(super) fn update(model: &mut Model, event: PreviewEvent, effects: &mut Vec<E
         }
         PreviewEvent::SaveWanted => {
             if let Some(Preview { name, size, sources, .. }) = model.preview.clone() {
-                super::save::begin_all(model, vec![(name, size, sources)], effects);
+                super::save::begin_all(model, vec![(name, size, sources)], None, effects);
             }
         }
         PreviewEvent::Closed if model.preview.is_none() => return,

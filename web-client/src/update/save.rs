@@ -7,6 +7,8 @@ use crate::pool::Source;
 
 /// Saves at a time: each holds up to 256 MiB in memory, and more would only slow each other down.
 const AT_ONCE: usize = 2;
+/// What an archive is called.
+const ZIP: &str = "tinyp2p.zip";
 /// Most saves that are remembered.
 const MOST: usize = 5_000;
 
@@ -31,7 +33,10 @@ pub(super) fn update(model: &mut Model, event: SaveEvent, effects: &mut Vec<Effe
             }
         }
         SaveEvent::Retried(id) => {
-            let way = |save: &Save| model.settings.way_for(model.is_secure, save.size);
+            let way = |save: &Save| match save.way {
+                Way::Zip => Way::Zip,
+                _ => model.settings.way_for(model.is_secure, save.size),
+            };
             if let Some(save) = model.saves.list.iter_mut().find(|save| save.id == id && has_ended(save)) {
                 save.way = way(save);
                 save.state = Saving::Waiting;
@@ -53,11 +58,23 @@ pub(super) fn begin(model: &mut Model, rows: &[u32], effects: &mut Vec<Effect>) 
     let found = model.pool.results.found();
     let file = |row: &u32| (found.name(*row).to_owned(), found.size(*row), found.sources(*row));
     let files = rows.iter().take(MOST).map(file).collect();
-    begin_all(model, files, effects);
+    begin_all(model, files, None, effects);
+}
+
+/// Begins to save what is selected as one archive, each file from one who holds it.
+pub(super) fn begin_zip(model: &mut Model, effects: &mut Vec<Effect>) {
+    let results = &model.pool.results;
+    let sources = results.selection.rows().filter_map(|row| results.found().sources(row).pop()).collect();
+    begin_all(model, vec![(ZIP.to_owned(), None, sources)], Some(Way::Zip), effects);
 }
 
 /// The same, for files by name, size and where they are.
-pub(super) fn begin_all(model: &mut Model, files: Vec<(String, Option<u64>, Vec<Source>)>, effects: &mut Vec<Effect>) {
+pub(super) fn begin_all(
+    model: &mut Model,
+    files: Vec<(String, Option<u64>, Vec<Source>)>,
+    way: Option<Way>,
+    effects: &mut Vec<Effect>,
+) {
     let mut begun = 0;
     for (name, size, sources) in files {
         if sources.is_empty() || model.saves.list.len() >= MOST {
@@ -74,7 +91,7 @@ pub(super) fn begin_all(model: &mut Model, files: Vec<(String, Option<u64>, Vec<
             name,
             size,
             sources,
-            way: model.settings.way_for(model.is_secure, size),
+            way: way.unwrap_or_else(|| model.settings.way_for(model.is_secure, size)),
             state: Saving::Waiting,
             bytes: 0,
             speed: 0.0,
@@ -149,7 +166,7 @@ fn end(model: &mut Model, id: u32, state: Saving) {
 mod tests {
     use super::*;
     use crate::event::{Event, LinkEvent, PoolEvent};
-    use crate::model::Loss;
+    use crate::model::{Loss, Reason};
     use crate::pool::Offer;
     use crate::update;
     use crate::update::Timer;
@@ -187,6 +204,23 @@ mod tests {
         assert_eq!(begun(&send(&mut model, SaveEvent::Done { id: 1 })), [3]);
         assert_eq!(model.saves.list[0].thousandths(), Some(1000));
         assert_eq!(model.pool.results.selection.count(), 0);
+    }
+
+    #[test]
+    fn what_is_selected_is_one_archive() {
+        let mut model = with_rows(&["a", "d/b", "c"]);
+        for row in [0, 1] {
+            let _ = update(&mut model, Event::Pool(PoolEvent::Pressed { row: Some(row), is_range: false }));
+        }
+        assert_eq!(begun(&update(&mut model, Event::Pool(PoolEvent::ZipWanted))), [1]);
+        let save = &model.saves.list[0];
+        let paths: Vec<_> = save.sources.iter().map(|source| source.path.as_str()).collect();
+        assert_eq!((paths, save.name.as_str()), (vec!["a", "d/b"], "tinyp2p.zip"));
+        assert_eq!((save.way, model.pool.results.selection.count()), (Way::Zip, 0));
+        // Tried again it is an archive again.
+        let _ = send(&mut model, SaveEvent::Failed { id: 1, why: Reason::NoSource });
+        assert_eq!(begun(&send(&mut model, SaveEvent::Retried(1))), [1]);
+        assert_eq!(model.saves.list[0].way, Way::Zip);
     }
 
     #[test]

@@ -246,6 +246,7 @@ fn press(hands: &dyn Hands, element: &Element, is_range: bool) {
         ("select-all", _) => pool(PoolEvent::AllSelected),
         ("select-none", _) => pool(PoolEvent::NoneSelected),
         ("save-selected", _) => pool(PoolEvent::SaveWanted),
+        ("save-zip", _) => pool(PoolEvent::ZipWanted),
         ("save-button", Some(id)) if key == "cancel" => Event::Save(SaveEvent::Cancelled(id)),
         ("save-button", Some(id)) => Event::Save(SaveEvent::Retried(id)),
         ("clear", _) => Event::Save(SaveEvent::Cleared),

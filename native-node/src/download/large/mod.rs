@@ -155,7 +155,8 @@ impl Download<'_> {
         };
         let finished = transfer.part.finish().ok_or(FetchError::Stopped)?;
         transfer.count(false);
-        Ok((Arrived::Part(finished), size, how))
+        let arrived = Arrived::Part(finished).stamped(file.stamp(Some(version)));
+        Ok((arrived, size, how))
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bridge::tests::hex;
-use crate::bridge::{PoolKey, Reset, ResetCode};
+use crate::bridge::{PoolKey, Proof, Reset, ResetCode, Since};
 
 /// One of each, with all its fields set.
 fn one_of_each() -> Vec<(Message, &'static str)> {
@@ -65,14 +65,31 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
         ),
         (ReadMany { of: String::new(), paths: vec!["a".into()] }.into(), "23a200600181 6161"),
         (Ticket { peer: "u".into(), path: "a".into(), preview: true }.into(), "24a3006175016161 02f5"),
+        (
+            Collect {
+                name: "a.zip".into(),
+                files: vec![
+                    Ticket { peer: "u".into(), path: "a".into(), preview: false },
+                    Ticket { peer: "v".into(), path: "b/c".into(), preview: false },
+                ],
+            }
+            .into(),
+            "26a20065612e7a6970 0182 a3006175016161 02f4 a300617601 63622f63 02f4",
+        ),
         (Exchanged { peers: vec![peer] }.into(), "30a10081a6006a687474703a2f2f613a3101010263416461030704 0205f5"),
         (
             Found {
                 peer: "u".into(),
-                rows: vec![Row { path: "a".into(), size: Some(5), modified: Some(-1), id: Some([7; 32]) }],
+                rows: vec![Row {
+                    path: "a".into(),
+                    size: Some(5),
+                    modified: Some(-1),
+                    id: Some([7; 32]),
+                    executable: Some(true),
+                }],
             }
             .into(),
-            "31a20061750181846161 0520 5820 0707070707070707070707070707070707070707070707070707070707070707",
+            "31a20061750181856161 0520 5820 0707070707070707070707070707070707070707070707070707070707070707 f5",
         ),
         (Answered { peer: "u".into(), error: Some("e".into()), more: true }.into(), "32a3006175016165 02f5"),
         (File { version, length: 3 }.into(), "33a20082052001 03"),
@@ -85,6 +102,27 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
         (
             Outlined { version, id: Some([7; 32]), later: true }.into(),
             "36a300820520 01 5820 0707070707070707070707070707070707070707070707070707070707070707 02f5",
+        ),
+        (
+            Follow { epoch: Some(9), since: vec![Since { of: "/p".into(), revision: 300 }] }.into(),
+            "27a20009 0181 82622f70 19012c",
+        ),
+        (
+            Following { epoch: 9, same: vec![Proof([7; 32])] }.into(),
+            "38a20009 0181 5820 0707070707070707070707070707070707070707070707070707070707070707",
+        ),
+        (
+            Changes {
+                of: "/p".into(),
+                left: false,
+                whole: true,
+                from: 3,
+                put: vec![Row { path: "a".into(), size: Some(5), modified: Some(-1), id: None, executable: None }],
+                gone: vec!["b".into()],
+                to: Some(4),
+            }
+            .into(),
+            "39a700622f70 01f4 02f5 0303 0481 8361610520 0581 6162 0604",
         ),
         (
             Members { key: Some(PoolKey::new([7; 32])), digest: 2, parts: 3, members: vec![4, 5] }.into(),
@@ -133,10 +171,18 @@ fn absent_fields_and_unknown_ones_are_no_error() {
 /// A row of a peer that knows no ids, and one of a later peer that knows more.
 #[test]
 fn rows_of_older_and_newer_peers_are_understood() {
-    let row = |id| Row { path: "a".into(), size: Some(5), modified: Some(-1), id };
-    for (bytes, id) in [("83616105 20", None), ("84616105 20 f6", None), ("85616105 20 f6 820102", None)] {
-        assert_eq!(decode::<Row>(Kind::FOUND, &hex(&bytes.replace(' ', ""))), Ok(row(id)));
+    let row = |executable| Row { path: "a".into(), size: Some(5), modified: Some(-1), id: None, executable };
+    let rows = [
+        ("83616105 20", None),
+        ("84616105 20 f6", None),
+        ("85616105 20 f6 f5", Some(true)),
+        ("86616105 20 f6 f6 820102", None),
+    ];
+    for (bytes, executable) in rows {
+        assert_eq!(decode::<Row>(Kind::FOUND, &hex(&bytes.replace(' ', ""))), Ok(row(executable)));
     }
+    // What is not known costs a row nothing.
+    assert_eq!(encode(&row(None)), hex("8361610520"));
     assert!(decode::<Row>(Kind::FOUND, &hex("8461610520430102 03".replace(' ', "").as_str())).is_err(), "3 bytes");
 }
 

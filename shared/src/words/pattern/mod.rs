@@ -2,13 +2,15 @@
 //!
 //! All three are read into one tree (`python.rs`, `glob.rs` → `node.rs`), which is written anew for an engine (`write.rs`): crate
 //! `regex`, whose time grows with a name's length only, or, where the pattern looks around or refers back, `fancy-regex` with a
-//! bound on its steps. `old_peer.rs` decides what a peer of 2004 may be asked. Not done here: ranking, and searching in content.
+//! bound on its steps. `old_peer.rs` decides what a peer of 2004 may be asked,
+//! `sieve.rs` looks through many names at once. Not done here: ranking, and searching in content.
 
 mod escape;
 mod glob;
 mod node;
 mod old_peer;
 mod python;
+mod sieve;
 mod write;
 
 #[cfg(test)]
@@ -18,8 +20,10 @@ mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use self::node::{Flags, Node, Place, Sequence};
+pub(crate) use self::sieve::Sieve;
 use crate::{fold, limits};
 
 /// How the text of a pattern is to be read.
@@ -43,6 +47,8 @@ pub struct Pattern {
     text: Box<str>,
     engine: Engine,
     for_old_peers: Box<str>,
+    /// Made when it is first wanted; clones share it.
+    sieve: Arc<OnceLock<Option<Sieve>>>,
 }
 
 /// Why a text is no pattern.
@@ -133,7 +139,7 @@ impl Pattern {
                 (engine, if harmless { text.to_owned() } else { String::new() })
             }
         };
-        Ok(Self { kind, text: text.into(), engine, for_old_peers: for_old_peers.into() })
+        Ok(Self { kind, text: text.into(), engine, for_old_peers: for_old_peers.into(), sieve: Arc::default() })
     }
 
     /// How its text was read.
@@ -167,6 +173,11 @@ impl Pattern {
                 regex.is_match(&fold_unless_ascii(file_name))
             }
         }
+    }
+
+    /// What looks through many names at once for it, where that can be had.
+    pub(crate) fn sieve(&self) -> Option<&Sieve> {
+        self.sieve.get_or_init(|| Sieve::of(self)).as_ref()
     }
 
     /// Whether the time for a name grows with its length only. Otherwise one name can take some milliseconds of somebody

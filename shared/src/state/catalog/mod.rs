@@ -1,0 +1,510 @@
+//! What one peer shares: names with their facts, and a revision that grows with every change.
+//!
+//! The catalog is the only thing a listing reads; it never looks at a disk, and what it does not hold is not served.
+
+mod block;
+mod recent;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub(crate) use self::block::Block;
+use self::recent::Recent;
+use crate::{ContentId, PathRef, SharedPath};
+
+/// The facts of one shared file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Length in bytes.
+    pub size: u64,
+    /// Last change, in nanoseconds since 1970-01-01 UTC: in whole seconds, a change within the same second would go unseen.
+    pub modified: i64,
+    /// How its bytes can go through XML-RPC.
+    pub form: Form,
+    /// Which bytes it holds, once they were hashed.
+    pub id: Option<ContentId>,
+    /// Whether its owner may run it, where the holder's system knows of such a thing.
+    pub executable: bool,
+}
+
+impl Entry {
+    /// What is known of a file before anybody has read it: its length in bytes, and its time as in [`Entry::modified`].
+    #[must_use]
+    pub fn unread(size: u64, modified: i64) -> Self {
+        Self { size, modified, form: Form::Unknown, id: None, executable: false }
+    }
+}
+
+/// How the bytes of a file can be written into an XML-RPC answer. One look through the file decides it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Nobody has looked yet.
+    Unknown,
+    /// Only the bytes 09, 0A, 0D and 20-7F: a `<string>` that even the client of 2004 can write to its disk.
+    Plain {
+        /// Length in bytes once escaped for XML.
+        escaped: u64,
+    },
+    /// Valid UTF-8 of XML 1.0 characters: a `<string>` for everybody but the client of 2004.
+    Text {
+        /// Length in bytes once escaped for XML.
+        escaped: u64,
+    },
+    /// Anything else: `<base64>`.
+    Binary,
+}
+
+/// The files one peer shares, in the order of their paths. Cheap to clone: a change copies only the block it falls into.
+#[derive(Clone, Default)]
+pub struct Catalog {
+    /// None of them empty.
+    blocks: Vec<Arc<Block>>,
+    len: usize,
+    /// Of all paths.
+    bytes: usize,
+    revision: u64,
+    recent: Recent,
+    unknown: usize,
+    unidentified: usize,
+}
+
+/// Where a file is: which block, and where in it.
+type Place = (usize, usize);
+
+impl Catalog {
+    /// An empty one that goes on counting where another ended, so that nobody takes it for that.
+    #[must_use]
+    pub fn begun_at(revision: u64) -> Self {
+        Self { revision, recent: Recent::since(revision), ..Self::default() }
+    }
+
+    /// An empty one that does not remember what changes in it: nobody follows it.
+    #[must_use]
+    pub fn unfollowed() -> Self {
+        Self { recent: Recent::never(), ..Self::default() }
+    }
+
+    /// The paths whose size, time or id changed after `revision`, each with the revision it made, a path perhaps more than
+    /// once; none where that is not known any more.
+    pub fn changed_after(&self, revision: u64) -> Option<impl Iterator<Item = (u64, &SharedPath)>> {
+        self.recent.after(revision).filter(|_| revision <= self.revision)
+    }
+
+    /// Number of changes so far; two snapshots with the same revision of the same peer are the same.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// How many files it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// What its files take, in bytes, when they came in the order of their names; otherwise it may be half as much again.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.len * block::FILE_BYTES + self.blocks.len() * size_of::<Block>()
+    }
+
+    /// Whether it holds no file.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The facts of one file, if it is shared.
+    #[must_use]
+    pub fn entry(&self, path: &SharedPath) -> Option<&Entry> {
+        let (block, index) = self.find(path.as_str()).ok()?;
+        self.blocks.get(block)?.entry(index)
+    }
+
+    /// All files in the order of their paths.
+    pub fn iter(&self) -> impl Iterator<Item = (PathRef<'_>, &Entry)> {
+        self.iter_from((0, 0))
+    }
+
+    /// The files whose paths come after `after`, in their order: to go on where one stopped.
+    pub fn iter_after(&self, after: Option<&SharedPath>) -> impl Iterator<Item = (PathRef<'_>, &Entry)> {
+        self.iter_from(self.place_after(after))
+    }
+
+    fn iter_from(&self, (first, start): Place) -> impl Iterator<Item = (PathRef<'_>, &Entry)> {
+        let blocks = self.blocks.iter().skip(first).enumerate();
+        blocks.flat_map(move |(number, block)| {
+            let from = if number == 0 { start } else { 0 };
+            (from..block.len()).filter_map(|index| block.file(index))
+        })
+    }
+
+    /// The blocks in which there are files from behind `after` on, and at which file of the first of them to begin.
+    pub(crate) fn blocks_after(&self, after: Option<&SharedPath>) -> (&[Arc<Block>], usize) {
+        let (block, index) = self.place_after(after);
+        (self.blocks.get(block..).unwrap_or_default(), index)
+    }
+
+    fn place_after(&self, after: Option<&SharedPath>) -> Place {
+        match after.map(|path| self.find(path.as_str())) {
+            None => (0, 0),
+            Some(Ok((block, index))) => (block, index + 1),
+            Some(Err(place)) => place,
+        }
+    }
+
+    /// Where a path is, or where it would be.
+    fn find(&self, path: &str) -> Result<Place, Place> {
+        let block = self.blocks.partition_point(|block| block.first() <= path).saturating_sub(1);
+        let Some(searched) = self.blocks.get(block) else { return Err((block, 0)) };
+        searched.search(path).map(|index| (block, index)).map_err(|index| (block, index))
+    }
+
+    fn block_mut(&mut self, block: usize) -> Option<&mut Block> {
+        self.blocks.get_mut(block).map(Arc::make_mut)
+    }
+
+    /// Up to `most` files of unknown form whose paths come after `after`, in their order. Costs nothing once all are known.
+    #[must_use]
+    pub fn unknown_after(&self, after: Option<&SharedPath>, most: usize) -> Vec<(SharedPath, Entry)> {
+        if self.unknown == 0 {
+            return Vec::new();
+        }
+        let unknown = self.iter_after(after).filter(|(_, entry)| entry.form == Form::Unknown);
+        unknown.take(most).map(|(path, entry)| (path.to_path(), *entry)).collect()
+    }
+
+    /// Up to `most` files without an id whose paths come after `after`, in their order, and where to go on; none where all
+    /// were seen. It looks at no more than `looks` files, as it is asked for under a lock.
+    #[must_use]
+    pub fn unidentified_after(
+        &self,
+        after: Option<&SharedPath>,
+        most: usize,
+        looks: usize,
+    ) -> (Vec<(SharedPath, Entry)>, Option<SharedPath>) {
+        let mut found = Vec::new();
+        if self.unidentified == 0 {
+            return (found, None);
+        }
+        let mut last = None;
+        for (index, (path, entry)) in self.iter_after(after).enumerate() {
+            if index >= looks || found.len() >= most {
+                return (found, last.map(PathRef::to_path));
+            }
+            if entry.id.is_none() {
+                found.push((path.to_path(), *entry));
+            }
+            last = Some(path);
+        }
+        (found, None)
+    }
+
+    /// Adds a file or renews its facts. A file whose size and time are unchanged keeps the form and the id found for it.
+    pub fn insert(&mut self, path: SharedPath, mut entry: Entry) {
+        if let Some(old) = self.entry(&path)
+            && (old.size, old.modified) == (entry.size, entry.modified)
+        {
+            entry.form = if entry.form == Form::Unknown { old.form } else { entry.form };
+            entry.id = entry.id.or(old.id);
+        }
+        self.replace(path, entry);
+    }
+
+    /// Adds a file, or puts these facts in the place of what was known of it.
+    #[expect(clippy::needless_pass_by_value, reason = "a path comes here to stay, whatever form it is kept in")]
+    pub(super) fn replace(&mut self, path: SharedPath, entry: Entry) {
+        let place = self.find(path.as_str());
+        let old = place.ok().and_then(|(block, index)| self.blocks.get(block)?.entry(index)).copied();
+        if old == Some(entry) {
+            return;
+        }
+        self.count(old, -1);
+        self.count(Some(entry), 1);
+        self.revision += 1;
+        // What its form is, only we need to know.
+        let told = |entry: Entry| Entry { form: Form::Unknown, ..entry };
+        if old.map(told) != Some(told(entry)) {
+            self.recent.note(self.revision, &path, self.len);
+        }
+        match place {
+            Ok((block, index)) => {
+                if let Some(held) = self.block_mut(block).and_then(|block| block.entry_mut(index)) {
+                    *held = entry;
+                }
+            }
+            Err(place) => {
+                let (block, index) = self.make_room(place);
+                if let Some(block) = self.block_mut(block) {
+                    block.insert(index, path.as_str(), entry);
+                }
+                self.len += 1;
+                self.bytes += path.as_str().len();
+            }
+        }
+    }
+
+    /// Where one more file fits that belongs there.
+    fn make_room(&mut self, (block, index): Place) -> Place {
+        let Some(len) = self.blocks.get(block).map(|block| block.len()) else {
+            self.blocks.push(Arc::default());
+            return (self.blocks.len() - 1, 0);
+        };
+        if len < block::MOST {
+            return (block, index);
+        }
+        if index == len && block + 1 == self.blocks.len() {
+            // In the order of their names, as a walk brings them, they fill the blocks.
+            self.blocks.push(Arc::default());
+            return (block + 1, 0);
+        }
+        if let Some(latter) = self.block_mut(block).map(Block::split) {
+            self.blocks.insert(block + 1, Arc::new(latter));
+        }
+        let half = len / 2;
+        if index <= half { (block, index) } else { (block + 1, index - half) }
+    }
+
+    /// Says which bytes a file holds that has this size and time; void where it has others. Answers whether it was news.
+    pub fn identify(&mut self, path: &SharedPath, (size, modified): (u64, i64), id: ContentId) -> bool {
+        let same = |held: &&Entry| (held.size, held.modified) == (size, modified) && held.id != Some(id);
+        let Some(held) = self.entry(path).filter(same) else { return false };
+        let entry = Entry { id: Some(id), ..*held };
+        self.insert(path.clone(), entry);
+        true
+    }
+
+    /// Takes a file out. Answers whether it was there.
+    pub fn remove(&mut self, path: &SharedPath) -> bool {
+        let Ok((at, index)) = self.find(path.as_str()) else { return false };
+        let Some(block) = self.block_mut(at) else { return false };
+        let old = block.remove(index);
+        let left = block.len();
+        self.count(Some(old), -1);
+        self.len -= 1;
+        self.bytes -= path.as_str().len();
+        self.revision += 1;
+        self.recent.note(self.revision, path, self.len);
+        if left < block::MOST / 4 {
+            self.merge(at);
+        }
+        true
+    }
+
+    /// Lets a block that is nearly empty go into the one before it or after it, where that has room for both twice over.
+    fn merge(&mut self, at: usize) {
+        let len = |at: usize| self.blocks.get(at).map_or(0, |block| block.len());
+        let fits = |first: usize| (1..=block::MOST / 2).contains(&(len(first) + len(first + 1)));
+        if len(at) == 0 {
+            self.blocks.remove(at);
+            return;
+        }
+        let Some(first) = [at.wrapping_sub(1), at].into_iter().find(|first| len(*first) > 0 && fits(*first)) else {
+            return;
+        };
+        if first + 1 < self.blocks.len() {
+            let next = self.blocks.remove(first + 1);
+            if let Some(block) = self.block_mut(first) {
+                block.append(&next);
+            }
+        }
+    }
+
+    fn count(&mut self, entry: Option<Entry>, by: isize) {
+        let Some(entry) = entry else { return };
+        let counted = |is: bool| if is { by } else { 0 };
+        self.unknown = self.unknown.saturating_add_signed(counted(entry.form == Form::Unknown));
+        self.unidentified = self.unidentified.saturating_add_signed(counted(entry.id.is_none()));
+    }
+
+    /// Takes all files out.
+    pub fn clear(&mut self) {
+        if !self.is_empty() {
+            let revision = self.revision + 1;
+            *self = Self { revision, recent: self.recent.cleared(revision), ..Self::default() };
+        }
+    }
+
+    /// Takes out every file below the folder `folder`; answers how many there were.
+    pub fn remove_folder(&mut self, folder: &SharedPath) -> usize {
+        let below = format!("{}/", folder.as_str());
+        let (Ok(place) | Err(place)) = self.find(&below);
+        let files = self.iter_from(place).map(|(path, _)| path);
+        let gone: Vec<SharedPath> =
+            files.take_while(|path| path.as_str().starts_with(&below)).map(PathRef::to_path).collect();
+        for path in &gone {
+            self.remove(path);
+        }
+        gone.len()
+    }
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn path(text: &str) -> SharedPath {
+        SharedPath::parse(text).unwrap()
+    }
+
+    fn entry(size: u64) -> Entry {
+        Entry::unread(size, 7)
+    }
+
+    #[test]
+    fn revision_grows_only_with_a_change() {
+        let mut catalog = Catalog::default();
+        catalog.insert(path("a"), entry(1));
+        catalog.insert(path("a"), entry(1));
+        assert_eq!((catalog.revision(), catalog.len()), (1, 1));
+        catalog.insert(path("a"), entry(2));
+        assert_eq!(catalog.revision(), 2);
+        assert!(!catalog.remove(&path("b")));
+        assert!(catalog.remove(&path("a")));
+        assert_eq!((catalog.revision(), catalog.is_empty()), (3, true));
+        catalog.clear();
+        assert_eq!(catalog.revision(), 3);
+        catalog.insert(path("a"), entry(1));
+        catalog.clear();
+        assert_eq!((catalog.revision(), catalog.is_empty()), (5, true));
+        assert!(catalog.unknown_after(None, 9).is_empty());
+    }
+
+    #[test]
+    fn an_unchanged_file_keeps_its_form() {
+        let mut catalog = Catalog::default();
+        catalog.insert(path("a"), Entry { form: Form::Binary, ..entry(1) });
+        catalog.insert(path("a"), entry(1));
+        assert_eq!(catalog.entry(&path("a")).unwrap().form, Form::Binary);
+        catalog.insert(path("a"), entry(2));
+        assert_eq!(catalog.entry(&path("a")).unwrap().form, Form::Unknown);
+    }
+
+    #[test]
+    fn knows_which_forms_are_unknown() {
+        let mut catalog = Catalog::default();
+        for text in ["a", "b", "c"] {
+            catalog.insert(path(text), entry(1));
+        }
+        catalog.insert(path("b"), Entry { form: Form::Binary, ..entry(1) });
+        let names = |after: Option<&str>, most| -> Vec<String> {
+            let unknown = catalog.unknown_after(after.map(path).as_ref(), most);
+            unknown.into_iter().map(|(path, _)| path.as_str().to_owned()).collect()
+        };
+        assert_eq!(names(None, 9), ["a", "c"]);
+        assert_eq!(names(None, 1), ["a"]);
+        assert_eq!(names(Some("a"), 9), ["c"]);
+        catalog.remove(&path("a"));
+        catalog.insert(path("c"), Entry { form: Form::Binary, ..entry(1) });
+        assert!(catalog.unknown_after(None, 9).is_empty());
+    }
+
+    #[test]
+    fn an_id_is_that_of_one_version_and_stays_with_it() {
+        let id = ContentId([7; 32]);
+        let mut catalog = Catalog::default();
+        for text in ["a", "b", "c", "d"] {
+            catalog.insert(path(text), entry(1));
+        }
+        let names = |catalog: &Catalog, after: Option<&str>, most, looks| {
+            let (found, next) = catalog.unidentified_after(after.map(path).as_ref(), most, looks);
+            let found: Vec<String> = found.into_iter().map(|(path, _)| path.to_string()).collect();
+            (found.concat(), next.map(|path| path.to_string()))
+        };
+        assert!(catalog.identify(&path("b"), (1, 7), id) && !catalog.identify(&path("b"), (1, 7), id));
+        assert!(!catalog.identify(&path("c"), (1, 8), id) && !catalog.identify(&path("z"), (1, 7), id));
+        assert_eq!(names(&catalog, None, 9, 9), ("acd".into(), None));
+        assert_eq!(names(&catalog, None, 9, 2), ("a".into(), Some("b".into())));
+        assert_eq!(names(&catalog, Some("a"), 1, 9), ("c".into(), Some("c".into())));
+        // Found again as it was, and its form found meanwhile: it keeps both.
+        catalog.insert(path("b"), Entry { form: Form::Binary, ..entry(1) });
+        catalog.insert(path("b"), entry(1));
+        assert_eq!(catalog.entry(&path("b")), Some(&Entry { form: Form::Binary, id: Some(id), ..entry(1) }));
+        catalog.insert(path("b"), entry(2));
+        assert_eq!(catalog.entry(&path("b")).unwrap().id, None);
+        for (text, size) in [("a", 1), ("b", 2), ("c", 1)] {
+            assert!(catalog.identify(&path(text), (size, 7), id));
+        }
+        catalog.remove(&path("d"));
+        assert_eq!(names(&catalog, None, 9, 0), (String::new(), None), "nothing is looked at once all have one");
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_map_in_the_order_of_paths(
+            changes in prop::collection::vec((0..700_u64, any::<bool>()), 0..3_000),
+            sorted in 0..1_500_u64,
+        ) {
+            let (mut catalog, mut map) = (Catalog::default(), BTreeMap::new());
+            let named = |number: u64| path(&format!("{}{number}", ["", "é\u{7}", "d\n/"][(number % 3) as usize]));
+            for number in 0..sorted {
+                let name = path(&format!("x{number:05}"));
+                catalog.insert(name.clone(), entry(number));
+                map.insert(name, entry(number));
+            }
+            let held = catalog.clone();
+            for (number, stays) in changes {
+                if stays {
+                    catalog.insert(named(number), entry(number));
+                    map.insert(named(number), entry(number));
+                } else {
+                    prop_assert_eq!(catalog.remove(&named(number)), map.remove(&named(number)).is_some());
+                }
+            }
+            let files: Vec<_> = catalog.iter().map(|(path, entry)| (path.to_path(), *entry)).collect();
+            prop_assert_eq!(catalog.len(), map.len());
+            prop_assert!(files.into_iter().eq(map.clone()));
+            prop_assert_eq!(held.iter().count() as u64, sorted, "a snapshot stays as it was");
+            for block in &catalog.blocks {
+                let paths = || (0..block.len()).map(|index| block.file(index).unwrap().0.as_str());
+                prop_assert!((1..=block::MOST).contains(&block.len()));
+                prop_assert_eq!(block.is_ascii(), paths().all(str::is_ascii));
+                prop_assert_eq!(block.is_flat(), !paths().any(|path| path.contains('/')));
+                prop_assert_eq!(block.is_sendable(), !paths().any(|path| path.contains('\u{7}')));
+                prop_assert_eq!(block.lines().is_some(), !paths().any(|path| path.contains('\n')));
+            }
+            let after = named(350);
+            let rest = catalog.iter_after(Some(&after)).count();
+            prop_assert_eq!(rest, map.range(after..).skip_while(|(path, _)| **path == named(350)).count());
+        }
+    }
+
+    #[test]
+    fn files_that_come_and_go_leave_no_ruins() {
+        let mut catalog = Catalog::unfollowed();
+        for round in 0..40 {
+            let name = |number| path(&format!("{round:03}/{number:05}"));
+            (0..3_000).for_each(|number| catalog.insert(name(number), entry(1)));
+            (1..3_000).for_each(|number| assert!(catalog.remove(&name(number))));
+        }
+        assert_eq!(catalog.len(), 40);
+        assert!(catalog.blocks.len() <= 2, "{} blocks of {} files", catalog.blocks.len(), catalog.len());
+        let after =
+            |text: &str| catalog.iter_after(Some(&path(text))).map(|(path, _)| path.to_string()).collect::<Vec<_>>();
+        assert_eq!(after("039"), ["039/00000"]);
+        assert!(after("039/00000").is_empty() && catalog.changed_after(0).is_none());
+        let text: usize = catalog.iter().map(|(path, _)| path.as_str().len()).sum();
+        assert_eq!(catalog.bytes, text);
+    }
+
+    #[test]
+    fn removing_a_folder_leaves_its_neighbours() {
+        let mut catalog = Catalog::default();
+        for text in ["d", "d!", "d-x/a", "d.txt", "d/a", "d/b/c", "d0/a", "e"] {
+            catalog.insert(path(text), entry(1));
+        }
+        assert_eq!(catalog.remove_folder(&path("d")), 2);
+        let left: Vec<&str> = catalog.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(left, ["d", "d!", "d-x/a", "d.txt", "d0/a", "e"]);
+    }
+}
