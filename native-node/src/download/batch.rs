@@ -92,7 +92,9 @@ impl Download<'_> {
         let length = bytes.len() as u64;
         self.observer.moved(&file.path, length);
         let how = Provenance { verified: file.id.is_some(), ..Provenance::default() };
-        let arrived = Arrived::Small { destination, path, bytes, stamp: file.stamp(file.version) };
+        // Of another length it is of another version, whose time nobody told.
+        let stamp = file.stamp(file.version.filter(|version| version.size == length));
+        let arrived = Arrived::Small { destination, path, bytes, stamp };
         let came = Came { arrived, unsaved: None, bytes: length, how };
         Some(Fetched { peer: peer.clone(), path: file.path.clone(), came })
     }
