@@ -7,13 +7,9 @@
 use minicbor::{Decode, Encode};
 
 use super::collect::Collect;
-#[cfg(feature = "node")]
-use super::follow::{Changes, Follow, Following};
 use super::kind::Kind;
 #[cfg(feature = "node")]
-use super::members::{Members, MembersTold};
-#[cfg(feature = "node")]
-use super::outline::{Outline, Outlined};
+use super::{follow::*, members::*, outline::*};
 
 /// What an end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
