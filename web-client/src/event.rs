@@ -152,7 +152,7 @@ pub enum PoolEvent {
     },
     /// A row was pressed, or the space bar was.
     Pressed {
-        /// Which; `None` for where the cursor is.
+        /// Which, by the id it was drawn with; `None` for where the cursor is.
         row: Option<u32>,
         /// Whether what lies between is to be selected.
         is_range: bool,
@@ -165,7 +165,7 @@ pub enum PoolEvent {
     SaveWanted,
     /// What is selected is to be saved as one archive.
     ZipWanted,
-    /// One row is to be saved.
+    /// One row is to be saved, by the id it was drawn with.
     RowSaveWanted(u32),
 }
 
@@ -249,7 +249,7 @@ pub enum PeersEvent {
 /// About the file shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PreviewEvent {
-    /// The person wants to see a file.
+    /// The person wants to see a file, by the id its row was drawn with.
     Wanted(u32),
     /// The person wants to see the file where the keyboard is.
     CursorWanted,

@@ -9,6 +9,7 @@ mod roster;
 mod telling;
 
 pub use bucket::Bucket;
+#[cfg(feature = "pattern")]
 pub(crate) use catalog::Block;
 pub use catalog::{Catalog, Entry, Form};
 pub use inspector::Inspector;

@@ -1,6 +1,6 @@
 //! The search field and how far its search is.
 
-use crate::pool::{Results, Sort};
+use crate::pool::{Found, MOST_ROWS, Results, Sort};
 
 /// How the field is read, as the person has set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +51,8 @@ pub struct Pool {
     pub(crate) asked: u32,
     /// The search whose results are shown.
     pub(crate) shown: u32,
+    /// What was shown before, and of which search: until the list is drawn anew, its rows are what a person presses.
+    pub(crate) former: (u32, Results),
     /// Whether the list was set anew, so that it begins at its top.
     pub(crate) is_new: bool,
     /// Whether a slice of work is on its way.
@@ -70,7 +72,28 @@ pub struct Progress {
     pub failed: u32,
 }
 
+/// Ids of the rows of one search.
+const IDS: u32 = 1 << 18;
+const _: () = assert!(MOST_ROWS <= IDS as usize, "each row has one");
+
 impl Pool {
+    /// What the drawn row of a file is called, as long as the list shows these results and a little longer.
+    pub(crate) fn id_of(&self, row: u32) -> u32 {
+        first_id(self.shown) + row
+    }
+
+    /// The file of a drawn row, and what it was found among.
+    pub(crate) fn file_of(&self, id: u32) -> Option<(&Found, u32)> {
+        let row = id % IDS;
+        let of = [(self.shown, &self.results), (self.former.0, &self.former.1)];
+        of.into_iter().find(|(search, _)| first_id(*search) == id - row).map(|(_, results)| (results.found(), row))
+    }
+
+    /// The row of the results shown that is drawn under this id.
+    pub(crate) fn row_of(&self, id: u32) -> Option<u32> {
+        id.checked_sub(first_id(self.shown)).filter(|row| *row < IDS)
+    }
+
     /// What the field asks for: `/…/` is a regular expression however the toggle stands.
     #[must_use]
     pub fn pattern(&self) -> (PatternKind, &str) {
@@ -83,6 +106,11 @@ impl Pool {
             None => (self.mode, &self.field),
         }
     }
+}
+
+fn first_id(search: u32) -> u32 {
+    // The last 16,384 searches are told apart.
+    search.wrapping_sub(1).wrapping_mul(IDS)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{Timer, save};
 use crate::effect::{Effect, Order};
 use crate::event::PoolEvent;
 use crate::model::{Link, Model, Progress};
-use crate::pool::Results;
+use crate::pool::{Found, Results};
 
 /// A pause in typing that is long enough to ask, in milliseconds.
 const PAUSE_MS: u32 = 150;
@@ -66,7 +66,11 @@ pub(super) fn update(model: &mut Model, event: PoolEvent, effects: &mut Vec<Effe
         }
         PoolEvent::Walked { step, is_range } => pool.results.walk(step, is_range),
         PoolEvent::Pressed { row, is_range } => {
-            if let Some(row) = row.or(pool.results.selection.cursor()) {
+            let row = match row {
+                Some(id) => pool.row_of(id),
+                None => pool.results.selection.cursor(),
+            };
+            if let Some(row) = row {
                 pool.results.press(row, is_range);
             }
         }
@@ -85,7 +89,11 @@ pub(super) fn update(model: &mut Model, event: PoolEvent, effects: &mut Vec<Effe
             save::begin_zip(model, effects);
             model.pool.results.selection.clear();
         }
-        PoolEvent::RowSaveWanted(row) => save::begin(model, &[row], effects),
+        PoolEvent::RowSaveWanted(id) => {
+            let file = |(found, row): (&Found, u32)| (found.name(row).to_owned(), found.size(row), found.sources(row));
+            let files = pool.file_of(id).map(file).into_iter().collect();
+            save::begin_all(model, files, None, effects);
+        }
     }
     effects.push(Effect::Draw);
 }
@@ -104,6 +112,7 @@ pub(super) fn search(model: &mut Model, effects: &mut Vec<Effect>) {
         effects.push(Effect::Transport(Order::CancelSearch(pool.asked)));
     }
     pool.asked += 1;
+    pool.former = Default::default();
     pool.progress = Progress { is_searching: true, ..Progress::default() };
     let (kind, pattern) = pool.pattern();
     let search = Order::Search { id: pool.asked, kind, pattern: pattern.to_owned() };
@@ -118,7 +127,7 @@ fn show(model: &mut Model, search: u32) {
     }
     let mut results = Results::new(pool.sort);
     results.choose_as(&pool.results);
-    pool.results = results;
+    pool.former = (pool.shown, std::mem::replace(&mut pool.results, results));
     pool.shown = search;
     pool.is_new = true;
 }
@@ -163,6 +172,25 @@ mod tests {
 
     fn rows(model: &Model) -> usize {
         model.pool.results.shown().len()
+    }
+
+    #[test]
+    fn a_press_on_a_row_of_the_search_before_is_about_the_file_that_was_drawn_there() {
+        let mut model = opened();
+        let _ = send(&mut model, found(1, &["a", "b"]));
+        let _ = update(&mut model, Event::TimeUp(Timer::Work));
+        let drawn = [0, 1].map(|row| model.pool.id_of(row));
+        let _ = send(&mut model, PoolEvent::Typed("c".into()));
+        let _ = update(&mut model, Event::TimeUp(Timer::Typing));
+        let _ = send(&mut model, found(2, &["c", "d", "e"]));
+        let _ = send(&mut model, PoolEvent::RowSaveWanted(drawn[1]));
+        let _ = update(&mut model, Event::TimeUp(Timer::Work));
+        let new = model.pool.id_of(1);
+        let _ = send(&mut model, PoolEvent::RowSaveWanted(new));
+        let names: Vec<_> = model.saves.list.iter().map(|save| save.name.as_str()).collect();
+        assert_eq!(names, ["b", "d"]);
+        let _ = send(&mut model, PoolEvent::Pressed { row: Some(drawn[1]), is_range: false });
+        assert_eq!(model.pool.results.selection.rows().count(), 0, "it is not there to be selected");
     }
 
     #[test]

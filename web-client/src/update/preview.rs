@@ -6,10 +6,10 @@ use crate::model::{Model, Preview, Reason, Shown, Viewer};
 
 pub(super) fn update(model: &mut Model, event: PreviewEvent, effects: &mut Vec<Effect>) {
     match event {
-        PreviewEvent::Wanted(row) => return open(model, row, effects),
+        PreviewEvent::Wanted(id) => return open(model, id, effects),
         PreviewEvent::CursorWanted => {
             let cursor = model.pool.results.selection.cursor();
-            return cursor.into_iter().for_each(|row| open(model, row, effects));
+            return cursor.into_iter().for_each(|row| open(model, model.pool.id_of(row), effects));
         }
         PreviewEvent::Ready { id, address } => {
             // Whatever a peer might bring about, nothing but these is ever shown.
@@ -34,8 +34,8 @@ pub(super) fn update(model: &mut Model, event: PreviewEvent, effects: &mut Vec<E
     effects.push(Effect::Draw);
 }
 
-fn open(model: &mut Model, row: u32, effects: &mut Vec<Effect>) {
-    let found = model.pool.results.found();
+fn open(model: &mut Model, id: u32, effects: &mut Vec<Effect>) {
+    let Some((found, row)) = model.pool.file_of(id) else { return };
     let name = found.name(row).to_owned();
     let Some((viewer, media_type)) = Viewer::of(&name) else { return };
     let (sources, size) = (found.sources(row), found.size(row));

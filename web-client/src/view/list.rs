@@ -197,7 +197,7 @@ impl Line {
             style(&self.element, "transform", &["translateY(", &drawn.top.to_string(), "px)"].concat());
         }
         show(&self.element, true);
-        mark(&self.element, "data-id", &drawn.row.to_string());
+        mark(&self.element, "data-id", &scene.model.pool.id_of(drawn.row).to_string());
         mark(&self.element, "aria-rowindex", &(drawn.place + 2).to_string());
         mark_if(&self.element, "aria-selected", drawn.is_selected);
         mark(&self.element, "class", if drawn.is_cursor { "row is-cursor" } else { "row" });

@@ -41,35 +41,10 @@ impl Block {
         self.entries.len()
     }
 
-    /// The paths as lines; none where one has a line feed in it.
-    pub(crate) fn lines(&self) -> Option<&str> {
-        (self.broken == 0).then_some(self.lines.as_str())
-    }
-
-    /// Whether all paths are ASCII.
-    pub(crate) fn is_ascii(&self) -> bool {
-        self.wide == 0
-    }
-
-    /// Whether all files lie directly in the share.
-    pub(crate) fn is_flat(&self) -> bool {
-        self.nested == 0
-    }
-
-    /// Whether XML can carry all paths.
-    pub(crate) fn is_sendable(&self) -> bool {
-        self.unsendable == 0
-    }
-
     /// Where the line of a file begins; that of the next behind the last is where all end.
     pub(crate) fn start(&self, index: usize) -> usize {
         let end = index.checked_sub(1).and_then(|before| self.ends.get(before));
         end.map_or(0, |end| *end as usize)
-    }
-
-    /// Which line a byte of the text is in.
-    pub(crate) fn line_of(&self, at: usize) -> usize {
-        self.ends.partition_point(|end| *end as usize <= at)
     }
 
     /// The path of a file; the empty text where there is none.
@@ -172,6 +147,34 @@ impl Block {
         for index in self.len() - next.len()..self.len() {
             self.count(index, 1);
         }
+    }
+}
+
+#[cfg(feature = "pattern")]
+impl Block {
+    /// The paths as lines; none where one has a line feed in it.
+    pub(crate) fn lines(&self) -> Option<&str> {
+        (self.broken == 0).then_some(self.lines.as_str())
+    }
+
+    /// Whether all paths are ASCII.
+    pub(crate) fn is_ascii(&self) -> bool {
+        self.wide == 0
+    }
+
+    /// Whether all files lie directly in the share.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.nested == 0
+    }
+
+    /// Whether XML can carry all paths.
+    pub(crate) fn is_sendable(&self) -> bool {
+        self.unsendable == 0
+    }
+
+    /// Which line a byte of the text is in.
+    pub(crate) fn line_of(&self, at: usize) -> usize {
+        self.ends.partition_point(|end| *end as usize <= at)
     }
 }
 

@@ -8,7 +8,10 @@ mod recent;
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "pattern")]
 pub(crate) use self::block::Block;
+#[cfg(not(feature = "pattern"))]
+use self::block::Block;
 use self::recent::Recent;
 use crate::{ContentId, PathRef, SharedPath};
 
@@ -140,6 +143,7 @@ impl Catalog {
     }
 
     /// The blocks in which there are files from behind `after` on, and at which file of the first of them to begin.
+    #[cfg(feature = "pattern")]
     pub(crate) fn blocks_after(&self, after: Option<&SharedPath>) -> (&[Arc<Block>], usize) {
         let (block, index) = self.place_after(after);
         (self.blocks.get(block..).unwrap_or_default(), index)
