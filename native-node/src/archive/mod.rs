@@ -1,7 +1,7 @@
 //! Several files as one archive: its length is known before its first byte, and any part of it can be had again.
 //!
 //! Nothing is compressed and nothing is kept: where each byte stands follows from the names, sizes and times alone
-//! ([`Layout`]), and the files are read as they are sent. A crate that writes archives writes them from the first byte on,
+//! (`layout`), and the files are read as they are sent. A crate that writes archives writes them from the first byte on,
 //! with the sums as it meets them; none of them can begin in the middle.
 
 mod collect;
