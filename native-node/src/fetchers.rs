@@ -72,8 +72,8 @@ impl Fetchers {
         let fetched = contents.entry(key).or_default();
         fetched.onlookers += 1;
         let of_one = fetched.fetchers.values().filter(|other| other.address.ip() == ip).count();
-        let is_room = fetched.fetchers.len() < SWARM_FETCHERS
-            && (of_one < SWARM_FETCHERS_OF_ONE || scope == Scope::Loopback);
+        let is_room =
+            fetched.fetchers.len() < SWARM_FETCHERS && (of_one < SWARM_FETCHERS_OF_ONE || scope == Scope::Loopback);
         let number = is_room.then(|| {
             fetched.numbers += 1;
             // Below 1024 listens no command, but maybe something that should not be called by everybody.

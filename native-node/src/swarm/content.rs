@@ -46,13 +46,7 @@ impl Content {
     pub(super) fn new(size: u64, part: Arc<LastingPart>, met: mpsc::Sender<Met>) -> Self {
         let pieces = usize::try_from(pieces_of(size)).unwrap_or_default();
         let state = State { part: Some(part), proved: Vec::new(), has: vec![false; pieces] };
-        Self {
-            size,
-            state: Mutex::new(state),
-            changed: watch::Sender::new(()),
-            over: CancellationToken::new(),
-            met,
-        }
+        Self { size, state: Mutex::new(state), changed: watch::Sender::new(()), over: CancellationToken::new(), met }
     }
 
     /// Pieces that are there, after the first `told` that came: so many as go into one message.

@@ -17,6 +17,8 @@ use crate::run;
 
 /// Connections at once: most receivers of one content that are told of us, and some who prove the password.
 const CONNECTIONS: usize = 80;
+/// How long sessions may take to say goodbye.
+const GRACE: Duration = Duration::from_secs(1);
 /// Who called and asked after nothing that is here by then is left.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -36,7 +38,7 @@ pub(super) fn begin(swarm: &Swarm, address: IpAddr) -> io::Result<u16> {
     let bound = listener.local_addr()?;
     tracing::debug!(%bound, "others fetch the same: listening for them");
     let callee = Arc::new(Listener { swarm: swarm.clone(), names: OwnNames::new(bound, [], None) });
-    let limits = ServeLimits { connections: CONNECTIONS, grace: Duration::ZERO, ..ServeLimits::default() };
+    let limits = ServeLimits { connections: CONNECTIONS, grace: GRACE, ..ServeLimits::default() };
     tokio::spawn(http::serve(listener, http::bridge_alone(callee), limits, swarm.0.shutdown.clone()));
     Ok(bound.port())
 }

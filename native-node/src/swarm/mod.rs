@@ -38,6 +38,8 @@ const MET: usize = 16;
 const LISTENERS: usize = 4;
 /// How long the end of a command may wait for those who read a piece.
 const SETTLE: Duration = Duration::from_millis(1_500);
+/// Least time between two looks whether somebody does.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What one command shares while it downloads. Clones are the same.
 #[derive(Debug, Clone)]
@@ -134,6 +136,19 @@ impl Swarm {
             link.close();
         }
         (link, visitor, ended)
+    }
+
+    /// Ends a session that we opened, once nobody reads there, or soon.
+    pub(crate) fn leave(&self, link: Link) {
+        tokio::spawn(async move {
+            let quiet = async {
+                while !link.is_quiet() && !link.is_closed() {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+            };
+            let _in_time = tokio::time::timeout(SETTLE, quiet).await;
+            link.close();
+        });
     }
 
     /// Waits a moment for those who read a piece to have it whole.

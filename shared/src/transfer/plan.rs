@@ -324,8 +324,7 @@ impl Plan {
         let piece = last.next;
         // Of whom nothing is known nothing is held against it at once.
         let is_judged = speeds.contains_key(&last.holder) || now.since(last.since) > WORTH_A_COPY;
-        let is_worth_it = is_judged
-            && time_left > ours * MUCH_SLOWER && time_left - ours > WORTH_A_COPY.as_secs_f64();
+        let is_worth_it = is_judged && time_left > ours * MUCH_SLOWER && time_left - ours > WORTH_A_COPY.as_secs_f64();
         (is_worth_it && self.copies.insert(piece)).then_some(piece..piece + 1)
     }
 

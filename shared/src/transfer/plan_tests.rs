@@ -149,6 +149,61 @@ proptest! {
         }
         prop_assert!(fetched <= pieces + 2 * speeds.len(), "{fetched} of {pieces}");
     }
+
+    /// The same in a crowd: nobody is asked for what it has not, whatever comes and goes.
+    #[test]
+    fn in_a_crowd_every_piece_comes_from_who_has_it(
+        pieces in 1_u64..120,
+        partners in proptest::collection::vec((1_u64..300, 0_u64..4_000), 0..6),
+        crowded_at in 0_u64..2_000,
+        seed: u64,
+    ) {
+        let mut plan = Plan::new(usize::try_from(pieces).unwrap(), seed);
+        let mut dice = crate::state::dice::Dice::new(seed);
+        let mut has: Vec<BTreeSet<u64>> = partners.iter().map(|_| BTreeSet::new()).collect();
+        // By holder, 0 having everything: when its piece is there, and which run.
+        let mut runs: Vec<Option<(u64, Run)>> = vec![None; partners.len() + 1];
+        let (mut now, mut fetched) = (0, 0);
+        while !plan.is_done() {
+            prop_assert!(now < 1_000_000, "it ends");
+            if now == crowded_at {
+                plan.set_crowded(true);
+                (1..runs.len()).for_each(|number| plan.joined(u32::try_from(number).unwrap()));
+            }
+            for (index, (_, until)) in partners.iter().enumerate() {
+                let number = u32::try_from(index + 1).unwrap();
+                if now == crowded_at + until {
+                    plan.left(number);
+                } else if now >= crowded_at && now < crowded_at + until && dice.below(20) == 0 {
+                    let piece = dice.roll() % pieces;
+                    has[index].insert(piece);
+                    plan.gained(number, piece);
+                }
+            }
+            for index in 0..runs.len() {
+                let is_there = index == 0 || (crowded_at..crowded_at + partners[index - 1].1).contains(&now);
+                let speed = if index == 0 { 40 } else { partners[index - 1].0 };
+                match runs[index].take() {
+                    None if is_there => {
+                        if let Next::Run(run) = plan.take(Moment(now), u32::try_from(index).unwrap()) {
+                            let is_its = |piece| index == 0 || has[index - 1].contains(&piece);
+                            prop_assert!(!run.pieces.is_empty() && run.pieces.clone().all(is_its));
+                            runs[index] = Some((now + speed, run));
+                        }
+                    }
+                    Some((_, run)) if !is_wanted(&plan, run.number) || !is_there => plan.end(run.number),
+                    Some((at, run)) if at <= now => {
+                        plan.came(Moment(now), run.number);
+                        fetched += 1;
+                        runs[index] = Some((now + speed, run));
+                    }
+                    other => runs[index] = other,
+                }
+            }
+            now += 1;
+        }
+        prop_assert!(fetched <= pieces + 2 * runs.len() as u64, "{fetched} of {pieces}");
+    }
 }
 
 #[test]
@@ -275,7 +330,10 @@ fn crowd(count: usize, pieces: usize, knows: usize, seed: u64) -> (f64, f64) {
         }
         // Each way out and in is shared evenly.
         let mut out: BTreeMap<HolderNumber, usize> = BTreeMap::new();
-        receivers.iter().flat_map(|receiver| receiver.flows.keys()).for_each(|from| *out.entry(*from).or_default() += 1);
+        receivers
+            .iter()
+            .flat_map(|receiver| receiver.flows.keys())
+            .for_each(|from| *out.entry(*from).or_default() += 1);
         now += STEP;
         let mut gained = Vec::new();
         for (index, receiver) in receivers.iter_mut().enumerate() {
@@ -324,10 +382,10 @@ fn crowd(count: usize, pieces: usize, knows: usize, seed: u64) -> (f64, f64) {
 
 #[test]
 fn thirty_receivers_have_the_sender_send_each_piece_about_once() {
-    for (pieces, most_sent, most_time) in [(24, 3.0, 3.5), (64, 2.5, 3.0), (256, 1.6, 2.0)] {
+    for (pieces, most_sent, most_time) in [(64, 2.5, 2.7), (256, 1.7, 1.8)] {
         let (sent, time) = crowd(30, pieces, 12, 42);
         eprintln!("30 receivers of {pieces} MiB: sent {sent:.2} times, all done in {time:.2} times the time of one");
-        if false { assert!(sent <= most_sent && time <= most_time, "{pieces}: {sent} {time}"); }
+        assert!(sent <= most_sent && time <= most_time, "{pieces}: {sent} {time}");
     }
 }
 
@@ -336,6 +394,6 @@ fn a_few_receivers_share_too() {
     for count in [1, 2, 3, 8] {
         let (sent, time) = crowd(count, 64, 12, 7);
         eprintln!("{count} receivers of 64 MiB: sent {sent:.2} times, all done in {time:.2} times the time of one");
-        if false { assert!(sent <= 1.7 && time <= 2.2, "{count}: {sent} {time}"); }
+        assert!(sent <= 1.6 && time <= 1.7, "{count}: {sent} {time}");
     }
 }

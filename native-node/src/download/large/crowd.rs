@@ -300,8 +300,10 @@ impl Drop for Leaves<'_> {
         state.crowd.dialed -= usize::from(partner.is_dialed);
         state.crowd.lies += u32::from(has_lied);
         drop(state);
-        if partner.is_dialed || has_lied {
-            partner.link.close();
+        match &transfer.download.swarm {
+            Some(swarm) if partner.is_dialed && !has_lied => swarm.leave(partner.link.clone()),
+            _ if partner.is_dialed || has_lied => partner.link.close(),
+            _ => {}
         }
     }
 }

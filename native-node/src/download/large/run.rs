@@ -125,7 +125,7 @@ impl Transfer<'_> {
                 }
             };
             // Both to their end: what came is kept, though the next does not come.
-            let receiving = self.receive(&mut stream, run.number, &mut bytes, length);
+            let receiving = self.receive(&mut stream, (run.number, piece), &mut bytes, length);
             let (kept, received) = futures_util::future::join(keeping, receiving).await;
             kept?;
             if !received? {
@@ -143,11 +143,11 @@ impl Transfer<'_> {
         }
     }
 
-    /// Receives until there are so many bytes; false where they came from elsewhere meanwhile.
+    /// Receives until there are so many bytes of a piece of a run; false where they came from elsewhere meanwhile.
     async fn receive(
         &self,
         stream: &mut ContentStream,
-        run: RunNumber,
+        (run, piece): (RunNumber, u64),
         bytes: &mut Vec<u8>,
         length: usize,
     ) -> Result<bool, FetchError> {
@@ -160,7 +160,7 @@ impl Transfer<'_> {
             self.download.observer.moved(self.path, came);
             let mut state = self.lock();
             state.plan.moved(run, came);
-            if state.plan.next_in(run).is_none_or(|piece| state.plan.has(piece)) && bytes.len() < length {
+            if !state.plan.is_wanted(run, piece) && bytes.len() < length {
                 return Ok(false);
             }
         }
