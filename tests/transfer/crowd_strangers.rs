@@ -1,6 +1,5 @@
 //! Members that lie to receivers, ask for what is not theirs to have, or are none.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use shared::bridge::{
 };
 use shared::transfer::Hashing;
 use shared::{Password, PeerUrl};
+use tokio::sync::watch;
 
 use super::crowd::{Receiver, from_others, ports_of};
 use super::{Holder, MIB, PASSWORD};
@@ -31,11 +31,23 @@ pub(super) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A member that fetches nothing: what it says it has is `has`, and what it sends is garbage.
+/// A member that passes for one that fetches a content.
 struct Member {
+    /// So many pieces it says that it has.
     pieces: u32,
-    size: u64,
+    size: usize,
+    /// What it sends; nothing: garbage.
+    bytes: Vec<u8>,
+    /// Sends nothing for now.
+    is_silent: watch::Sender<bool>,
+    /// How often it was asked for bytes.
     reads: AtomicU64,
+}
+
+impl Member {
+    fn of(pieces: u32, size: usize) -> Self {
+        Self { pieces, size, bytes: Vec::new(), is_silent: watch::Sender::new(false), reads: AtomicU64::new(0) }
+    }
 }
 
 impl Handler for Member {
@@ -50,10 +62,13 @@ impl Handler for Member {
             }
             Message::Read(read) => {
                 self.reads.fetch_add(1, Ordering::Relaxed);
+                let _speaks = self.is_silent.subscribe().wait_for(|is_silent| !is_silent).await;
                 let length = read.length.unwrap_or_default();
-                let version = Version { size: self.size, modified: 0 };
+                let version = Version { size: self.size as u64, modified: 0 };
+                let (from, count) = (usize::try_from(read.from).unwrap(), usize::try_from(length).unwrap());
+                let bytes = self.bytes.get(from..from + count).map_or_else(|| vec![66; count], <[u8]>::to_vec);
                 if answer.reply(File { version, length }).await.is_ok() {
-                    let _gone = answer.data(Bytes::from(vec![66; usize::try_from(length).unwrap()])).await;
+                    let _gone = answer.data(Bytes::from(bytes)).await;
                     let _gone = answer.end().await;
                 }
             }
@@ -116,7 +131,7 @@ fn lying() {
     let whole = binary(16 << 20);
     let holder = Holder::of(&[("big.bin", &whole)], 2 * MIB);
     let receivers = [Receiver::of(&holder), Receiver::of(&holder)];
-    let liar = Arc::new(Member { pieces: 16, size: whole.len() as u64, reads: AtomicU64::new(0) });
+    let liar = Arc::new(Member::of(16, whole.len()));
     // Its sessions end with the runtime.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let _links = runtime.block_on(async {
@@ -148,8 +163,7 @@ fn asked() {
     let whole = binary(24 << 20);
     let holder = Holder::of(&[("big.bin", &whole), ("other.txt", b"other")], 3 * MIB);
     let receivers = [Receiver::of(&holder), Receiver::of(&holder)];
-    let (id, member) =
-        (Hashing::id_of(&whole).to_string(), Arc::new(Member { pieces: 0, size: 0, reads: AtomicU64::new(0) }));
+    let (id, member) = (Hashing::id_of(&whole).to_string(), Arc::new(Member::of(0, 0)));
     on_runtime(async {
         let node = open(holder.url(), &member).await;
         let told = word(&node, &whole, None, |told| told.at.len() == 2).await;
@@ -199,7 +213,9 @@ fn asked() {
     });
     let ids = receivers.each_ref().map(|receiver| receiver.getting.id());
     assert!(ids.iter().all(|id| ports_of(*id).len() == 1));
-    receivers.map(|receiver| receiver.has(&whole));
+    for receiver in receivers {
+        receiver.has(&whole);
+    }
 }
 
 fn http(address: &str, path: &str) -> String {
@@ -214,7 +230,7 @@ fn http(address: &str, path: &str) -> String {
 fn told() {
     let whole = binary(5 << 20);
     let holder = Holder::of(&[("big.bin", &whole)], 0);
-    let member = Arc::new(Member { pieces: 0, size: 0, reads: AtomicU64::new(0) });
+    let member = Arc::new(Member::of(0, 0));
     on_runtime(async {
         let (one, two) = (open(holder.url(), &member).await, open(holder.url(), &member).await);
         let mine = Swarm { id: Hashing::id_of(&whole).0, size: whole.len() as u64, port: Some(4711) };
@@ -249,36 +265,31 @@ fn told() {
     });
 }
 
-/// The node goes as soon as its receivers have everything among them.
+/// What the node has not sent yet another receiver has, which sends nothing before the node is gone.
 fn holder_gone() {
     let whole = binary(24 << 20);
     let mut holder = Holder::of(&[("big.bin", &whole)], 3 * MIB);
     let receivers = [Receiver::of(&holder), Receiver::of(&holder), Receiver::of(&holder)];
-    let member = Arc::new(Member { pieces: 0, size: 0, reads: AtomicU64::new(0) });
-    on_runtime(async {
+    let member = Arc::new(Member { bytes: whole.clone(), ..Member::of(24, whole.len()) });
+    member.is_silent.send_replace(true);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let _links = runtime.block_on(async {
         let node = open(holder.url(), &member).await;
         let told = word(&node, &whole, None, |told| told.at.len() == 3).await;
-        let (tell, mut at_tell) = tokio::sync::mpsc::unbounded_channel();
+        let mut links = Vec::new();
         for url in told.at {
             let link = open(&url, &member).await;
-            let swarm = Swarm { id: Hashing::id_of(&whole).0, size: whole.len() as u64, port: None };
-            let mut replies = link.ask(swarm, 0).await.unwrap();
-            let tell = tell.clone();
-            tokio::spawn(async move {
-                let _held = link;
-                while let Ok(Some(Reply::Message(Message::Swarming(told), _))) = replies.next().await {
-                    let _over = tell.send(told.pieces);
-                }
-            });
+            let _told = word(&link, &whole, None, |_| true).await;
+            links.push(link);
         }
-        drop(tell);
-        let mut pieces = BTreeSet::new();
-        while pieces.len() < 24 {
-            let more = tokio::time::timeout(Duration::from_secs(100), at_tell.recv()).await.unwrap();
-            pieces.extend(more.expect("all of it is somewhere before they end"));
-        }
+        links
+    });
+    // Each has asked it.
+    wait_for("the receivers to ask", Duration::from_secs(30), || {
+        (member.reads.load(Ordering::Relaxed) >= 3).then_some(())
     });
     holder.kill();
+    member.is_silent.send_replace(false);
     let got = receivers.map(|receiver| receiver.has(&whole));
     assert!(got.iter().all(|got| from_others(got, &holder) > 0));
 }
