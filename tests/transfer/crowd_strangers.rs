@@ -18,15 +18,18 @@ use tokio::sync::watch;
 
 use super::crowd::{Receiver, from_others, ports_of};
 use super::{Holder, MIB, PASSWORD};
+use crate::harness::alone::alone;
+use crate::harness::node::{Node, tinyp2p};
 use crate::harness::process::wait_for;
 use crate::harness::test;
-use crate::harness::tree::binary;
+use crate::harness::tree::{binary, tree};
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
         test("a_receiver_that_lies_is_named_and_costs_a_piece", lying),
         test("a_receiver_gives_members_pieces_of_what_it_fetches_and_strangers_nothing", asked),
         test("a_node_tells_of_receivers_at_their_own_addresses_only", told),
+        alone("a_receiver_on_the_nodes_own_machine_is_told_to_nobody_elsewhere", near_and_far),
         test("receivers_finish_without_the_holder_what_they_have_together", holder_gone),
     ]
 }
@@ -62,7 +65,8 @@ impl Handler for Member {
             }
             Message::Read(read) => {
                 self.reads.fetch_add(1, Ordering::Relaxed);
-                let _speaks = self.is_silent.subscribe().wait_for(|is_silent| !is_silent).await;
+                let mut is_silent = self.is_silent.subscribe();
+                drop(is_silent.wait_for(|is_silent| !is_silent).await);
                 let length = read.length.unwrap_or_default();
                 let version = Version { size: self.size as u64, modified: 0 };
                 let (from, count) = (usize::try_from(read.from).unwrap(), usize::try_from(length).unwrap());
@@ -262,6 +266,33 @@ fn told() {
         let mut replies = one.ask(Swarm { id: [99; 32], ..mine }, 0).await.unwrap();
         assert_eq!(replies.next().await.unwrap_err().code(), Some(ResetCode::BUSY));
         assert!(held.len() >= 14, "{}", held.len());
+    });
+}
+
+/// Nobody elsewhere could call 127.0.0.1 and find it there.
+fn near_and_far() {
+    let address = ["addr", "add", "10.9.9.1/24", "dev", "lo"];
+    assert!(std::process::Command::new("ip").args(address).status().unwrap().success());
+    let share = tree(&[]);
+    let mut command = tinyp2p(PASSWORD);
+    command.args(["serve", "--bind", "0.0.0.0", "--port", "0", "--json"]).arg(share.path());
+    let node = Node::start(&mut command);
+    let member = Arc::new(Member::of(0, 0));
+    on_runtime(async {
+        let near = open(&format!("http://127.0.0.1:{}", node.port()), &member).await;
+        let far = open(&format!("http://10.9.9.1:{}", node.port()), &member).await;
+        let swarm = |port| Swarm { id: [7; 32], size: 9, port: Some(port) };
+        let mut of_near = near.ask(swarm(5001), 0).await.unwrap();
+        let mut of_far = far.ask(swarm(5002), 0).await.unwrap();
+        let Ok(Message::Swarming(told)) = of_far.message().await else { panic!() };
+        assert_eq!((told.you.as_deref(), told.others, told.at.len()), (Some("10.9.9.1"), 0, 0));
+        let told = loop {
+            let Ok(Message::Swarming(told)) = of_near.message().await else { panic!() };
+            if told.others > 0 {
+                break told;
+            }
+        };
+        assert_eq!(told.at, ["http://10.9.9.1:5002"]);
     });
 }
 
