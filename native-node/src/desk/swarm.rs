@@ -28,7 +28,7 @@ async fn tell(desk: &Desk, asked: Swarm, answer: &mut Answer) -> Result<(), Unwa
         let others = stay.others();
         if told.as_ref() != Some(&others) {
             let at = others.at.iter().map(ToString::to_string).collect();
-            let message = Swarming { you: Some(you.clone()), others: others.count, at, pieces: Vec::new() };
+            let message = Swarming { you: Some(you.clone()), others: others.count, at, ..Swarming::default() };
             answer.reply(message).await?;
             told = Some(others);
         }

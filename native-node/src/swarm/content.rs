@@ -30,6 +30,8 @@ struct State {
     part: Option<Arc<LastingPart>>,
     /// In the order in which they came.
     proved: Vec<u32>,
+    /// On their way from who has everything.
+    coming: Vec<u32>,
     has: Vec<bool>,
 }
 
@@ -45,13 +47,15 @@ pub(crate) struct Shared {
 impl Content {
     pub(super) fn new(size: u64, part: Arc<LastingPart>, met: mpsc::Sender<Met>) -> Self {
         let pieces = usize::try_from(pieces_of(size)).unwrap_or_default();
-        let state = State { part: Some(part), proved: Vec::new(), has: vec![false; pieces] };
+        let state = State { part: Some(part), proved: Vec::new(), coming: Vec::new(), has: vec![false; pieces] };
         Self { size, state: Mutex::new(state), changed: watch::Sender::new(()), over: CancellationToken::new(), met }
     }
 
-    /// Pieces that are there, after the first `told` that came: so many as go into one message.
-    pub(super) fn proved_after(&self, told: usize) -> Vec<u32> {
-        self.lock().proved.iter().skip(told).take(SWARM_PIECES_PER_RECORD).copied().collect()
+    /// Pieces that are there, after the first `told` that came, so many as go into one message; and those that are on their way.
+    pub(super) fn proved_after(&self, told: usize) -> (Vec<u32>, Vec<u32>) {
+        let state = self.lock();
+        let proved = state.proved.iter().skip(told).take(SWARM_PIECES_PER_RECORD).copied().collect();
+        (proved, state.coming.clone())
     }
 
     /// Is told when there are more.
@@ -103,6 +107,15 @@ impl Shared {
         }
         drop(state);
         self.content.changed.send_replace(());
+    }
+
+    /// These come just now from who has everything.
+    pub(crate) fn comes(&self, pieces: impl IntoIterator<Item = u64>) {
+        let coming: Vec<u32> = pieces.into_iter().filter_map(|piece| u32::try_from(piece).ok()).collect();
+        let is_same = std::mem::replace(&mut self.content.lock().coming, coming.clone()) == coming;
+        if !is_same {
+            self.content.changed.send_replace(());
+        }
     }
 
     /// All is there: who reads now may read on.

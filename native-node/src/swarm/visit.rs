@@ -119,17 +119,18 @@ impl Handler for Visitor {
 
 /// Tells all pieces, and more as they come.
 async fn tell_pieces(content: &Content, answer: &mut Answer) -> Result<(), Unwanted> {
-    let (mut changes, mut told, mut has_told) = (content.changes(), 0, false);
+    let (mut changes, mut told, mut told_coming) = (content.changes(), 0, None);
     loop {
         changes.mark_unchanged();
         loop {
-            let pieces = content.proved_after(told);
+            let (pieces, coming) = content.proved_after(told);
             // That there is nothing yet is said once.
-            if pieces.is_empty() && std::mem::replace(&mut has_told, true) {
+            if pieces.is_empty() && told_coming.as_ref() == Some(&coming) {
                 break;
             }
             told += pieces.len();
-            answer.reply(Swarming { pieces, ..Swarming::default() }).await?;
+            told_coming = Some(coming.clone());
+            answer.reply(Swarming { pieces, coming, ..Swarming::default() }).await?;
         }
         tokio::select! {
             changed = changes.changed() => changed.map_err(|_| Unwanted)?,

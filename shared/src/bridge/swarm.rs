@@ -20,7 +20,7 @@ pub struct Swarm {
 }
 
 /// What is known of a content that the asker fetches: by a node `you`, `others` and `at`, each time as it is now; by another
-/// receiver `pieces`.
+/// receiver `pieces` and `coming`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Swarming {
@@ -38,4 +38,7 @@ pub struct Swarming {
     /// [`Read`](super::Read), where the path is the content's id in hexadecimal digits.
     #[n(3)]
     pub pieces: Vec<u32>,
+    /// Pieces that are on their way just now from who has everything, each time as it is now: a few at most.
+    #[n(4)]
+    pub coming: Vec<u32>,
 }

@@ -1,8 +1,9 @@
 //! Holders that have some of the pieces, and come to have more: which each has, and how many have a piece.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::HolderNumber;
+use crate::Moment;
 use crate::state::dice::Dice;
 
 /// Bits of a word.
@@ -14,12 +15,17 @@ pub(super) struct Partial {
     have: BTreeMap<HolderNumber, Vec<u64>>,
     /// By piece: how many of these have it.
     counts: Vec<u16>,
+    /// What comes to each just now from who has everything, and since when.
+    coming: BTreeMap<HolderNumber, Vec<(u64, Moment)>>,
     seed: u64,
 }
 
+/// Pieces that come to one holder at once, at most: what it says beyond is not believed.
+const COMING: usize = 4;
+
 impl Partial {
     pub(super) fn new(pieces: usize, seed: u64) -> Self {
-        Self { have: BTreeMap::new(), counts: vec![0; pieces], seed }
+        Self { have: BTreeMap::new(), counts: vec![0; pieces], coming: BTreeMap::new(), seed }
     }
 
     /// Whether a holder is one of these.
@@ -44,8 +50,26 @@ impl Partial {
         }
     }
 
+    /// These come to one of them just now from who has everything.
+    pub(super) fn set_coming(&mut self, now: Moment, holder: HolderNumber, pieces: &[u64]) {
+        if !self.is_one(holder) {
+            return;
+        }
+        let before = self.coming.remove(&holder).unwrap_or_default();
+        let since = |piece| before.iter().find(|(known, _)| *known == piece).map_or(now, |(_, since)| *since);
+        let coming = pieces.iter().take(COMING).map(|piece| (*piece, since(*piece))).collect();
+        self.coming.insert(holder, coming);
+    }
+
+    /// Pieces that have begun to come to somebody since `since`.
+    pub(super) fn coming(&self, since: Moment) -> BTreeSet<u64> {
+        let all = self.coming.values().flatten();
+        all.filter(|(_, begun)| *begun >= since).map(|(piece, _)| *piece).collect()
+    }
+
     /// One of these is not there any more.
     pub(super) fn leave(&mut self, holder: HolderNumber) {
+        self.coming.remove(&holder);
         let Some(have) = self.have.remove(&holder) else { return };
         for (piece, count) in (0..).zip(&mut self.counts) {
             if is_in(&have, piece) {

@@ -26,6 +26,8 @@ const FIRST_RUN: u64 = 2;
 const MUCH_SLOWER: f64 = 3.0;
 /// … and if it would take at least so much longer.
 const WORTH_A_COPY: Duration = Duration::from_millis(500);
+/// For how long somebody else is believed to be about to have a piece, at least and at most, in seconds.
+const PATIENCE: (f64, f64) = (2.0, 20.0);
 /// A holder of everything that sent nothing yet is taken to be so fast, in bytes per second, beside others in a crowd.
 const UNKNOWN_SPEED: f64 = PIECE_BYTES as f64;
 
@@ -135,6 +137,18 @@ impl Plan {
     /// A holder of a part has one piece more.
     pub fn gained(&mut self, holder: HolderNumber, piece: u64) {
         self.partial.gain(holder, piece);
+    }
+
+    /// To a holder of a part these come just now from who has everything: soon it has them.
+    pub fn comes(&mut self, now: Moment, holder: HolderNumber, pieces: &[u64]) {
+        self.partial.set_coming(now, holder, pieces);
+    }
+
+    /// What comes to us just now from who has everything.
+    #[must_use]
+    pub fn coming(&self) -> Vec<u64> {
+        let runs = self.runs.values().filter(|run| run.next < run.end && !self.partial.is_one(run.holder));
+        runs.map(|run| run.next).filter(|piece| !self.has(*piece)).collect()
     }
 
     /// A holder of a part is not there any more; its runs end on their own.
@@ -266,6 +280,20 @@ impl Plan {
     fn rarest(&mut self, now: Moment, holder: HolderNumber) -> Option<u64> {
         let missing = |(piece, at): (u64, &Piece)| (*at == Piece::Missing).then_some(piece);
         let all = (0..).zip(&self.pieces).skip(self.first).filter_map(missing);
+        if !self.partial.is_one(holder) {
+            // What somebody is about to have comes from there: as long as it takes twice as long as here.
+            let patience = self.speeds.get(&holder).map_or(PATIENCE.0, |speed| 2.0 * PIECE_BYTES as f64 / speed);
+            let patience = Duration::from_secs_f64(patience.clamp(PATIENCE.0, PATIENCE.1));
+            let since = Moment(now.0.saturating_sub(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX)));
+            let coming = self.partial.coming(since);
+            let nobodys = all.clone().filter(|piece| self.partial.count(*piece) == 0);
+            if let Some(piece) = self.partial.rarest(nobodys.clone().filter(|piece| !coming.contains(piece))) {
+                return Some(piece);
+            }
+            if nobodys.clone().next().is_some() {
+                return None;
+            }
+        }
         let piece = self.partial.rarest(all.filter(|piece| self.partial.has(holder, *piece)))?;
         // Its time is for what nobody else has, unless it has so much that it beats all others together.
         let is_for_it =

@@ -269,6 +269,8 @@ struct Flow {
     run: RunNumber,
     piece: u64,
     came: f64,
+    /// Its share among others from there: no network is just.
+    weight: f64,
 }
 
 /// One receiver, and what is on its way to it, by holder; holder 0 has everything, holder `1 + n` is receiver `n`.
@@ -324,23 +326,28 @@ fn crowd(count: usize, pieces: usize, knows: usize, seed: u64) -> (f64, f64) {
                     && let Next::Run(run) = plan.take(Moment(now), holder)
                 {
                     assert_eq!(run.pieces.end - run.pieces.start, 1);
-                    flows.insert(holder, Flow { run: run.number, piece: run.pieces.start, came: 0.0 });
+                    let weight = 0.5 + dice.below(100) as f64 / 100.0;
+                    flows.insert(holder, Flow { run: run.number, piece: run.pieces.start, came: 0.0, weight });
                 }
             }
         }
-        // Each way out and in is shared evenly.
-        let mut out: BTreeMap<HolderNumber, usize> = BTreeMap::new();
-        receivers
-            .iter()
-            .flat_map(|receiver| receiver.flows.keys())
-            .for_each(|from| *out.entry(*from).or_default() += 1);
+        let coming: Vec<Vec<u64>> = receivers.iter().map(|receiver| receiver.plan.coming()).collect();
+        for receiver in &mut receivers {
+            for who in &receiver.knows {
+                receiver.plan.comes(Moment(now), 1 + u32::try_from(*who).unwrap(), &coming[*who]);
+            }
+        }
+        // Each way out and in is shared.
+        let mut out: BTreeMap<HolderNumber, f64> = BTreeMap::new();
+        let all = receivers.iter().flat_map(|receiver| &receiver.flows);
+        all.for_each(|(from, flow)| *out.entry(*from).or_default() += flow.weight);
         now += STEP;
         let mut gained = Vec::new();
         for (index, receiver) in receivers.iter_mut().enumerate() {
             let Receiver { plan, flows, done_at, .. } = receiver;
             let ways = flows.len();
             flows.retain(|from, flow| {
-                let rate = RATE / out[from].max(ways) as f64;
+                let rate = (RATE * flow.weight / out[from]).min(RATE / ways as f64);
                 let bytes = rate * STEP as f64 / 1000.0;
                 flow.came += bytes;
                 sent += if *from == 0 { bytes } else { 0.0 };
@@ -382,7 +389,7 @@ fn crowd(count: usize, pieces: usize, knows: usize, seed: u64) -> (f64, f64) {
 
 #[test]
 fn thirty_receivers_have_the_sender_send_each_piece_about_once() {
-    for (pieces, most_sent, most_time) in [(64, 2.5, 2.7), (256, 1.7, 1.8)] {
+    for (pieces, most_sent, most_time) in [(64, 2.5, 2.6), (256, 1.6, 1.7)] {
         let (sent, time) = crowd(30, pieces, 12, 42);
         eprintln!("30 receivers of {pieces} MiB: sent {sent:.2} times, all done in {time:.2} times the time of one");
         assert!(sent <= most_sent && time <= most_time, "{pieces}: {sent} {time}");

@@ -274,9 +274,11 @@ impl Transfer<'_> {
     async fn hear_partner(&self, holder: &Holder, partner: &Partner) -> Result<(), LinkError> {
         let id = holder.id.ok_or(LinkError::Senseless)?;
         let mut replies = self.ask_to_share(&partner.link, id, None).await?;
-        while let Some(Swarming { pieces, .. }) = next_of(&mut replies).await? {
+        while let Some(Swarming { pieces, coming, .. }) = next_of(&mut replies).await? {
             replies = replies.within(SILENCE);
+            let coming: Vec<u64> = coming.into_iter().map(u64::from).collect();
             let mut state = self.lock();
+            state.plan.comes(self.now(), holder.number, &coming);
             for piece in pieces.into_iter().take(SWARM_PIECES_PER_RECORD) {
                 state.plan.gained(holder.number, piece.into());
             }
@@ -309,6 +311,13 @@ impl Drop for Leaves<'_> {
 }
 
 impl State {
+    /// Tells others what comes to us just now from who has everything.
+    pub(super) fn tell_coming(&self) {
+        if let Some(shared) = &self.crowd.shared {
+            shared.comes(self.plan.coming());
+        }
+    }
+
     /// Whether others are reckoned with: who are there, or may come to be reached.
     fn settle_mode(&mut self, is_dialing: bool) {
         let is_told = self.crowd.told.values().any(|(others, _)| *others > 0);

@@ -22,7 +22,10 @@ struct Ends<'a>(&'a Transfer<'a>, RunNumber);
 
 impl Drop for Ends<'_> {
     fn drop(&mut self) {
-        self.0.lock().plan.end(self.1);
+        let mut state = self.0.lock();
+        state.plan.end(self.1);
+        state.tell_coming();
+        drop(state);
         self.0.tell_changed();
     }
 }
@@ -71,7 +74,12 @@ impl Transfer<'_> {
         let places = if holder.partner.is_some() { &self.download.partner_parts } else { &self.download.parts };
         while !holder.is_gone() {
             let place = places.acquire().await.map_err(|_| FetchError::Stopped)?;
-            let next = self.lock().plan.take(self.now(), holder.number);
+            let next = {
+                let mut state = self.lock();
+                let next = state.plan.take(self.now(), holder.number);
+                state.tell_coming();
+                next
+            };
             match next {
                 Next::Done => return Ok(()),
                 Next::Wait => {

@@ -138,8 +138,9 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
             "29a300 5820 0707070707070707070707070707070707070707070707070707070707070707 0119012c 0219232c",
         ),
         (
-            Swarming { you: Some("a".into()), others: 2, at: vec!["u".into()], pieces: vec![3, 300] }.into(),
-            "3da4006161 0102 02816175 03820319012c",
+            Swarming { you: Some("a".into()), others: 2, at: vec!["u".into()], pieces: vec![3, 300], coming: vec![5] }
+                .into(),
+            "3da5006161 0102 02816175 03820319012c 048105",
         ),
     ]
 }
