@@ -160,10 +160,7 @@ impl Transfer<'_> {
         let (mut tries, mut port) = (0, None);
         while !holder.is_gone() {
             let heard = self.hear_node(id, &holder, &mut port).await;
-            let mut state = self.lock();
-            state.crowd.told.remove(&holder.peer);
-            state.crowd.is_told = true;
-            drop(state);
+            self.lock().crowd.hears(&holder.peer, None);
             self.tell_changed();
             match heard {
                 Err(CallError::Link(error)) if error.code() == Some(ResetCode::UNKNOWN) => return,
@@ -185,10 +182,7 @@ impl Transfer<'_> {
             // An address, and none that is nearer than the node itself.
             let at = at.filter(|url| url.host().trim_matches(['[', ']']).parse::<IpAddr>().is_ok());
             let at = at.filter(|url| scope.admits_url(url)).collect();
-            let mut state = self.lock();
-            state.crowd.told.insert(holder.peer.clone(), (others, at));
-            state.crowd.is_told = true;
-            drop(state);
+            self.lock().crowd.hears(&holder.peer, Some((others, at)));
             self.tell_changed();
             if others > 0 && port.is_none() {
                 let own = you.and_then(|you| you.parse().ok());
@@ -307,6 +301,17 @@ impl Drop for Leaves<'_> {
             _ if partner.is_dialed || has_lied => partner.link.close(),
             _ => {}
         }
+    }
+}
+
+impl Crowd {
+    /// What a node says now; none where it says nothing any more.
+    fn hears(&mut self, node: &PeerUrl, told: Option<(u32, Vec<PeerUrl>)>) {
+        match told {
+            Some(told) => self.told.insert(node.clone(), told),
+            None => self.told.remove(node),
+        };
+        self.is_told = true;
     }
 }
 
