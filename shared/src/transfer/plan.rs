@@ -5,8 +5,8 @@
 //! already, from a holder that is much slower, is asked for a second time. A slow, dead or lying holder costs its runs.
 //!
 //! Others may fetch the same at the same time, and be holders of what they have so far. In such a crowd a run is one piece.
-//! Who has everything is asked for what nobody else has, each receiver beginning elsewhere, so that it sends each piece about
-//! once; those who have a part are asked for the rarest that they have.
+//! Who has everything is asked for what nobody else has or is about to have, each receiver beginning elsewhere, so that it
+//! sends each piece about once; those who have a part are asked for the rarest that they have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -37,7 +37,9 @@ const NODES: usize = 4;
 const DIALED: usize = 12;
 /// … and those that called us besides.
 const PARTNERS: usize = 32;
-/// Of these dialed at the same time.
+/// … and all that ever were, in one transfer.
+const PARTNERS_EVER: usize = 1_000;
+/// Dials under way at once.
 const DIALS: usize = 6;
 /// Dials in one transfer, whatever is told.
 const MOST_DIALS: u32 = 256;
@@ -227,7 +229,8 @@ impl Transfer<'_> {
     /// One more who fetches the same, to be asked for what it has.
     fn join(&self, id: ContentId, peer: PeerUrl, link: Link, is_dialed: bool) {
         let mut state = self.lock();
-        let is_room = state.crowd.partners.len() < PARTNERS && state.crowd.lies < LIES && state.holders.len() < 1_000;
+        let is_room =
+            state.crowd.partners.len() < PARTNERS && state.crowd.lies < LIES && state.holders.len() < PARTNERS_EVER;
         if !is_room || !state.crowd.partners.insert(link.other_end()) {
             drop(state);
             if is_dialed {
