@@ -31,7 +31,8 @@ use large::{LARGE, Registry, TOO_LARGE};
 use patience::Patience;
 
 pub use job::{DownloadError, Job, Missed, Observer, Provenance, Report, SavedFile};
-pub use offers::{Offered, Offers, OffersOf, Wanted, offers, peers_of};
+use offers::offers;
+pub use offers::{Offered, Offers, OffersOf, Wanted, offers_known, peers_of};
 
 /// Largest file taken from a peer that does not say beforehand how large it is, in bytes, unless the person says otherwise.
 pub const MAX_UNANNOUNCED: u64 = 16 << 30;
