@@ -5,6 +5,7 @@ mod changed;
 mod interrupted;
 mod many;
 mod outline;
+mod power;
 mod spoiled;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ const PASSWORD: &str = "correct horse";
 const MIB: u64 = 1 << 20;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [interrupted::trials(), spoiled::trials(), changed::trials(), many::trials(), outline::trials()]
+    [interrupted::trials(), spoiled::trials(), changed::trials(), many::trials(), outline::trials(), power::trials()]
         .into_iter()
         .flatten()
         .collect()

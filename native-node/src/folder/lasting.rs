@@ -180,6 +180,9 @@ impl LastingPart {
         if self.is_flush_due() && flushed.is_ok() {
             self.unflushed.store(0, Ordering::Relaxed);
             *flushed = self.file.sync_data();
+            if flushed.is_ok() {
+                tracing::debug!("a part is on the disk");
+            }
         }
     }
 
