@@ -7,6 +7,7 @@ mod crowd_strangers;
 mod interrupted;
 mod many;
 mod outline;
+mod power;
 mod spoiled;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         changed::trials(),
         many::trials(),
         outline::trials(),
+        power::trials(),
         crowd::trials(),
         crowd_strangers::trials(),
     ]

@@ -163,7 +163,8 @@ impl Download<'_> {
         if let Some(shared) = &mut transfer.lock().crowd.shared {
             shared.is_whole();
         }
-        let finished = transfer.part.finish().ok_or(FetchError::Stopped)?;
+        let part = Arc::clone(&transfer.part);
+        let finished = blocking(move || part.finish()).await?.ok_or(FetchError::Stopped)?;
         transfer.count(false);
         let arrived = Arrived::Part(finished).stamped(file.stamp(Some(version)));
         Ok((arrived, size, how))
