@@ -12,6 +12,7 @@ use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 use crate::bridge::{Door, Identity, KnownNodes};
 use crate::desk::Told;
 use crate::dial::Dialer;
+use crate::fetchers::Fetchers;
 use crate::folder::{self, Change, Contents, Share};
 use crate::follow::{Callers, Replicas};
 use crate::known_peers::KnownPeers;
@@ -55,6 +56,8 @@ pub struct Node {
     callers: Callers,
     /// What is held of the catalogs of others.
     replicas: Replicas,
+    /// Who fetches which content.
+    fetchers: Fetchers,
     /// Something may have changed of who is there, or of what we and our tabs share.
     changes: watch::Sender<()>,
     membership: Membership,
@@ -117,6 +120,7 @@ impl Node {
             told: Told::default(),
             callers: Callers::default(),
             replicas: Replicas::default(),
+            fetchers: Fetchers::default(),
             changes: watch::Sender::new(()),
             membership,
             roster_changed: Notify::new(),
@@ -272,6 +276,11 @@ impl Node {
     /// What is held of the catalogs of others.
     pub(crate) fn replicas(&self) -> &Replicas {
         &self.replicas
+    }
+
+    /// Who fetches which content at this moment.
+    pub(crate) fn fetchers(&self) -> &Fetchers {
+        &self.fetchers
     }
 
     /// Which process this is, to who follows it: revisions of another one say nothing.

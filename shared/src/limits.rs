@@ -222,7 +222,20 @@ pub const REPLICA_SHARE_OF_NODE: usize = 2;
 /// for each every 8 s, and all searches of a pool of that size are local; in a larger one the others are searched live.
 pub const STANDING_SESSIONS: usize = 64;
 
-// ---- end of following; membership among nodes: shared/src/membership ----
+// ---- end of following; receivers of one content that give each other what they have of it ----
+
+/// Receivers of one content that a node tells of each other: a class, twice. Further ones are told of these.
+pub const SWARM_FETCHERS: usize = 64;
+/// … of which so many may be at one address, except this machine's own.
+pub const SWARM_FETCHERS_OF_ONE: usize = 16;
+/// Contents of which a node knows receivers.
+pub const SWARM_CONTENTS: usize = 1_024;
+/// Least time between two messages of a node about who else fetches a content.
+pub const SWARM_TOLD_EVERY: Duration = Duration::from_millis(250);
+/// Most pieces in one message of a receiver about what it has.
+pub const SWARM_PIECES_PER_RECORD: usize = 4_096;
+
+// ---- end of these; membership among nodes: shared/src/membership ----
 
 /// Most nodes that are known there at once, the dead of the last day included.
 pub const MEMBERS: usize = 16_384;

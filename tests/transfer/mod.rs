@@ -2,6 +2,8 @@
 //! right, or there is none; and what was there is not fetched again.
 
 mod changed;
+mod crowd;
+mod crowd_strangers;
 mod interrupted;
 mod many;
 mod outline;
@@ -27,10 +29,19 @@ const PASSWORD: &str = "correct horse";
 const MIB: u64 = 1 << 20;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [interrupted::trials(), spoiled::trials(), changed::trials(), many::trials(), outline::trials(), power::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        interrupted::trials(),
+        spoiled::trials(),
+        changed::trials(),
+        many::trials(),
+        outline::trials(),
+        power::trials(),
+        crowd::trials(),
+        crowd_strangers::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A node that shares a folder and is reached through a proxy only.

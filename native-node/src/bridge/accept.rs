@@ -23,13 +23,15 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{Error as SocketError, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use tokio_util::sync::CancellationToken;
 
 use super::line::{self, Line, Socket};
 use super::talk::{End, TalkError, talk};
 use super::unfinished::Place;
-use super::{CLOSE_DESTINATION, CLOSE_REFUSED, CLOSE_TOO_MANY_GUESSES, Opened, SUBPROTOCOL};
+use super::{CLOSE_DESTINATION, CLOSE_REFUSED, CLOSE_TOO_MANY_GUESSES, Door, Identity, Opened, SUBPROTOCOL};
 use crate::desk;
 use crate::http::{Peer, Stay};
+use crate::names::OwnNames;
 use crate::node::Node;
 
 /// How long the last word to somebody who is refused may take.
@@ -37,9 +39,51 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// When somebody who found no place may ask again, in seconds.
 const BUSY_SECONDS: u64 = 2;
 
+/// Whoever can be called over the bridge: a node, or a command that gives others what it has of what it fetches.
+pub(crate) trait Callee: Send + Sync + 'static {
+    /// The random id of this process as text, said with every answer.
+    fn id(&self) -> &str;
+    /// Who it is in every handshake.
+    fn identity(&self) -> &Identity;
+    /// What it keeps at its door.
+    fn door(&self) -> &Door;
+    /// By which names it can be called.
+    fn names(&self) -> &OwnNames;
+    /// The time since it began.
+    fn now(&self) -> Moment;
+    /// Attends to a session that somebody opened, until it ends or `shutdown`.
+    fn welcome(self: Arc<Self>, opened: Opened, shutdown: CancellationToken) -> impl Future<Output = ()> + Send;
+}
+
+impl Callee for Node {
+    fn id(&self) -> &str {
+        self.id()
+    }
+
+    fn identity(&self) -> &Identity {
+        self.identity()
+    }
+
+    fn door(&self) -> &Door {
+        self.door()
+    }
+
+    fn names(&self) -> &OwnNames {
+        self.names()
+    }
+
+    fn now(&self) -> Moment {
+        self.now()
+    }
+
+    async fn welcome(self: Arc<Self>, opened: Opened, shutdown: CancellationToken) {
+        desk::welcome(self, opened, shutdown).await;
+    }
+}
+
 /// The route.
-pub(crate) async fn accept(
-    State(node): State<Arc<Node>>,
+pub(crate) async fn accept<C: Callee>(
+    State(node): State<Arc<C>>,
     Extension(Peer(address)): Extension<Peer>,
     Extension(stay): Extension<Stay>,
     mut request: Request,
@@ -66,7 +110,7 @@ pub(crate) async fn accept(
             () = shutdown.cancelled() => return,
         };
         if let Some(opened) = opened {
-            desk::welcome(node, opened, shutdown).await;
+            node.welcome(opened, shutdown).await;
         }
     });
     response
@@ -122,7 +166,13 @@ fn later(status: StatusCode, seconds: u64, words: &'static str) -> Response {
 }
 
 /// One handshake with a stranger, from the answer that agreed to it to a session; none where it fails.
-async fn meet(node: &Arc<Node>, upgrade: OnUpgrade, address: SocketAddr, stay: Stay, place: Place) -> Option<Opened> {
+async fn meet<C: Callee>(
+    node: &Arc<C>,
+    upgrade: OnUpgrade,
+    address: SocketAddr,
+    stay: Stay,
+    place: Place,
+) -> Option<Opened> {
     let deadline = Instant::now() + HANDSHAKE_TIME;
     let upgraded = timeout_at(deadline, upgrade).await.ok()?.ok()?;
     let line = Line::to_stranger(upgraded, stay);
@@ -132,7 +182,7 @@ async fn meet(node: &Arc<Node>, upgrade: OnUpgrade, address: SocketAddr, stay: S
         tracing::error!(%error, "no randomness for a handshake");
         return None;
     }
-    let mut judged = Judged { responder: responder(node, random), node, address };
+    let mut judged = Judged { responder: responder(node, random), node: &**node, address };
     let talked = timeout_at(deadline, talk(&mut judged, &mut socket, || node.now())).await;
     let error = match talked.unwrap_or(Err(HandshakeError::Late.into())) {
         // A caller waits for our proof before its first record. What came too early would be lost with this socket.
@@ -153,7 +203,7 @@ async fn meet(node: &Arc<Node>, upgrade: OnUpgrade, address: SocketAddr, stay: S
     None
 }
 
-fn responder(node: &Arc<Node>, random: [u8; 48]) -> Responder {
+fn responder<C: Callee>(node: &Arc<C>, random: [u8; 48]) -> Responder {
     let names = Arc::clone(node);
     let is_ours = Box::new(move |dialed: &Destination| names.names().is_dialed_as(dialed));
     let identity = node.identity();
@@ -162,13 +212,13 @@ fn responder(node: &Arc<Node>, random: [u8; 48]) -> Responder {
 }
 
 /// A responder that looks at nothing its caller has no guess left for.
-struct Judged<'a> {
+struct Judged<'a, C> {
     responder: Responder,
-    node: &'a Node,
+    node: &'a C,
     address: SocketAddr,
 }
 
-impl End for Judged<'_> {
+impl<C: Callee> End for Judged<'_, C> {
     fn handle(&mut self, message: &[u8], now: Moment) -> Result<(), TalkError> {
         let door = self.node.door();
         let guess = door.guesses(|guesses| guesses.take(now, self.address.ip()));

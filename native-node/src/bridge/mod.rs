@@ -25,7 +25,7 @@ use std::sync::{Mutex, PoisonError};
 
 use shared::bridge::Session;
 
-pub(crate) use accept::{accept, options};
+pub(crate) use accept::{Callee, accept, options};
 pub use dial::{Named, connect};
 pub use dial_error::DialError;
 pub use doubts::{Doubt, Doubts};

@@ -61,6 +61,7 @@ impl Classic {
                     to: ".".into(),
                     dry_run: false,
                     max_file_size: download::MAX_UNANNOUNCED,
+                    alone: false,
                 };
                 let dialer = caller::dialer(self.password.clone(), Some(self.password)).await?;
                 // Its bars are gone before the last word is said.

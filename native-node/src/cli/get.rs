@@ -30,6 +30,9 @@ pub(super) struct Get {
     /// Give up on a file that is larger than this many bytes, where its size is not known before.
     #[arg(long, value_name = "BYTES", default_value_t = download::MAX_UNANNOUNCED)]
     max_file_size: u64,
+    /// Neither give pieces of a large file to others who fetch the same at this time, nor take them from there.
+    #[arg(long)]
+    alone: bool,
     /// Print one line of JSON per file, and one at the end, instead of progress.
     #[arg(long)]
     json: bool,
@@ -48,6 +51,7 @@ impl Get {
             to: self.to,
             dry_run: self.dry_run,
             max_file_size: self.max_file_size,
+            alone: self.alone,
         };
         // Its bars are gone before the last word is said.
         let report = {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! welcome (they dialed) ─┐
-//!                        ├─ HELLO both ways ─► Desk: Exchange, Members, Search, Read, ReadMany, Outline, Ticket, Collect, Follow
+//!                        ├─ HELLO both ways ─► Desk: Exchange, Members, Search, Read, ReadMany, Outline, Ticket, Collect, Follow, Swarm
 //! call    (we dialed) ───┘                     tabs besides: Address, Offer, Peers
 //! ```
 //!
@@ -20,6 +20,7 @@ mod read_many;
 mod refusal;
 mod search;
 mod session;
+mod swarm;
 mod ticket;
 mod told;
 

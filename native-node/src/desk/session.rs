@@ -8,7 +8,7 @@ use shared::{PeerUrl, Printable, Scope, peer_name};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use super::refusal::Refusal;
-use super::{exchange, follow, members, outline, read, read_many, search, ticket};
+use super::{exchange, follow, members, outline, read, read_many, search, swarm, ticket};
 use crate::follow::Entered;
 use crate::link::{Answer, Handler, Link};
 use crate::node::Node;
@@ -28,10 +28,13 @@ pub(super) struct Desk {
     owner: Owner,
     searching: Semaphore,
     following: Semaphore,
+    swarming: Semaphore,
 }
 
 /// Who follows a catalog in one session: one, and one more while it changes over.
 const FOLLOWERS: usize = 2;
+/// Contents that are fetched in one session at once, each told of twice for a moment.
+const SWARMS: usize = 16;
 /// Searches of one session that are under way at once; further ones wait.
 const SEARCHES: usize = 4;
 
@@ -59,6 +62,7 @@ impl Desk {
             owner,
             searching: Semaphore::new(SEARCHES),
             following: Semaphore::new(FOLLOWERS),
+            swarming: Semaphore::new(SWARMS),
         }
     }
 
@@ -107,6 +111,16 @@ impl Desk {
     /// A place among the followers of this session: each remembers what it was told of each of our peers.
     pub(super) async fn place_to_follow(&self) -> Option<SemaphorePermit<'_>> {
         self.following.acquire().await.ok()
+    }
+
+    /// A place among the contents that are fetched in this session.
+    pub(super) fn place_to_swarm(&self) -> Option<SemaphorePermit<'_>> {
+        self.swarming.try_acquire().ok()
+    }
+
+    /// Whether the other end is a command.
+    pub(super) fn is_of_command(&self) -> bool {
+        self.who.get().is_some_and(|who| who.role == Role::Command)
     }
 
     /// Whether the other end is a node.
@@ -186,6 +200,7 @@ impl Handler for Desk {
             Message::ReadMany(read) => read_many::answer(&self, read, answer).await,
             Message::Outline(asked) => outline::answer(&self, asked, answer).await,
             Message::Follow(asked) => follow::answer(&self, asked, answer).await,
+            Message::Swarm(asked) => swarm::answer(&self, asked, answer).await,
             Message::Ticket(ticket) => ticket::answer(&self, ticket, answer).await,
             Message::Collect(collect) => ticket::answer_for_archive(&self, collect, answer).await,
             _ => answer.fail(ResetCode::UNKNOWN, "this is no request"),

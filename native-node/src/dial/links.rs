@@ -82,6 +82,12 @@ impl Links {
         }))
     }
 
+    /// Who this process is in every handshake.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
     /// A person typed this URL: it may lead anywhere, and is tried again whatever came of it before.
     pub fn typed(&self, url: &PeerUrl) {
         lock(&self.0.typed).insert(url.authority().to_owned());

@@ -7,7 +7,7 @@ use shared::bridge::{self, Message, Read, ResetCode};
 use shared::transfer::{Outline, Value, pieces_of};
 
 use super::{CallError, ContentStream, Dialer, of};
-use crate::link::{LinkError, Reply};
+use crate::link::{Link, LinkError, Reply};
 use crate::source::Version;
 use shared::PeerUrl;
 
@@ -37,13 +37,7 @@ impl Dialer {
         part: Range<u64>,
         version: Version,
     ) -> Result<ContentStream, CallError> {
-        let length = part.end.saturating_sub(part.start);
-        let read = Read { from: part.start, length: Some(length), version: Some(version.into()), ..read(url, name) };
-        let stream = ContentStream::of_bridge(self.link(url).await?.ask(read, WINDOW).await?).await?;
-        if stream.at_most() != Some(length) || stream.version() != Some(version) {
-            return Err(LinkError::Senseless.into());
-        }
-        Ok(stream)
+        part_of(&self.link(url).await?, read(url, name), part, version).await
     }
 
     /// The version that a modern node has of a file now.
@@ -91,6 +85,31 @@ impl Dialer {
         let values = bytes.chunks_exact(size_of::<Value>()).filter_map(|value| value.try_into().ok()).collect();
         Outline::new(id, version.size, values).map(Outlined::Known).map_err(|_| LinkError::Senseless.into())
     }
+}
+
+/// A part of what another receiver of a content has of it, `name` being its id.
+///
+/// # Errors
+/// See [`CallError`]; the stream has errors of its own.
+pub async fn fetch_part_over(
+    link: &Link,
+    name: &str,
+    part: Range<u64>,
+    version: Version,
+) -> Result<ContentStream, CallError> {
+    let (of, path) = (String::new(), name.to_owned());
+    let all = Read { peer: None, of, path, from: 0, length: None, version: None, reader: None };
+    part_of(link, all, part, version).await
+}
+
+async fn part_of(link: &Link, all: Read, part: Range<u64>, version: Version) -> Result<ContentStream, CallError> {
+    let length = part.end.saturating_sub(part.start);
+    let read = Read { from: part.start, length: Some(length), version: Some(version.into()), ..all };
+    let stream = ContentStream::of_bridge(link.ask(read, WINDOW).await?).await?;
+    if stream.at_most() != Some(length) || stream.version() != Some(version) {
+        return Err(LinkError::Senseless.into());
+    }
+    Ok(stream)
 }
 
 /// All of a file, in any version.

@@ -25,6 +25,8 @@ pub struct Job {
     pub dry_run: bool,
     /// Bound on a file of unannounced size, in bytes.
     pub max_file_size: u64,
+    /// Whether nothing is given to others who fetch the same large file, nor asked of them.
+    pub alone: bool,
 }
 
 /// One thing that did not work out, and whose it was.

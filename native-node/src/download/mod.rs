@@ -25,6 +25,7 @@ use crate::dial::{CallError, Dialer};
 use crate::folder::{Arrived, CommitQueue, Destination, Planned, SaveError};
 use crate::open_files;
 use crate::source::Version;
+use crate::swarm::Swarm;
 
 use claims::Claims;
 use large::{LARGE, Registry, TOO_LARGE};
@@ -47,6 +48,8 @@ const TRIES: u32 = 4;
 const LARGE_FILES: usize = 4;
 /// Parts of those on their way at once: each holds some three mebibytes.
 const PARTS: usize = 32;
+/// The same from others who fetch the same.
+const PARTNER_PARTS: usize = 16;
 /// Files begun and not yet durable, over all peers: what waits for the disk must not keep the next from coming, or the
 /// groups that share one wait stay small. Each may be open, and they are fewer where a system allows few open files.
 const UNSAVED: usize = 640;
@@ -78,6 +81,8 @@ pub async fn run(
         unsaved: Semaphore::new(open_files::most().map_or(UNSAVED, |most| UNSAVED.min(most * 3 / 4))),
         large: Semaphore::new(LARGE_FILES),
         parts: Semaphore::new(PARTS),
+        partner_parts: Semaphore::new(PARTNER_PARTS),
+        swarm: (!job.alone).then(|| Swarm::new(dialer.links().identity().clone())),
         registry: Registry::default(),
         unfinished: AtomicUsize::new(0),
         claims: Claims::default(),
@@ -106,9 +111,15 @@ pub async fn run(
         () = shutdown.cancelled() => true,
     };
     // What is complete is saved, and only then is the word spoken.
-    let Download { commits, report, unfinished, .. } = download;
+    let Download { commits, report, unfinished, swarm, .. } = download;
     // Failing means that it panicked, which was shown then.
     let _ended = tokio::task::spawn_blocking(move || drop(commits)).await;
+    if let Some(swarm) = swarm {
+        if !interrupted {
+            swarm.settle().await;
+        }
+        swarm.close();
+    }
     let report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Report { interrupted, dry_run: job.dry_run, unfinished: unfinished.into_inner(), ..report })
 }
@@ -142,6 +153,9 @@ struct Download<'a> {
     unsaved: Semaphore,
     large: Semaphore,
     parts: Semaphore,
+    partner_parts: Semaphore,
+    /// What others who fetch the same are given; none where nothing is.
+    swarm: Option<Swarm>,
     /// Who holds which large content.
     registry: Registry,
     /// Files on the disk that the next download could go on with.

@@ -12,19 +12,19 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{HOST, HeaderValue, ORIGIN};
 
-use crate::names::NODE_HEADER;
-use crate::node::Node;
+use crate::bridge::Callee;
+use crate::names::{NODE_HEADER, OwnNames};
 
 /// Lets a request through, or answers it with a sentence.
-pub(super) async fn check(node: Arc<Node>, request: Request<Body>, next: Next) -> Response {
-    match refusal(&node, &request) {
+pub(super) async fn check<C: Callee>(node: Arc<C>, request: Request<Body>, next: Next) -> Response {
+    match refusal(node.names(), &request) {
         Some(refused) => refused.into_response(),
         None => next.run(request).await,
     }
 }
 
 /// Names the node on every answer.
-pub(super) async fn sign(node: Arc<Node>, mut response: Response) -> Response {
+pub(super) async fn sign<C: Callee>(node: Arc<C>, mut response: Response) -> Response {
     if let Ok(id) = HeaderValue::from_str(node.id()) {
         response.headers_mut().insert(NODE_HEADER, id);
     }
@@ -32,7 +32,7 @@ pub(super) async fn sign(node: Arc<Node>, mut response: Response) -> Response {
 }
 
 /// Why a request is not for us, if so.
-fn refusal(node: &Node, request: &Request<Body>) -> Option<(StatusCode, &'static str)> {
+fn refusal(names: &OwnNames, request: &Request<Body>) -> Option<(StatusCode, &'static str)> {
     const MISDIRECTED: (StatusCode, &str) =
         (StatusCode::MISDIRECTED_REQUEST, "this node does not go by that name; see --alias\n");
     const FOREIGN: (StatusCode, &str) = (StatusCode::FORBIDDEN, "requests from other sites are refused\n");
@@ -46,7 +46,7 @@ fn refusal(node: &Node, request: &Request<Body>) -> Option<(StatusCode, &'static
     // HTTP/1.0 needs no Host header, and what sends none is no browser.
     let host = match host.map(HeaderValue::to_str) {
         None => None,
-        Some(Ok(host)) if node.names().may_be_asked_as(host) => Some(host),
+        Some(Ok(host)) if names.may_be_asked_as(host) => Some(host),
         Some(_) => return Some(MISDIRECTED),
     };
     for origin in headers.get_all(ORIGIN) {

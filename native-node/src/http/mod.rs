@@ -21,7 +21,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 
-use crate::bridge;
+use crate::bridge::{self, Callee};
 use crate::node::Node;
 use crate::page;
 
@@ -40,7 +40,7 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .merge(page::page_routes(www))
         .route("/healthz", get(async || "ok\n"))
         .route("/node.json", get(about))
-        .route(bridge::PATH, get(bridge::accept).options(bridge::options))
+        .route(bridge::PATH, get(bridge::accept::<Node>).options(bridge::options))
         .merge(rpc_routes::<Node>())
         .route("/get/{ticket}/{name}", get(get::get))
         .route("/peer/{id}", post(tab).get(page_of_a_tab))
@@ -48,6 +48,17 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .layer(middleware::from_fn(move |request, next| guard::check(Arc::clone(&guarded), request, next)))
         .layer(middleware::map_response(move |response| guard::sign(Arc::clone(&id), response)))
         .with_state(node)
+}
+
+/// The bridge, and nothing else.
+pub(crate) fn bridge_alone<C: Callee>(callee: Arc<C>) -> Router {
+    let (guarded, id) = (Arc::clone(&callee), Arc::clone(&callee));
+    Router::new()
+        .route(bridge::PATH, get(bridge::accept::<C>))
+        .fallback(async || (http::StatusCode::NOT_FOUND, "not found\n"))
+        .layer(middleware::from_fn(move |request, next| guard::check(Arc::clone(&guarded), request, next)))
+        .layer(middleware::map_response(move |response| guard::sign(Arc::clone(&id), response)))
+        .with_state(callee)
 }
 
 /// A call to a tab, by the same handler as a call to the node. One that left answers too, with nothing: a client of 2004 dies

@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 use super::collect::Collect;
 use super::kind::Kind;
 #[cfg(feature = "node")]
-use super::{follow::*, members::*, outline::*};
+use super::{follow::*, members::*, outline::*, swarm::*};
 
 /// What an end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -492,6 +492,7 @@ messages! {
     Changes = CHANGES,
     Members = MEMBERS,
     MembersTold = MEMBERS_TOLD,
+    Swarm = SWARM, Swarming = SWARMING,
 }
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ impl Kind {
     pub const FOLLOW: Self = Self(39);
     /// Which nodes are members, where we differ? [`Members`](super::Members).
     pub const MEMBERS: Self = Self(40);
+    /// I fetch this content: who else does, what have you of it? [`Swarm`](super::Swarm).
+    pub const SWARM: Self = Self(41);
 
     /// Answer to [`Kind::EXCHANGE`]. [`Exchanged`](super::Exchanged).
     pub const EXCHANGED: Self = Self(48);
@@ -75,6 +77,8 @@ impl Kind {
     pub const CHANGES: Self = Self(57);
     /// Answer to [`Kind::MEMBERS`]. [`MembersTold`](super::MembersTold).
     pub const MEMBERS_TOLD: Self = Self(60);
+    /// Answer to [`Kind::SWARM`], as it changes. [`Swarming`](super::Swarming).
+    pub const SWARMING: Self = Self(61);
 
     /// Whether a record of this kind asks for something and so opens a stream; unknown ones are answered that they are.
     #[must_use]

@@ -40,6 +40,8 @@ mod reset;
 mod responder;
 mod seal;
 mod secret;
+#[cfg(feature = "node")]
+mod swarm;
 mod tab_id;
 #[cfg(test)]
 mod tests;
@@ -70,4 +72,6 @@ pub use reset::{Reset, ResetCode};
 pub use responder::{OwnNames, Responder};
 pub use seal::{Ending, OpenError, Opener, SealError, Sealer};
 pub use secret::{Secret, SecretError};
+#[cfg(feature = "node")]
+pub use swarm::{Swarm, Swarming};
 pub use tab_id::TabId;

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod catalog;
+pub(crate) mod dice;
 mod inspector;
 mod moment;
 mod replica;

@@ -3,6 +3,7 @@
 //! No bytes are moved here. Whoever reads and writes them feeds an [`Outline`] and a [`Plan`] and does what they say.
 
 mod outline;
+mod partial;
 mod plan;
 
 pub use outline::{Hashing, MOST_PIECES, Outline, OutlineError, Outlining, PIECE_BYTES, Value, pieces_of, value_of};

@@ -3,12 +3,17 @@
 //! A holder takes runs of missing pieces, each as long as it is fast. Once nothing is missing any more that nobody has been
 //! asked for, whoever is idle takes over the far end of the run that would end last; only a piece that is on its way
 //! already, from a holder that is much slower, is asked for a second time. A slow, dead or lying holder costs its runs.
+//!
+//! Others may fetch the same at the same time, and be holders of what they have so far. In such a crowd a run is one piece.
+//! Who has everything is asked for what nobody else has or is about to have, each receiver beginning elsewhere, so that it
+//! sends each piece about once; those who have a part are asked for the rarest that they have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
 use super::PIECE_BYTES;
+use super::partial::Partial;
 use crate::Moment;
 
 /// How long a run is to take: often enough to learn how fast its holder is, seldom enough that asking costs nothing.
@@ -21,6 +26,10 @@ const FIRST_RUN: u64 = 2;
 const MUCH_SLOWER: f64 = 3.0;
 /// … and if it would take at least so much longer.
 const WORTH_A_COPY: Duration = Duration::from_millis(500);
+/// For how long somebody else is believed to be about to have a piece, at least and at most, in seconds.
+const PATIENCE: (f64, f64) = (2.0, 20.0);
+/// A holder of everything that sent nothing yet is taken to be so fast, in bytes per second, beside others in a crowd.
+const UNKNOWN_SPEED: f64 = PIECE_BYTES as f64;
 
 /// A holder, as whoever keeps the plan numbers them.
 pub type HolderNumber = u32;
@@ -80,12 +89,16 @@ pub struct Plan {
     copies: BTreeSet<u64>,
     /// No piece before this one is missing.
     first: usize,
+    /// What holders have that do not have everything.
+    partial: Partial,
+    /// Whether others fetch the same.
+    is_crowded: bool,
 }
 
 impl Plan {
-    /// A plan for so many pieces, none of which is there.
+    /// A plan for so many pieces, none of which is there. The seed is another one at each receiver.
     #[must_use]
-    pub fn new(pieces: usize) -> Self {
+    pub fn new(pieces: usize, seed: u64) -> Self {
         Self {
             pieces: vec![Piece::Missing; pieces],
             kept: 0,
@@ -94,7 +107,59 @@ impl Plan {
             speeds: BTreeMap::new(),
             copies: BTreeSet::new(),
             first: 0,
+            partial: Partial::new(pieces, seed),
+            is_crowded: false,
         }
+    }
+
+    /// Others fetch the same at this time, or nobody does. What was taken of a long run by then is fetched; the rest is chosen
+    /// anew.
+    pub fn set_crowded(&mut self, is_crowded: bool) {
+        if is_crowded && !self.is_crowded {
+            let rests = self.runs.values_mut().filter(|run| run.next < run.end).map(|run| {
+                let end = std::mem::replace(&mut run.end, run.next + 1);
+                run.end..end
+            });
+            for piece in rests.flatten().collect::<Vec<_>>() {
+                if self.at(piece) == Some(Piece::Asked) {
+                    self.set(piece, Piece::Missing);
+                }
+            }
+        }
+        self.is_crowded = is_crowded;
+    }
+
+    /// A holder that has a part of the content, of which nothing is known yet. All others have everything.
+    pub fn joined(&mut self, holder: HolderNumber) {
+        self.partial.join(holder);
+    }
+
+    /// A holder of a part has one piece more.
+    pub fn gained(&mut self, holder: HolderNumber, piece: u64) {
+        self.partial.gain(holder, piece);
+    }
+
+    /// To a holder of a part these come just now from who has everything: soon it has them.
+    pub fn comes(&mut self, now: Moment, holder: HolderNumber, pieces: &[u64]) {
+        self.partial.set_coming(now, holder, pieces);
+    }
+
+    /// What comes to us just now from who has everything.
+    #[must_use]
+    pub fn coming(&self) -> Vec<u64> {
+        let runs = self.runs.values().filter(|run| run.next < run.end && !self.partial.is_one(run.holder));
+        runs.map(|run| run.next).filter(|piece| !self.has(*piece)).collect()
+    }
+
+    /// A holder of a part is not there any more; its runs end on their own.
+    pub fn left(&mut self, holder: HolderNumber) {
+        self.partial.leave(holder);
+    }
+
+    /// Whether holders of parts have, together, all that is not there yet.
+    #[must_use]
+    pub fn can_be_done_by_parts(&self) -> bool {
+        (0..).zip(&self.pieces).all(|(piece, at)| *at == Piece::Kept || self.partial.count(piece) > 0)
     }
 
     /// Whether every piece is there.
@@ -129,15 +194,19 @@ impl Plan {
         if self.is_done() {
             return Next::Done;
         }
+        let is_partial = self.partial.is_one(holder);
+        // In a crowd one piece at a time: what is whole sooner can be passed on sooner.
+        let ahead = u64::from(!is_partial && !self.is_crowded);
         let mut its_own = self.runs.values().filter(|run| run.holder == holder);
-        if its_own.any(|run| run.next + 1 < run.end) {
+        if its_own.any(|run| run.next + ahead < run.end) {
             return Next::Wait;
         }
-        let most = self.speeds.get(&holder).map_or(FIRST_RUN, |speed| as_pieces(speed * RUN_TIME.as_secs_f64()));
-        if let Some(pieces) = self.missing(most) {
-            return self.begin(now, holder, pieces);
-        }
-        match self.taken_over(now, holder) {
+        let pieces = if is_partial || self.is_crowded {
+            self.rarest(now, holder).map(|piece| piece..piece + 1)
+        } else {
+            self.missing(self.speeds.get(&holder).map_or(FIRST_RUN, |speed| as_pieces(speed * RUN_TIME.as_secs_f64())))
+        };
+        match pieces.or_else(|| self.taken_over(now, holder)) {
             Some(pieces) => self.begin(now, holder, pieces),
             None => Next::Wait,
         }
@@ -207,9 +276,49 @@ impl Plan {
         Some(start..start + length.min(most).max(1))
     }
 
+    /// The missing piece in a crowd that a holder is asked for.
+    fn rarest(&mut self, now: Moment, holder: HolderNumber) -> Option<u64> {
+        let missing = |(piece, at): (u64, &Piece)| (*at == Piece::Missing).then_some(piece);
+        let all = (0..).zip(&self.pieces).skip(self.first).filter_map(missing);
+        if !self.partial.is_one(holder) {
+            // What somebody is about to have comes from there: as long as it takes twice as long as here.
+            let patience = self.speeds.get(&holder).map_or(PATIENCE.0, |speed| 2.0 * PIECE_BYTES as f64 / speed);
+            let patience = Duration::from_secs_f64(patience.clamp(PATIENCE.0, PATIENCE.1));
+            let since = Moment(now.0.saturating_sub(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX)));
+            let coming = self.partial.coming(since);
+            let nobodys = all.clone().filter(|piece| self.partial.count(*piece) == 0);
+            if let Some(piece) = self.partial.rarest(nobodys.clone().filter(|piece| !coming.contains(piece))) {
+                return Some(piece);
+            }
+            if nobodys.clone().next().is_some() {
+                return None;
+            }
+        }
+        let piece = self.partial.rarest(all.filter(|piece| self.partial.has(holder, *piece)))?;
+        // Its time is for what nobody else has, unless it has so much that it beats all others together.
+        let is_for_it =
+            self.partial.is_one(holder) || self.partial.count(piece) == 0 || self.is_faster(now, holder, piece);
+        is_for_it.then_some(piece)
+    }
+
+    /// Whether a holder of everything is faster than all together who have this piece.
+    fn is_faster(&self, now: Moment, holder: HolderNumber, piece: u64) -> bool {
+        let speed = |other: HolderNumber| {
+            let known = self.speeds.get(&other).copied().unwrap_or(f64::INFINITY);
+            // One that stands still becomes slower all the time.
+            let runs = self.runs.values().filter(|run| run.holder == other && run.next < run.end);
+            runs.map(|run| (run.came as f64 + PIECE_BYTES as f64) / now.since(run.since).as_secs_f64().max(1e-3))
+                .fold(known, f64::min)
+        };
+        let theirs: f64 = self.partial.holders_of(piece).map(speed).sum();
+        self.speeds.get(&holder).copied().unwrap_or(UNKNOWN_SPEED) > theirs
+    }
+
     /// What a holder that has nothing to do takes over of the run that would end last.
     fn taken_over(&mut self, now: Moment, holder: HolderNumber) -> Option<Range<u64>> {
-        let of_others = self.runs.iter_mut().filter(|(_, run)| run.holder != holder && run.next < run.end);
+        let partial = &self.partial;
+        let is_in_reach = |run: &Active| run.next < run.end && partial.has(holder, run.end - 1);
+        let of_others = self.runs.iter_mut().filter(|(_, run)| run.holder != holder && is_in_reach(run));
         let speeds = &self.speeds;
         let left = |run: &Active| {
             let waited = now.since(run.since).as_secs_f64();
@@ -227,6 +336,10 @@ impl Plan {
         let theirs = time_left / pieces as f64;
         // Who was never seen to be fast or slow is taken to be as the other.
         let ours = speeds.get(&holder).map_or(theirs, |speed| PIECE_BYTES as f64 / speed);
+        if pieces > 1 && partial.is_one(holder) {
+            last.end -= 1;
+            return Some(last.end..last.end + 1);
+        }
         if pieces > 1 {
             // So many that both end together.
             let share = as_whole(pieces as f64 * theirs / (theirs + ours)).clamp(0, pieces - 1);
@@ -237,7 +350,9 @@ impl Plan {
             return Some(last.end..last.end + share);
         }
         let piece = last.next;
-        let is_worth_it = time_left > ours * MUCH_SLOWER && time_left - ours > WORTH_A_COPY.as_secs_f64();
+        // Of whom nothing is known nothing is held against it at once.
+        let is_judged = speeds.contains_key(&last.holder) || now.since(last.since) > WORTH_A_COPY;
+        let is_worth_it = is_judged && time_left > ours * MUCH_SLOWER && time_left - ours > WORTH_A_COPY.as_secs_f64();
         (is_worth_it && self.copies.insert(piece)).then_some(piece..piece + 1)
     }
 
@@ -275,155 +390,5 @@ fn as_whole(count: f64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn run(next: Next) -> Run {
-        match next {
-            Next::Run(run) => run,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn is_wanted(plan: &Plan, run: RunNumber) -> bool {
-        plan.next_in(run).is_some_and(|piece| plan.is_wanted(run, piece))
-    }
-
-    #[test]
-    fn a_run_is_as_long_as_its_holder_is_fast() {
-        let mut plan = Plan::new(1000);
-        let first = run(plan.take(Moment(0), 1));
-        assert_eq!(first.pieces, 0..2);
-        assert!(plan.came(Moment(100), first.number) && plan.came(Moment(200), first.number));
-        assert_eq!(plan.next_in(first.number), None);
-        plan.end(first.number);
-        let second = run(plan.take(Moment(200), 1));
-        assert_eq!(second.pieces, 2..12);
-        assert_eq!(plan.take(Moment(200), 1), Next::Wait, "its run is not nearly over");
-        plan.end(second.number);
-        assert_eq!(run(plan.take(Moment(200), 1)).pieces, 2..12);
-        assert_eq!(run(plan.take(Moment(200), 2)).pieces, 12..14);
-    }
-
-    #[test]
-    fn what_a_dead_holder_leaves_is_the_next_to_be_fetched() {
-        let mut plan = Plan::new(4);
-        let (first, second) = (run(plan.take(Moment(0), 1)), run(plan.take(Moment(0), 2)));
-        assert!(plan.came(Moment(10), first.number));
-        plan.end(first.number);
-        assert_eq!(run(plan.take(Moment(10), 4)).pieces, 1..2);
-        plan.end(second.number);
-        assert_eq!(run(plan.take(Moment(10), 3)).pieces, 2..4);
-    }
-
-    #[test]
-    fn the_last_run_is_shared_with_who_is_idle_and_its_last_piece_asked_twice_only_of_the_much_faster() {
-        let mut plan = Plan::new(12);
-        let slow = run(plan.take(Moment(0), 1));
-        assert!(plan.came(Moment(1000), slow.number) && plan.came(Moment(2000), slow.number));
-        plan.end(slow.number);
-        let slow = run(plan.take(Moment(2000), 1));
-        let fast = run(plan.take(Moment(2000), 2));
-        assert_eq!((slow.pieces.clone(), fast.pieces.clone()), (2..3, 3..5));
-        assert!(plan.came(Moment(2010), fast.number) && plan.came(Moment(2020), fast.number));
-        plan.end(fast.number);
-        let fast = run(plan.take(Moment(2020), 2));
-        assert_eq!(fast.pieces, 5..12);
-        (0..7).for_each(|at| assert!(plan.came(Moment(2030 + at * 10), fast.number)));
-        plan.end(fast.number);
-        // One piece is on its way, a second long; here it takes 10 ms.
-        let copy = run(plan.take(Moment(2100), 2));
-        assert_eq!(copy.pieces, 2..3);
-        assert_eq!(plan.take(Moment(2100), 3), Next::Wait);
-        assert!(is_wanted(&plan, slow.number));
-        assert!(plan.came(Moment(2110), copy.number));
-        assert!(!is_wanted(&plan, slow.number) && !plan.came(Moment(3000), slow.number));
-        plan.end(copy.number);
-        plan.end(slow.number);
-        assert_eq!((plan.take(Moment(3000), 1), plan.is_done()), (Next::Done, true));
-    }
-
-    #[test]
-    fn a_long_run_that_stands_still_is_shared() {
-        let mut plan = Plan::new(40);
-        let first = run(plan.take(Moment(0), 1));
-        assert!(plan.came(Moment(20), first.number) && plan.came(Moment(40), first.number));
-        plan.end(first.number);
-        let stuck = run(plan.take(Moment(40), 1));
-        assert_eq!(stuck.pieces, 2..40);
-        // Half of it at once; of the rest ever more, as it stands still.
-        let half = run(plan.take(Moment(50), 2));
-        assert_eq!(half.pieces, 21..40);
-        for piece in half.pieces.clone() {
-            assert_eq!(plan.next_in(half.number), Some(piece));
-            plan.came(Moment(100), half.number);
-        }
-        plan.end(half.number);
-        let mut at = 10_000;
-        while let Next::Run(run) = plan.take(Moment(at), 2) {
-            for _ in run.pieces.clone() {
-                plan.came(Moment(at + 1), run.number);
-            }
-            plan.end(run.number);
-            at += 1000;
-        }
-        assert!(plan.is_done() && !is_wanted(&plan, stuck.number));
-    }
-
-    #[test]
-    fn a_piece_that_is_lost_is_fetched_again() {
-        let mut plan = Plan::new(2);
-        assert!(plan.keep(0) && plan.keep(1) && !plan.keep(1) && plan.is_done());
-        plan.lose(1);
-        plan.lose(1);
-        assert_eq!(run(plan.take(Moment(0), 1)).pieces, 1..2);
-        assert!(!plan.keep(9));
-    }
-
-    proptest! {
-        /// Holders of any speed, some of which die in the middle of a run: in the end every piece came, and few came twice.
-        #[test]
-        fn every_piece_comes_and_few_of_them_twice(
-            pieces in 1_usize..300,
-            speeds in proptest::collection::vec((1_u64..400, 0_usize..40), 1..6),
-        ) {
-            let mut plan = Plan::new(pieces);
-            // Each holder: when its piece is there, which run, how often it may still come before it dies.
-            let mut holders: Vec<(u64, Option<RunNumber>, usize)> =
-                speeds.iter().map(|(_, life)| (0, None, *life)).collect();
-            if let Some((_, _, life)) = holders.first_mut() {
-                *life = usize::MAX;
-            }
-            let (mut now, mut fetched) = (0, 0);
-            while !plan.is_done() {
-                prop_assert!(now < 1_000_000, "it ends");
-                for (index, (each, _)) in speeds.iter().enumerate() {
-                    let number = u32::try_from(index).unwrap();
-                    let holder = &mut holders[index];
-                    match holder.1 {
-                        None if holder.2 > 0 => {
-                            if let Next::Run(run) = plan.take(Moment(now), number) {
-                                prop_assert!(!run.pieces.is_empty());
-                                (holder.0, holder.1) = (now + each, Some(run.number));
-                            }
-                        }
-                        Some(run) if !is_wanted(&plan, run) || holder.2 == 0 => {
-                            plan.end(run);
-                            holder.1 = None;
-                        }
-                        Some(run) if holder.0 <= now => {
-                            plan.came(Moment(now), run);
-                            fetched += 1;
-                            (holder.0, holder.2) = (now + each, holder.2 - 1);
-                        }
-                        _ => {}
-                    }
-                }
-                now += 1;
-            }
-            prop_assert!(fetched <= pieces + 2 * speeds.len(), "{fetched} of {pieces}");
-        }
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

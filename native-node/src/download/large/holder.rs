@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use shared::bridge::ResetCode;
 use shared::transfer::HolderNumber;
 use shared::{ContentId, PeerUrl};
+use tokio::sync::Notify;
 
 use super::back_off;
 use crate::dial::CallError;
 use crate::download::fetch::FetchError;
-use crate::link::LinkError;
+use crate::link::{Link, LinkError};
 use crate::source::Version;
 
 /// For how long a holder may fail without a single piece between: long enough to be started anew.
@@ -27,7 +28,19 @@ pub(super) struct Holder {
     pub(super) version: Version,
     /// What it said that it holds.
     pub(super) id: Option<ContentId>,
+    /// Where it fetches the same itself and has a part of it.
+    pub(super) partner: Option<Partner>,
+    /// A partner has more.
+    pub(super) gained: Notify,
     trouble: Mutex<Trouble>,
+}
+
+/// Somebody else who fetches the same.
+#[derive(Debug)]
+pub(super) struct Partner {
+    pub(super) link: Link,
+    /// Whether we called it.
+    pub(super) is_dialed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +60,13 @@ impl Holder {
         version: Version,
         id: Option<ContentId>,
     ) -> Self {
-        Self { number, peer, name, version, id, trouble: Mutex::default() }
+        Self { number, peer, name, version, id, partner: None, gained: Notify::new(), trouble: Mutex::default() }
+    }
+
+    /// One that fetches the same.
+    pub(super) fn partner(number: HolderNumber, peer: PeerUrl, id: ContentId, size: u64, partner: Partner) -> Self {
+        let version = Version { size, modified: 0 };
+        Self { partner: Some(partner), ..Self::new(number, peer, id.to_string(), version, Some(id)) }
     }
 
     pub(super) fn is_the(&self, peer: &PeerUrl, name: &str) -> bool {
@@ -71,7 +90,8 @@ impl Holder {
         trouble.tries += 1;
         trouble.refusals += u32::from(is_refusal(&error));
         let since = *trouble.since.get_or_insert_with(Instant::now);
-        if is_final(&error) || since.elapsed() > PATIENCE || trouble.refusals > REFUSALS {
+        // Others have what it has.
+        if self.partner.is_some() || is_final(&error) || since.elapsed() > PATIENCE || trouble.refusals > REFUSALS {
             trouble.gone = Some(error);
             return None;
         }

@@ -5,10 +5,12 @@
 //! Registry (who holds what) ─► Transfer ─► attend: one for each holder ─► two runs of pieces under way
 //!                                │ Plan: which run next        │ fetch_part ─► proved ─► LastingPart
 //!                                └ Outline: asked for first, and again until it is known
+//!                └ crowd: others who fetch the same, holders of what they have so far
 //! ```
 //! Where no outline is known yet, the pieces come from one holder, in one version, and are proved once it is. What was left
 //! by an earlier download is used only as far as the outline proves it: there is no other account of it.
 
+mod crowd;
 mod holder;
 mod outline;
 mod registry;
@@ -31,6 +33,7 @@ use super::{Came, Download, Offered, Provenance};
 use crate::dial::CallError;
 use crate::folder::{Arrived, LastingPart};
 use crate::source::Version;
+use crowd::Crowd;
 use holder::Holder;
 
 pub(super) use registry::Registry;
@@ -43,6 +46,8 @@ pub(super) const TOO_LARGE: u64 = (MOST_PIECES * PIECE_BYTES) as u64;
 const HOLDERS: usize = 32;
 /// How many runs of each are under way, so that it never waits for us to ask.
 const RUNS: usize = 2;
+/// For how long others may have nothing of what is missing, where nobody is left who has everything.
+const STUCK: Duration = Duration::from_secs(10);
 
 /// One large file on its way.
 struct Transfer<'a> {
@@ -71,6 +76,7 @@ struct State {
     holders: Vec<Arc<Holder>>,
     kept_before: u64,
     from: BTreeMap<PeerUrl, u64>,
+    crowd: Crowd,
 }
 
 impl Download<'_> {
@@ -131,13 +137,14 @@ impl Download<'_> {
             is_counted: AtomicBool::new(false),
             begun: Instant::now(),
             state: Mutex::new(State {
-                plan: Plan::new(pieces),
+                plan: Plan::new(pieces, getrandom::u64().unwrap_or_default()),
                 id,
                 outline: None,
                 values: BTreeMap::new(),
                 holders: vec![first],
                 kept_before: 0,
                 from: BTreeMap::new(),
+                crowd: Crowd::default(),
             }),
             changed: watch::Sender::new(()),
         };
@@ -153,6 +160,9 @@ impl Download<'_> {
                 return Err(error);
             }
         };
+        if let Some(shared) = &mut transfer.lock().crowd.shared {
+            shared.is_whole();
+        }
         let part = Arc::clone(&transfer.part);
         let finished = blocking(move || part.finish()).await?.ok_or(FetchError::Stopped)?;
         transfer.count(false);
@@ -169,7 +179,17 @@ impl Transfer<'_> {
         let mut attended = FuturesUnordered::new();
         let mut asking = std::pin::pin!(self.ask_for_outline());
         let mut is_asked = false;
+        let mut hearing = std::pin::pin!(self.hear_of_others());
+        let mut is_heard = false;
+        if self.is_shareable() && self.lock().outline.is_some() && !self.lock().plan.is_done() {
+            // Thirty who all began with the first piece would have it sent thirty times.
+            tokio::select! {
+                () = &mut hearing => is_heard = true,
+                () = self.hear_first_word() => {}
+            }
+        }
         let mut started = 0;
+        let mut stuck = None;
         loop {
             self.find_holders();
             for holder in self.holders().into_iter().skip(started) {
@@ -185,7 +205,7 @@ impl Transfer<'_> {
                 let (kept, from) = (state.kept_before, state.from.clone());
                 return Ok(Provenance { verified: state.id.is_some(), kept, from });
             }
-            if attended.is_empty() {
+            if attended.is_empty() || self.is_stuck(&mut stuck) {
                 return Err(self.first.why_gone().unwrap_or(FetchError::Stopped));
             }
             tokio::select! {
@@ -193,8 +213,22 @@ impl Transfer<'_> {
                 _ = changed.changed() => {}
                 _ = offers.changed() => {}
                 () = &mut asking, if !is_asked => is_asked = true,
+                () = &mut hearing, if !is_heard => is_heard = true,
+                () = tokio::time::sleep(STUCK / 10), if stuck.is_some() => {}
             }
         }
+    }
+
+    /// Whether only others are left, and none of them has what is missing, for long enough.
+    fn is_stuck(&self, since: &mut Option<Instant>) -> bool {
+        let state = self.lock();
+        let is_left = |holder: &Arc<Holder>| holder.partner.is_none() && !holder.is_gone();
+        if state.holders.iter().any(is_left) || state.plan.can_be_done_by_parts() {
+            *since = None;
+        } else {
+            since.get_or_insert_with(Instant::now);
+        }
+        since.is_some_and(|since| since.elapsed() > STUCK)
     }
 
     /// Takes in who else turned out to hold this.
@@ -203,7 +237,8 @@ impl Transfer<'_> {
         let Some(id) = state.id else { return };
         for (peer, file, version) in self.download.registry.holders_of(self.size, id, self.path) {
             let is_known = state.holders.iter().any(|holder| holder.is_the(&peer, &file.name));
-            if state.holders.len() < HOLDERS && !is_known && self.download.patience.has(&peer) {
+            let count = state.holders.iter().filter(|holder| holder.partner.is_none()).count();
+            if count < HOLDERS && !is_known && self.download.patience.has(&peer) {
                 let number = u32::try_from(state.holders.len()).unwrap_or(u32::MAX);
                 state.holders.push(Arc::new(Holder::new(number, peer, file.name, version, file.id)));
             }
@@ -215,6 +250,14 @@ impl Transfer<'_> {
     fn tell_of_holders(&self, is_whole: bool) {
         for holder in self.holders() {
             let Some(why) = holder.why_gone() else { continue };
+            if holder.partner.is_some() {
+                // That others end is nothing to tell of.
+                if matches!(why, FetchError::Lied) {
+                    let file = Printable(self.path.as_str()).to_string();
+                    self.download.miss(&holder.peer, Some(file), 1, &why.to_string());
+                }
+                continue;
+            }
             self.download.claims.tried(&holder.peer, self.path);
             let is_told_elsewhere = !is_whole && holder.number == 0;
             let is_worth_telling = !is_whole || matches!(why, FetchError::Lied);

@@ -7,7 +7,7 @@ use shared::transfer::{Next, PIECE_BYTES, Run, RunNumber, value_of};
 
 use super::outline::Told;
 use super::{Holder, RUNS, Transfer, back_off};
-use crate::dial::{CallError, ContentStream};
+use crate::dial::{CallError, ContentStream, fetch_part_over};
 use crate::download::fetch::{FetchError, blocking};
 use crate::link::LinkError;
 
@@ -22,7 +22,10 @@ struct Ends<'a>(&'a Transfer<'a>, RunNumber);
 
 impl Drop for Ends<'_> {
     fn drop(&mut self) {
-        self.0.lock().plan.end(self.1);
+        let mut state = self.0.lock();
+        state.plan.end(self.1);
+        state.tell_coming();
+        drop(state);
         self.0.tell_changed();
     }
 }
@@ -30,6 +33,9 @@ impl Drop for Ends<'_> {
 impl Transfer<'_> {
     /// Fetches from one holder until there is nothing left, or it is given up. An error is our own, and ends all.
     pub(super) async fn attend(&self, holder: Arc<Holder>) -> Result<(), FetchError> {
+        if let Some(partner) = &holder.partner {
+            return self.attend_partner(&holder, partner).await;
+        }
         if !self.is_the_content(&holder).await {
             return Ok(());
         }
@@ -62,17 +68,28 @@ impl Transfer<'_> {
         }
     }
 
-    async fn fetch(&self, holder: &Holder) -> Result<(), FetchError> {
+    pub(super) async fn fetch(&self, holder: &Holder) -> Result<(), FetchError> {
         let mut changed = self.changed.subscribe();
+        // Partners must not take all places from who has everything.
+        let places = if holder.partner.is_some() { &self.download.partner_parts } else { &self.download.parts };
         while !holder.is_gone() {
-            let place = self.download.parts.acquire().await.map_err(|_| FetchError::Stopped)?;
-            let next = self.lock().plan.take(self.now(), holder.number);
+            let place = places.acquire().await.map_err(|_| FetchError::Stopped)?;
+            let next = {
+                let mut state = self.lock();
+                let next = state.plan.take(self.now(), holder.number);
+                state.tell_coming();
+                next
+            };
             match next {
                 Next::Done => return Ok(()),
                 Next::Wait => {
                     drop(place);
                     // In either case it is time to ask again.
-                    let _changed = tokio::time::timeout(LOOK_AGAIN, changed.changed()).await;
+                    tokio::select! {
+                        _ = changed.changed() => {}
+                        () = holder.gained.notified() => {}
+                        () = tokio::time::sleep(LOOK_AGAIN) => {}
+                    }
                 }
                 Next::Run(run) => {
                     let fetched = self.fetch_run(holder, run).await;
@@ -95,7 +112,10 @@ impl Transfer<'_> {
         let _ends = Ends(self, run.number);
         let last = run.pieces.end.saturating_sub(1);
         let span = self.span(run.pieces.clone());
-        let mut stream = self.download.dialer.fetch_part(&holder.peer, &holder.name, span, holder.version).await?;
+        let mut stream = match &holder.partner {
+            Some(partner) => fetch_part_over(&partner.link, &holder.name, span, holder.version).await?,
+            None => self.download.dialer.fetch_part(&holder.peer, &holder.name, span, holder.version).await?,
+        };
         let mut bytes = Vec::with_capacity(PIECE_BYTES);
         // The piece before, which is proved and written while the next one comes in.
         let mut before = None;
@@ -113,9 +133,12 @@ impl Transfer<'_> {
                 }
             };
             // Both to their end: what came is kept, though the next does not come.
-            let receiving = self.receive(&mut stream, run.number, &mut bytes, length);
+            let receiving = self.receive(&mut stream, (run.number, piece), &mut bytes, length);
             let (kept, received) = futures_util::future::join(keeping, receiving).await;
-            kept.and(received)?;
+            kept?;
+            if !received? {
+                break;
+            }
             if piece == last && stream.next(&mut bytes).await? {
                 return Err(CallError::from(LinkError::Senseless).into());
             }
@@ -128,24 +151,28 @@ impl Transfer<'_> {
         }
     }
 
-    /// Receives until there are so many bytes.
+    /// Receives until there are so many bytes of a piece of a run; false where they came from elsewhere meanwhile.
     async fn receive(
         &self,
         stream: &mut ContentStream,
-        run: RunNumber,
+        (run, piece): (RunNumber, u64),
         bytes: &mut Vec<u8>,
         length: usize,
-    ) -> Result<(), FetchError> {
+    ) -> Result<bool, FetchError> {
         while bytes.len() < length {
             let before = bytes.len();
             if !stream.next(bytes).await? {
                 return Err(CallError::from(LinkError::Senseless).into());
             }
             let came = (bytes.len() - before) as u64;
-            self.lock().plan.moved(run, came);
             self.download.observer.moved(self.path, came);
+            let mut state = self.lock();
+            state.plan.moved(run, came);
+            if !state.plan.is_wanted(run, piece) && bytes.len() < length {
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Writes a piece, if it is what it should be.
@@ -184,6 +211,9 @@ impl Transfer<'_> {
         let is_new = if is_its_next { state.plan.came(self.now(), run) } else { state.plan.keep(piece) };
         if is_new {
             *state.from.entry(holder.peer.clone()).or_default() += length;
+        }
+        if let Some(shared) = state.crowd.shared.as_ref().filter(|_| state.outline.is_some()) {
+            shared.proved([piece]);
         }
         drop(state);
         holder.succeeded();

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::dice::Dice;
+use crate::state::dice::Dice;
 use crate::{Moment, PeerUrl, limits};
 
 /// What we know of a peer. The table in `roster` says how one becomes another.

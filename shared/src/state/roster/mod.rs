@@ -26,7 +26,6 @@
 //! [`Roster::next_wakeup`] says when to poll again if nothing happens. It resolves no names (see [`Scope`]), enforces no
 //! deadline on a dial and checks no token. What a node lists beside itself, its tabs, it is told: [`Roster::add_local`].
 
-mod dice;
 mod learn;
 mod member;
 mod schedule;
@@ -36,8 +35,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::dice::Dice;
 use crate::{Bucket, Moment, PeerUrl, limits};
-use dice::Dice;
 pub use learn::Ignored;
 pub use member::{Member, MemberState};
 use member::{Origin, Peer};
