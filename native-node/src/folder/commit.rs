@@ -20,6 +20,9 @@ pub struct Saved {
     pub path: SharedPath,
 }
 
+/// What became of each file.
+pub(super) type Outcomes = Vec<Result<Saved, SaveError>>;
+
 /// Makes files durable and gives them their final names; answers in the order they were given.
 pub fn commit(parts: Vec<FinishedPart>) -> Vec<Result<Saved, SaveError>> {
     Named::new(parts, None).0.settle()
@@ -34,10 +37,7 @@ pub(super) struct Named {
 impl Named {
     /// Makes files durable and gives them their names. Where one wait for the disk is enough for that and for the names
     /// given `before`, what became of these is answered, too; else they are given back.
-    pub(super) fn new(
-        parts: Vec<FinishedPart>,
-        before: Option<Self>,
-    ) -> (Self, Option<Result<Vec<Result<Saved, SaveError>>, Self>>) {
+    pub(super) fn new(parts: Vec<FinishedPart>, before: Option<Self>) -> (Self, Option<Result<Outcomes, Self>>) {
         let folders = durable::with_new_parents(before.iter().flat_map(Self::folders));
         let (synced, is_all) = durable::sync_contents(&parts.iter().collect::<Vec<_>>(), &folders);
         let before = before.map(|before| if is_all { Ok(before.saved()) } else { Err(before) });
@@ -50,7 +50,7 @@ impl Named {
     }
 
     /// Makes the names durable; answers in the order the files were given.
-    pub(super) fn settle(mut self) -> Vec<Result<Saved, SaveError>> {
+    pub(super) fn settle(mut self) -> Outcomes {
         let synced = durable::sync_folders(&durable::with_new_parents(self.folders()));
         if let Err(error) = synced {
             // The files are whole and named; only that a power cut leaves them so cannot be said.
@@ -61,7 +61,7 @@ impl Named {
         self.saved()
     }
 
-    fn saved(self) -> Vec<Result<Saved, SaveError>> {
+    fn saved(self) -> Outcomes {
         self.files.into_iter().map(|(_, saved)| saved).collect()
     }
 

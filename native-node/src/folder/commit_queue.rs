@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use shared::SharedPath;
 
-use super::commit::Named;
+use super::commit::{Named, Outcomes};
 use super::{Destination, FinishedPart, PartFile, SaveError, Saved, Stamp};
 
 /// Most files in one group; up to three are on their way, each file of them open.
@@ -160,7 +160,7 @@ fn run(mut written: mpsc::Receiver<Vec<HandedIn<FinishedPart>>>) {
     }
 }
 
-fn answer(waiting: Answers, saved: Vec<Result<Saved, SaveError>>) {
+fn answer(waiting: Answers, saved: Outcomes) {
     for (answer, saved) in waiting.into_iter().zip(saved) {
         // Whoever gave up waiting finds the file in its folder.
         let _ = answer.send(saved);
