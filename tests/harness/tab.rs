@@ -259,6 +259,7 @@ impl Tab {
             size: content.size(),
             modified: MODIFIED,
             form: content.form(),
+            id: None,
         });
         let offer = Offer { all: true, add: offered.collect(), remove: Vec::new() };
         *self.held.files.lock().unwrap() = files;

@@ -8,8 +8,10 @@ use minicbor::{Decode, Encode};
 
 use super::collect::Collect;
 use super::kind::Kind;
+use super::offer::Offer;
+use super::outline::*;
 #[cfg(feature = "node")]
-use super::{follow::*, members::*, outline::*};
+use super::{follow::*, members::*};
 
 /// What an end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -98,62 +100,6 @@ pub struct Address {
     pub url: String,
 }
 
-/// One file that a tab offers.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct Offered {
-    /// Its path, with `/` between folders.
-    #[n(0)]
-    pub path: String,
-    /// Bytes.
-    #[n(1)]
-    pub size: u64,
-    /// Last change, in nanoseconds since 1970-01-01 UTC.
-    #[n(2)]
-    pub modified: i64,
-    /// How its bytes can go through XML-RPC, once the tab has looked.
-    #[n(3)]
-    pub form: Option<OfferedForm>,
-}
-
-/// What a tab found in a file; see [`Form`](crate::Form).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub enum OfferedForm {
-    /// Plain ASCII text.
-    #[n(0)]
-    Plain {
-        /// Length in bytes once escaped for XML.
-        #[n(0)]
-        escaped: u64,
-    },
-    /// Text of XML's characters.
-    #[n(1)]
-    Text {
-        /// Length in bytes once escaped for XML.
-        #[n(0)]
-        escaped: u64,
-    },
-    /// Anything else.
-    #[n(2)]
-    Binary,
-}
-
-/// What a tab shares from now on, as a change to what it shared before.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct Offer {
-    /// Whether everything offered before is withdrawn first.
-    #[n(0)]
-    pub all: bool,
-    /// Offered, or offered in a new version.
-    #[n(1)]
-    pub add: Vec<Offered>,
-    /// Paths that are withdrawn.
-    #[n(2)]
-    pub remove: Vec<String>,
-}
-
 /// One peer of the pool.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -240,7 +186,6 @@ pub struct Row {
     #[n(2)]
     pub modified: Option<i64>,
     /// The [`ContentId`](crate::ContentId) of its bytes, where the holder knows it.
-    #[cfg(feature = "node")]
     #[cbor(n(3), with = "minicbor::bytes")]
     pub id: Option<[u8; 32]>,
     /// Whether it is a program that its owner may run, where the holder's system knows of such a thing.
@@ -483,10 +428,10 @@ messages! {
     File = FILE,
     #[cfg(feature = "node")]
     Files = FILES,
-    Ticketed = TICKETED;
-    // What is said neither to a tab nor by one.
+    Ticketed = TICKETED,
     Outline = OUTLINE,
-    Outlined = OUTLINED,
+    Outlined = OUTLINED;
+    // What is said neither to a tab nor by one.
     Follow = FOLLOW,
     Following = FOLLOWING,
     Changes = CHANGES,

@@ -20,6 +20,9 @@ pub struct Outline {
     /// Only this content will do.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub id: Option<[u8; 32]>,
+    /// URL of the peer that holds it, for a tab that asks its node about somebody else's file; none: see `of`.
+    #[n(4)]
+    pub peer: Option<String>,
 }
 
 /// The outline of a file, as far as its holder knows it.

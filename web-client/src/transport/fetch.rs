@@ -1,5 +1,6 @@
 //! A file over the session, encrypted: its bytes go to the browser as they come, and a beginning survives the session.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use shared::bridge::{Collect, File, Message, Read, ResetCode, Ticket, Version};
@@ -7,23 +8,24 @@ use shared::bridge::{Collect, File, Message, Read, ResetCode, Ticket, Version};
 use super::{Tab, reason, taken};
 use crate::model::{MOST_IN_MEMORY, Reason};
 use crate::pool::Source;
-use crate::wire::{Link, Parts, Reply, ReplyError, sleep};
+use crate::wire::{Link, Parts, Proof, Reply, ReplyError, sleep};
 
 /// How much of a file may be under way.
-const WINDOW: u32 = 8 << 20;
+pub(super) const WINDOW: u32 = 8 << 20;
 /// How long nothing may come: a node waits for a tab that went away less long than this.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a holder that is busy, or whose file changes, is asked again.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 /// … and how long is waited before.
-const BUSY_WAIT: Duration = Duration::from_secs(2);
+pub(super) const BUSY_WAIT: Duration = Duration::from_secs(2);
 
 /// The beginning of a file.
 #[derive(Default)]
 pub(super) struct Partial {
-    parts: Parts,
-    /// Where from, and which version.
-    of: Option<(Source, Version)>,
+    pub(super) parts: Parts,
+    /// Where from, and which version; none where each piece was proved, wherever it came from.
+    pub(super) of: Option<(Source, Version)>,
+    pub(super) proof: Option<Rc<Proof>>,
 }
 
 impl Partial {
@@ -43,8 +45,9 @@ impl Partial {
         }
     }
 
-    pub(super) fn into_parts(self) -> Parts {
-        self.parts
+    /// The bytes, and whether they are proved.
+    pub(super) fn into_parts(self) -> (Parts, bool) {
+        (self.parts, self.proof.is_some())
     }
 }
 
@@ -132,7 +135,7 @@ impl Tab {
     }
 
     /// Looks at a beginning or adds to it; it is gone where nobody wants it any more.
-    fn with_partial<T>(
+    pub(super) fn with_partial<T>(
         &self,
         id: u32,
         work: impl FnOnce(&mut Partial) -> Result<T, ReplyError>,
@@ -204,13 +207,13 @@ impl From<ReplyError> for Broken {
     }
 }
 
-fn read(source: &Source, from: u64, length: Option<u64>) -> Read {
+pub(super) fn read(source: &Source, from: u64, length: Option<u64>) -> Read {
     let (peer, path) = (Some(source.peer.as_str().to_owned()), source.path.clone());
     Read { peer, of: String::new(), path, from, length, version: None, reader: None }
 }
 
 /// What is said before the bytes, if it fits to what was asked.
-fn header(reply: Reply, from: u64) -> Result<File, ReplyError> {
+pub(super) fn header(reply: Reply, from: u64) -> Result<File, ReplyError> {
     match reply {
         Reply::Message(Message::File(file)) if file.length <= file.version.size.saturating_sub(from) => Ok(file),
         _ => Err(ReplyError::Strange),

@@ -65,7 +65,7 @@ impl Tab {
             FetchError::TooLarge => Reason::NoRoom,
             FetchError::Interrupted => Reason::Ended,
         })?;
-        let blob = file.into_parts().blob(media_type);
+        let blob = file.into_parts().0.blob(media_type);
         let address = blob.as_ref().and_then(addressed).ok_or(Reason::NoRoom)?;
         self.shown.borrow_mut().push((id, address.clone()));
         Ok(PreviewEvent::Ready { id, address })
