@@ -4,6 +4,7 @@
 mod changed;
 mod interrupted;
 mod many;
+mod mixed;
 mod outline;
 mod spoiled;
 
@@ -26,7 +27,7 @@ const PASSWORD: &str = "correct horse";
 const MIB: u64 = 1 << 20;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [interrupted::trials(), spoiled::trials(), changed::trials(), many::trials(), outline::trials()]
+    [interrupted::trials(), spoiled::trials(), changed::trials(), many::trials(), mixed::trials(), outline::trials()]
         .into_iter()
         .flatten()
         .collect()

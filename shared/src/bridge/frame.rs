@@ -7,6 +7,7 @@
 use minicbor::{Decode, Encode};
 
 use super::collect::Collect;
+use super::fields::readable;
 use super::kind::Kind;
 use super::offer::Offer;
 use super::outline::*;
@@ -71,7 +72,7 @@ pub enum SearchScope {
 }
 
 /// Who an end is; on stream 0, the first record of each direction.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Hello {
     /// What it is.
@@ -92,7 +93,7 @@ pub struct Hello {
 }
 
 /// The URL that a tab got from its node.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Address {
     /// Under it others reach the tab.
@@ -101,7 +102,7 @@ pub struct Address {
 }
 
 /// One peer of the pool.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct PeerInfo {
     /// Its URL, verbatim.
@@ -125,7 +126,7 @@ pub struct PeerInfo {
 }
 
 /// Who is there now; sent by a node to its tabs whenever that changes.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Peers {
     /// All of them, the node first.
@@ -186,7 +187,7 @@ pub struct Row {
     #[n(2)]
     pub modified: Option<i64>,
     /// The [`ContentId`](crate::ContentId) of its bytes, where the holder knows it.
-    #[cbor(n(3), with = "minicbor::bytes")]
+    #[cbor(n(3), with = "super::id", has_nil)]
     pub id: Option<[u8; 32]>,
     /// Whether it is a program that its owner may run, where the holder's system knows of such a thing.
     #[cfg(feature = "node")]
@@ -195,7 +196,7 @@ pub struct Row {
 }
 
 /// Some of what a search found.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Found {
     /// URL of the peer that holds these.
@@ -207,7 +208,7 @@ pub struct Found {
 }
 
 /// One peer has answered a search in full, or will not.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Answered {
     /// Its URL.
@@ -234,7 +235,7 @@ pub struct Version {
 }
 
 /// The bytes of a file, or of a part of it: answered with a [`File`], then raw bytes, then END.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Read {
     /// URL of the peer that holds it, for a tab that asks its node for somebody else's file; none: see `of`.
@@ -261,7 +262,7 @@ pub struct Read {
 }
 
 /// What the bytes that follow are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct File {
     /// The version they are of.
@@ -309,7 +310,7 @@ pub struct Ticket {
 }
 
 /// Where to download it.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Ticketed {
     /// Path at this node, such as `/get/…/name`.
@@ -318,6 +319,19 @@ pub struct Ticketed {
     /// The version it is good for.
     #[n(1)]
     pub version: Version,
+}
+
+// What a tab reads.
+readable! {
+    Hello { 0 role, 1 name, 2 program, 3 url, 4 tab by minicbor::bytes::decode }
+    Address { 0 url }
+    PeerInfo { 0 url, 1 kind, 2 name, 3 here_ms, 4 files, 5 itself }
+    Peers { 0 peers }
+    Found { 0 peer, 1 rows }
+    Answered { 0 peer, 1 error, 2 more }
+    Read { 0 peer, 1 of, 2 path, 3 from, 4 length, 5 version, 6 reader }
+    File { 0 version, 1 length }
+    Ticketed { 0 href, 1 version }
 }
 
 /// These bytes are not what their kind says: the other end is broken, or of a program that is.

@@ -21,10 +21,12 @@
 
 mod collect;
 mod cpace;
+mod fields;
 #[cfg(feature = "node")]
 mod follow;
 mod frame;
 mod handshake;
+mod id;
 mod initiator;
 mod keys;
 mod kind;

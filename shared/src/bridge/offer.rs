@@ -19,7 +19,7 @@ pub struct Offered {
     #[n(3)]
     pub form: Option<OfferedForm>,
     /// The [`ContentId`](crate::ContentId) of its bytes, once the tab has read them.
-    #[cbor(n(4), with = "minicbor::bytes")]
+    #[cbor(n(4), with = "super::id", has_nil)]
     pub id: Option<[u8; 32]>,
 }
 

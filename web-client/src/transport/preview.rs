@@ -60,7 +60,7 @@ impl Tab {
         sources: Vec<Source>,
         media_type: &str,
     ) -> Result<PreviewEvent, Reason> {
-        let file = self.fetch(link, id | NOT_OF_SAVES, sources, |_| {}).await.map_err(|why| match why {
+        let file = self.fetch(link, id | NOT_OF_SAVES, sources, None, &|_| {}).await.map_err(|why| match why {
             FetchError::Failed(why) => why,
             FetchError::TooLarge => Reason::NoRoom,
             FetchError::Interrupted => Reason::Ended,

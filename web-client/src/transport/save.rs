@@ -64,11 +64,8 @@ impl Tab {
                 self.tell(Event::Save(SaveEvent::Progress { id, bytes }));
             }
         };
-        let fetched = match self.fetch_proved(link, &wanted, &progress).await {
-            None => self.fetch(link, id, wanted.sources.clone(), progress).await,
-            Some(fetched) => fetched,
-        };
-        match fetched {
+        let proof = self.proof(link, &wanted).await;
+        match self.fetch(link, id, wanted.sources.clone(), proof, &progress).await {
             // Its size was not known, or not told rightly.
             Err(FetchError::TooLarge) => self.save_by_ticket(link, id, name, &wanted.sources, Way::Ticket).await,
             Err(why) => Err(why),

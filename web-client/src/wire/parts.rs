@@ -41,8 +41,8 @@ impl Parts {
         self.bytes += u64::from(length);
     }
 
-    /// Copies the next bytes, which are no part of this program's memory.
-    pub(crate) fn push_piece(&mut self, piece: &Uint8Array) {
+    /// Copies the next bytes, which are no part of this program's memory. Answers how many there are by now.
+    pub(crate) fn push_piece(&mut self, piece: &Uint8Array) -> u64 {
         let length = piece.length();
         if self.bytes == 0 || length > BLOB_BYTES {
             self.keep(piece);
@@ -50,6 +50,7 @@ impl Parts {
             self.room(length).set(piece, 0);
         }
         self.bytes += u64::from(length);
+        self.bytes
     }
 
     /// Room for so many bytes behind those that are not in a Blob yet.

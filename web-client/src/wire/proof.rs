@@ -11,6 +11,7 @@ use wasm_bindgen::JsCast;
 
 use super::clock::in_time;
 use super::hired::Hired;
+use super::replies::ReplyError;
 
 /// How long the worker may take for a piece: a few milliseconds, on a machine that has nothing else to do.
 const CHECK_TIME: Duration = Duration::from_secs(30);
@@ -22,12 +23,11 @@ pub(crate) struct Proof {
     size: u64,
 }
 
-/// What a piece turned out to be.
-pub(crate) enum Checked {
-    /// What it must be; here it is again.
-    True(Uint8Array),
-    /// Something else.
-    False,
+/// Why a piece is not to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unproved {
+    /// It is something else.
+    Wrong,
     /// There is no worker any more that could tell.
     Unknown,
 }
@@ -47,16 +47,16 @@ impl Proof {
         self.size
     }
 
-    /// Looks at the piece that begins at this byte.
-    pub(crate) async fn check(&self, at: u64, piece: &Uint8Array) -> Checked {
+    /// Looks at the piece that begins at this byte, and gives it back.
+    ///
+    /// # Errors
+    /// See [`Unproved`].
+    pub(crate) async fn check(&self, at: u64, piece: &Uint8Array) -> Result<Uint8Array, Unproved> {
         let index = at / PIECE_BYTES as u64;
         let needs = Array::of3(&self.key.into(), &(index as f64).into(), piece);
         let given = Array::of1(&piece.buffer());
-        match in_time(CHECK_TIME, self.worker.job("check", &needs, &given)).await.flatten().map(JsCast::dyn_into) {
-            Some(Ok(piece)) => Checked::True(piece),
-            Some(Err(_)) => Checked::False,
-            None => Checked::Unknown,
-        }
+        let answer = in_time(CHECK_TIME, self.worker.job("check", &needs, &given)).await.flatten();
+        answer.ok_or(Unproved::Unknown)?.dyn_into().map_err(|_| Unproved::Wrong)
     }
 }
 
@@ -68,25 +68,37 @@ impl Drop for Proof {
 
 /// A piece that is being collected, in the browser's memory: this program's never shrinks.
 pub(crate) struct Piece {
+    begin: u64,
     bytes: Uint8Array,
     filled: u32,
 }
 
 impl Piece {
     /// The piece that begins at this byte of a file of `size` bytes; of no bytes where that is its end.
-    pub(crate) fn at(at: u64, size: u64) -> Self {
-        let length = size.saturating_sub(at).min(PIECE_BYTES as u64) as u32;
-        Self { bytes: Uint8Array::new_with_length(length), filled: 0 }
+    pub(crate) fn at(begin: u64, size: u64) -> Self {
+        let length = size.saturating_sub(begin).min(PIECE_BYTES as u64) as u32;
+        Self { begin, bytes: Uint8Array::new_with_length(length), filled: 0 }
+    }
+
+    /// Where it begins.
+    pub(crate) fn begin(&self) -> u64 {
+        self.begin
     }
 
     /// Takes as many of these bytes as there is room for, and gives the others back.
-    pub(crate) fn take<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+    ///
+    /// # Errors
+    /// [`ReplyError::Strange`] where there is room for none: the file has no more.
+    pub(crate) fn take<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], ReplyError> {
         let room = self.bytes.length() - self.filled;
         let (taken, rest) = bytes.split_at_checked(room as usize).unwrap_or((bytes, &[]));
+        if taken.is_empty() {
+            return Err(ReplyError::Strange);
+        }
         let end = self.filled + taken.len() as u32;
         self.bytes.subarray(self.filled, end).copy_from(taken);
         self.filled = end;
-        rest
+        Ok(rest)
     }
 
     /// All of it, once it is whole.

@@ -55,14 +55,15 @@ pub struct Proof(Outline);
 #[wasm_bindgen]
 impl Proof {
     /// Of an id with the values behind it, as [`Hashing::finish`] gives them, for a file of so many bytes; none where they do
-    /// not lead to the id.
+    /// not lead to the id. A file of no bytes is proved by that: there will be no piece to look at.
     #[must_use]
     pub fn of(content: &[u8], size: f64) -> Option<Self> {
         let (id, values) = content.split_at_checked(size_of::<Value>())?;
         let (values, rest) = values.as_chunks();
         // Exact: no file has 2^53 bytes.
         let outline = Outline::new(ContentId::from_slice(id)?, size as u64, values.to_vec());
-        outline.ok().filter(|_| rest.is_empty()).map(Self)
+        let is_proof = |outline: &Outline| rest.is_empty() && (outline.size() > 0 || outline.proves(0, &[]));
+        outline.ok().filter(is_proof).map(Self)
     }
 
     /// Whether these bytes are the piece of this number.
@@ -106,7 +107,8 @@ mod tests {
         assert!(Proof::of(&content, size).is_some());
         let mut flipped = content.clone();
         flipped[40] ^= 1;
-        let bad: [(&[u8], f64); 7] = [
+        let bad: [(&[u8], f64); 8] = [
+            (&[7; 32], 0.0),
             (&flipped, size),
             (&content[..content.len() - 1], size),
             (&content[..content.len() - 32], size),
