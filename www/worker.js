@@ -13,17 +13,17 @@ const jobs = {
     password.fill(0);
     return [secret, secret.buffer];
   },
-  // The next slice of a file; with the last of it, what it holds.
-  async hash(file, from, to) {
+  // The next slice of a file; with the last of it, what it holds. What comes late for a file before is of no use.
+  async hash(key, file, from, to) {
     const bytes = new Uint8Array(await file.slice(from, to).arrayBuffer());
-    if (bytes.length !== to - from) return [null];
     if (from === 0) {
-      hashing?.free();
-      hashing = new Hashing();
+      hashing?.of.free();
+      hashing = { key, of: new Hashing() };
     }
-    hashing.push(bytes);
+    if (bytes.length !== to - from || hashing?.key !== key) return [null];
+    hashing.of.push(bytes);
     if (to < file.size) return [true];
-    const content = hashing.finish();
+    const content = hashing.of.finish();
     hashing = undefined;
     return [content, content.buffer];
   },

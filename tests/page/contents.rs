@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use shared::transfer::Hashing;
+use tokio::task::block_in_place;
 
 use super::PASSWORD;
 use super::steps::{enter, save, save_by, search, until_found, until_line, until_offered, until_rows};
@@ -26,6 +27,25 @@ pub(super) fn trials() -> Vec<Trial> {
         browser::trial("page::who_sends_something_else_than_promised_is_found_out", liar),
         browser::trial("page::a_download_takes_from_tab_and_node_and_survives_the_tab", closed),
     ]
+}
+
+/// A tab without a browser, which has a runtime of its own.
+struct Elsewhere(Option<Tab>);
+
+impl Elsewhere {
+    fn open(url: &str, name: &str, offer: impl FnOnce(&Tab)) -> Self {
+        block_in_place(|| {
+            let tab = Tab::open(url, PASSWORD, name, [9; 16]);
+            offer(&tab);
+            Self(Some(tab))
+        })
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        block_in_place(|| drop(self.0.take()));
+    }
 }
 
 /// What a pool lists.
@@ -78,8 +98,9 @@ async fn verified(browser: &Browser) -> Result<(), Failed> {
     let share = tree(&[("film.bin", &film), ("small.bin", b"small"), ("empty.bin", b"")]);
     let node = Node::serve(share.path(), PASSWORD, &[]);
     until_known(&node.url, 3).await?;
-    let tab = Tab::open(&node.url, PASSWORD, "tab", [9; 16]);
-    tab.offer(&[("plain.bin", Content::bytes(plain.clone()))]);
+    let _tab = Elsewhere::open(&node.url, "tab", |tab| {
+        tab.offer(&[("plain.bin", Content::bytes(plain.clone()))]);
+    });
     enter(browser, &node.url).await?;
     until_found(browser, &["film.bin", "small.bin", "empty.bin", "plain.bin"]).await?;
     save_by(browser, "session").await?;
@@ -104,9 +125,10 @@ async fn liar(browser: &Browser) -> Result<(), Failed> {
     let shares = [tree(&[("own.txt", b"own")]), tree(&[("film.bin", &film)])];
     let node = Node::serve(shares[0].path(), PASSWORD, &[]);
     let good = Node::serve(shares[1].path(), PASSWORD, &["--join", &node.url]);
-    let evil = Tab::open(&node.url, PASSWORD, "Mallory", [9; 16]);
-    evil.promise("film.bin", &film, &flipped);
-    evil.promise("only here.bin", &film, &flipped);
+    let _evil = Elsewhere::open(&node.url, "Mallory", |tab| {
+        tab.promise("film.bin", &film, &flipped);
+        tab.promise("only here.bin", &film, &flipped);
+    });
     until_known(&good.url, 4).await?;
     enter(browser, &node.url).await?;
     save_by(browser, "session").await?;

@@ -174,7 +174,7 @@ pub struct Search {
 }
 
 /// One file that a search found.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(array)]
 pub struct Row {
     /// Its path at its holder.
@@ -223,7 +223,7 @@ pub struct Answered {
 }
 
 /// One version of a file: what may change under a reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode)]
 #[cbor(array)]
 pub struct Version {
     /// Bytes.
@@ -323,15 +323,17 @@ pub struct Ticketed {
 
 // What a tab reads.
 readable! {
-    Hello { 0 role, 1 name, 2 program, 3 url, 4 tab by minicbor::bytes::decode }
-    Address { 0 url }
-    PeerInfo { 0 url, 1 kind, 2 name, 3 here_ms, 4 files, 5 itself }
-    Peers { 0 peers }
-    Found { 0 peer, 1 rows }
-    Answered { 0 peer, 1 error, 2 more }
-    Read { 0 peer, 1 of, 2 path, 3 from, 4 length, 5 version, 6 reader }
-    File { 0 version, 1 length }
-    Ticketed { 0 href, 1 version }
+    Hello map { 0 role, 1 name, 2 program, 3 url, 4 tab by minicbor::bytes::decode }
+    Address map { 0 url }
+    PeerInfo map { 0 url, 1 kind, 2 name, 3 here_ms, 4 files, 5 itself }
+    Peers map { 0 peers }
+    Found map { 0 peer, 1 rows }
+    Answered map { 0 peer, 1 error, 2 more }
+    Read map { 0 peer, 1 of, 2 path, 3 from, 4 length, 5 version, 6 reader }
+    File map { 0 version, 1 length }
+    Version array { 0 size, 1 modified }
+    Row array { 0 path, 1 size, 2 modified, 3 id by super::id::decode, #[cfg(feature = "node")] 4 executable }
+    Ticketed map { 0 href, 1 version }
 }
 
 /// These bytes are not what their kind says: the other end is broken, or of a program that is.
@@ -352,7 +354,50 @@ pub(super) fn decode<'b, T: Decode<'b, ()>>(kind: Kind, bytes: &'b [u8]) -> Resu
 
 /// Makes [`Message`], so that each kind meets its type in one line.
 macro_rules! messages {
-    ($($(#[$whole:meta])? $name:ident = $kind:ident),* ; $($of_nodes:ident = $their_kind:ident),* $(,)?) => {
+    (
+        both { $($both:ident = $both_kind:ident,)* }
+        said { $($said:ident = $said_kind:ident,)* }
+        heard { $($heard:ident = $heard_kind:ident,)* }
+        of_nodes { $($of_nodes:ident = $their_kind:ident,)* }
+    ) => {
+        messages! { @all
+            [$($both = $both_kind,)* $($said = $said_kind,)* $($heard = $heard_kind,)*]
+            [$($of_nodes = $their_kind,)*]
+        }
+
+        impl Message {
+            /// Its bytes; in a page, none for what it only hears.
+            #[must_use]
+            pub fn encode(&self) -> Vec<u8> {
+                match self {
+                    $(Self::$both(message) => encode(message),)*
+                    $(Self::$said(message) => encode(message),)*
+                    $(
+                        #[cfg(any(feature = "node", not(target_arch = "wasm32")))]
+                        Self::$heard(message) => encode(message),
+                    )*
+                    $(#[cfg(feature = "node")] Self::$of_nodes(message) => encode(message),)*
+                    #[cfg(all(not(feature = "node"), target_arch = "wasm32"))]
+                    _ => Vec::new(),
+                }
+            }
+
+            /// Reads a message; none for a kind that this program does not know.
+            ///
+            /// # Errors
+            /// [`FrameError`] if the bytes are not of that kind.
+            pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Option<Self>, FrameError> {
+                Ok(Some(match kind {
+                    $(Kind::$both_kind => Self::$both(decode(kind, bytes)?),)*
+                    $(#[cfg(feature = "node")] Kind::$said_kind => Self::$said(decode(kind, bytes)?),)*
+                    $(Kind::$heard_kind => Self::$heard(decode(kind, bytes)?),)*
+                    $(#[cfg(feature = "node")] Kind::$their_kind => Self::$of_nodes(decode(kind, bytes)?),)*
+                    _ => return Ok(None),
+                }))
+            }
+        }
+    };
+    (@all [$($name:ident = $kind:ident,)*] [$($of_nodes:ident = $their_kind:ident,)*]) => {
         /// Everything that can be said, except bytes and ends.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Message {
@@ -392,65 +437,46 @@ macro_rules! messages {
                     $(#[cfg(feature = "node")] Self::$of_nodes(_) => Kind::$their_kind,)*
                 }
             }
-
-            /// Its bytes.
-            #[must_use]
-            pub fn encode(&self) -> Vec<u8> {
-                match self {
-                    $(Self::$name(message) => encode(message),)*
-                    $(#[cfg(feature = "node")] Self::$of_nodes(message) => encode(message),)*
-                }
-            }
-
-            /// Reads a message; none for a kind that this program does not know.
-            ///
-            /// # Errors
-            /// [`FrameError`] if the bytes are not of that kind.
-            pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Option<Self>, FrameError> {
-                Ok(Some(match kind {
-                    $($(#[$whole])? Kind::$kind => Self::$name(decode(kind, bytes)?),)*
-                    $(#[cfg(feature = "node")] Kind::$their_kind => Self::$of_nodes(decode(kind, bytes)?),)*
-                    _ => return Ok(None),
-                }))
-            }
         }
     };
 }
 
-// What nobody sends to a tab a tab does not know: each kind that is read adds a kilobyte to the page.
+// What nobody sends to a tab a tab cannot read, and what none says it cannot write: each kind that it can adds to the page.
 messages! {
-    Hello = HELLO,
-    Address = ADDRESS,
-    #[cfg(feature = "node")]
-    Offer = OFFER,
-    Peers = PEERS,
-    #[cfg(feature = "node")]
-    Exchange = EXCHANGE,
-    #[cfg(feature = "node")]
-    Search = SEARCH,
-    Read = READ,
-    #[cfg(feature = "node")]
-    ReadMany = READ_MANY,
-    #[cfg(feature = "node")]
-    Ticket = TICKET,
-    #[cfg(feature = "node")]
-    Collect = COLLECT,
-    #[cfg(feature = "node")]
-    Exchanged = EXCHANGED,
-    Found = FOUND,
-    Answered = ANSWERED,
-    File = FILE,
-    #[cfg(feature = "node")]
-    Files = FILES,
-    Ticketed = TICKETED,
-    Outline = OUTLINE,
-    Outlined = OUTLINED;
-    // What is said neither to a tab nor by one.
-    Follow = FOLLOW,
-    Following = FOLLOWING,
-    Changes = CHANGES,
-    Members = MEMBERS,
-    MembersTold = MEMBERS_TOLD,
+    both {
+        Hello = HELLO,
+        Read = READ,
+        File = FILE,
+        Outline = OUTLINE,
+        Outlined = OUTLINED,
+    }
+    // By a tab.
+    said {
+        Offer = OFFER,
+        Search = SEARCH,
+        Ticket = TICKET,
+        Collect = COLLECT,
+    }
+    // By a tab.
+    heard {
+        Address = ADDRESS,
+        Peers = PEERS,
+        Found = FOUND,
+        Answered = ANSWERED,
+        Ticketed = TICKETED,
+    }
+    // Said neither to a tab nor by one.
+    of_nodes {
+        Exchange = EXCHANGE,
+        Exchanged = EXCHANGED,
+        ReadMany = READ_MANY,
+        Files = FILES,
+        Follow = FOLLOW,
+        Following = FOLLOWING,
+        Changes = CHANGES,
+        Members = MEMBERS,
+        MembersTold = MEMBERS_TOLD,
+    }
 }
 
 #[cfg(test)]

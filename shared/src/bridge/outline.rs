@@ -43,6 +43,6 @@ pub struct Outlined {
 }
 
 readable! {
-    Outline { 0 of, 1 path, 2 version, 3 id by id::decode, 4 peer }
-    Outlined { 0 version, 1 id by id::decode, 2 later }
+    Outline map { 0 of, 1 path, 2 version, 3 id by id::decode, 4 peer }
+    Outlined map { 0 version, 1 id by id::decode, 2 later }
 }

@@ -27,13 +27,13 @@ pub(crate) async fn hash(
     is_wanted: impl Fn() -> bool,
     is_busy: impl Fn() -> bool,
 ) -> Option<Content> {
-    let (size, mut at) = (file.size() as u64, 0);
+    let (size, key, mut at) = (file.size() as u64, worker.number(), 0);
     while size <= LONGEST && is_wanted() {
         if is_busy() {
             sleep(GIVE_WAY).await;
         }
         let to = (at + SLICE).min(size);
-        let needs = Array::of3(file, &(at as f64).into(), &(to as f64).into());
+        let needs = Array::of4(&key.into(), file, &(at as f64).into(), &(to as f64).into());
         let answer = in_time(SLICE_TIME, worker.job("hash", &needs, &Array::new())).await.flatten()?;
         if to == size {
             return content(&answer.dyn_into::<Uint8Array>().ok()?.to_vec());
