@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
 use shared::ContentId;
-use shared::limits::PIECE_BYTES;
+use shared::limits::PROVED_BYTES;
 use wasm_bindgen::JsCast;
 
 use super::clock::in_time;
@@ -52,7 +52,7 @@ impl Proof {
     /// # Errors
     /// See [`Unproved`].
     pub(crate) async fn check(&self, at: u64, piece: &Uint8Array) -> Result<Uint8Array, Unproved> {
-        let index = at / PIECE_BYTES as u64;
+        let index = at / PROVED_BYTES as u64;
         let needs = Array::of3(&self.key.into(), &(index as f64).into(), piece);
         let given = Array::of1(&piece.buffer());
         let answer = in_time(CHECK_TIME, self.worker.job("check", &needs, &given)).await.flatten();
@@ -76,7 +76,7 @@ pub(crate) struct Piece {
 impl Piece {
     /// The piece that begins at this byte of a file of `size` bytes; of no bytes where that is its end.
     pub(crate) fn at(begin: u64, size: u64) -> Self {
-        let length = size.saturating_sub(begin).min(PIECE_BYTES as u64) as u32;
+        let length = size.saturating_sub(begin).min(PROVED_BYTES as u64) as u32;
         Self { begin, bytes: Uint8Array::new_with_length(length), filled: 0 }
     }
 
