@@ -66,23 +66,22 @@ impl Tab {
         self.readings.set(id.wrapping_add(1));
         let reader = request.reader.as_deref().and_then(peer_name);
         spawn_local(async move {
-            let (begun, told_at) = (Cell::new(false), Cell::new(0));
+            let (last, told_at) = (Cell::new(None), Cell::new(0));
+            let tell = |bytes| tab.tell(Event::Hold(HoldEvent::Reading { id, reader: reader.clone(), handle, bytes }));
             let sent = |bytes: u64| {
                 let now = now().0;
-                if !begun.replace(true) || now >= told_at.get() + TOLD_EVERY_MS {
+                if last.replace(Some(bytes)).is_none() || now >= told_at.get() + TOLD_EVERY_MS {
                     told_at.set(now);
-                    tab.tell(Event::Hold(HoldEvent::Reading { id, reader: reader.clone(), handle, bytes }));
+                    tell(bytes);
                 }
             };
             let is_offered = || tab.shelf.borrow().has(&request.path, handle);
             let readers = Rc::clone(&tab.readers);
             let lending = Lending { file, version: lent.version, readers, is_offered: &is_offered, sent: &sent };
             let is_whole = lend(&request, lending, answer).await;
-            if is_whole && !begun.get() {
-                // An empty file was read, too.
-                sent(0);
-            }
-            if begun.get() {
+            // An empty file was read, too.
+            if let Some(bytes) = last.get().or(is_whole.then_some(0)) {
+                tell(bytes);
                 tab.tell(Event::Hold(HoldEvent::ReadingEnded { id, is_whole }));
             }
         });

@@ -29,7 +29,9 @@ pub(super) fn update(model: &mut Model, event: HoldEvent, effects: &mut Vec<Effe
         }
         HoldEvent::Reading { id, reader, handle, bytes } => {
             let (readings, now) = (&mut model.hold.readings, model.now);
-            let size = model.hold.files.iter().find(|file| file.handle == handle).map_or(0, |file| file.size);
+            // The last word of whoever read what was withdrawn.
+            let Some(file) = model.hold.files.iter().find(|file| file.handle == handle) else { return };
+            let size = file.size;
             let goes_on = |reading: &&mut Reading| {
                 let is_near = reading.ended_at.is_none_or(|ended| now - ended < NEXT_PART_MS);
                 reading.handle == handle && reading.reader == reader && reading.bytes < size && is_near
