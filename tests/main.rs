@@ -31,7 +31,10 @@ fn main() -> ExitCode {
         // What earlier runs remembered; none is no fault.
         let _gone = std::fs::remove_dir_all(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"));
     }
-    let arguments = libtest_mimic::Arguments::from_args();
+    let mut arguments = libtest_mimic::Arguments::from_args();
+    // Trials mostly wait: for a deadline, for a browser, for a network to notice something.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    arguments.test_threads.get_or_insert(2 * cores);
     let trials = [
         tidy::trials(),
         interop::trials(),

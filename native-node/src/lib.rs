@@ -14,6 +14,7 @@ pub mod link;
 mod members;
 pub mod names;
 pub mod node;
+mod open_files;
 pub mod page;
 pub mod run;
 pub mod source;

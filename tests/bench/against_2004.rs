@@ -10,6 +10,7 @@
     reason = "a measurement that meets the unexpected should stop right there"
 )]
 
+mod arguments;
 mod calls;
 mod files;
 #[path = "../harness/mod.rs"]
@@ -22,6 +23,7 @@ mod raw;
 
 use std::process::ExitCode;
 
+use arguments::Arguments;
 use harness::original::Original;
 use measure::Row;
 
@@ -39,13 +41,9 @@ const CONTESTS: [(&str, Contest); 6] = [
     ("memory", memory::contest),
 ];
 
-struct Arguments {
-    rounds: usize,
-    only: Option<String>,
-}
-
 fn main() -> ExitCode {
-    let (arguments, original) = match arguments().and_then(|arguments| Ok((arguments, Original::find()?))) {
+    let arguments = Arguments::read(5, &CONTESTS.map(|(name, _)| name));
+    let (arguments, original) = match arguments.and_then(|arguments| Ok((arguments, Original::find()?))) {
         Ok(found) => found,
         Err(missing) => {
             eprintln!("against-2004: {missing}");
@@ -54,7 +52,7 @@ fn main() -> ExitCode {
     };
     let mut rows = Vec::new();
     for (name, contest) in CONTESTS {
-        if arguments.only.as_ref().is_none_or(|only| only == name) {
+        if arguments.has(name) {
             eprintln!("{name} …");
             rows.extend(contest(&original, arguments.rounds));
         }
@@ -64,26 +62,4 @@ fn main() -> ExitCode {
         println!("{row}");
     }
     ExitCode::SUCCESS
-}
-
-fn arguments() -> Result<Arguments, String> {
-    let mut arguments = Arguments { rounds: 5, only: None };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--rounds" => {
-                let rounds = words.next().and_then(|count| count.parse().ok()).filter(|count| *count > 0);
-                arguments.rounds = rounds.ok_or("--rounds takes a number from 1 on")?;
-            }
-            "--only" => {
-                let names = CONTESTS.map(|(name, _)| name);
-                let only = words.next().filter(|only| names.contains(&only.as_str()));
-                arguments.only = Some(only.ok_or(format!("--only takes one of: {}", names.join(", ")))?);
-            }
-            // What cargo says to every benchmark.
-            "--bench" => {}
-            _ => return Err(format!("{word:?} is not understood; there are --rounds N and --only NAME")),
-        }
-    }
-    Ok(arguments)
 }

@@ -10,6 +10,7 @@
     reason = "a measurement that meets the unexpected should stop right there"
 )]
 
+mod arguments;
 #[path = "../harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the tests use the rest")]
 mod harness;
@@ -24,6 +25,7 @@ use std::net::TcpStream;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use arguments::Arguments;
 use harness::node::{Node, peak_memory};
 use harness::tree;
 use measure::{Row, Unit, alternate, mebibytes, run};
@@ -36,7 +38,7 @@ const LARGE: u64 = 1 << 30;
 const SMALL: usize = 4 << 10;
 
 fn main() -> ExitCode {
-    let (rounds, only) = match arguments() {
+    let arguments = match Arguments::read(7, &CONTESTS.map(|(name, _)| name)) {
         Ok(arguments) => arguments,
         Err(wrong) => {
             eprintln!("against-nginx: {wrong}");
@@ -52,9 +54,9 @@ fn main() -> ExitCode {
     let site = Site::new();
     let mut rows = Vec::new();
     for (name, contest) in CONTESTS {
-        if only.as_ref().is_none_or(|only| only == name) {
+        if arguments.has(name) {
             eprintln!("{name} …");
-            rows.push(contest(&site, rounds));
+            rows.push(contest(&site, arguments.rounds));
         }
     }
     println!("| work | nginx | tinyp2p | ratio (lowest–highest) | mark |\n|---|--:|--:|--:|--:|");
@@ -150,26 +152,4 @@ fn wrk(url: &str) -> f64 {
     assert!(!said.contains("Non-2xx") && !said.contains("Socket errors"), "{said}");
     let rate = said.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
     rate.and_then(|rate| rate.trim().parse().ok()).unwrap_or_else(|| panic!("{said}"))
-}
-
-fn arguments() -> Result<(usize, Option<String>), String> {
-    let (mut rounds, mut only) = (7, None);
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--rounds" => {
-                let count = words.next().and_then(|count| count.parse().ok()).filter(|count| *count > 0);
-                rounds = count.ok_or("--rounds takes a number from 1 on")?;
-            }
-            "--only" => {
-                let names = CONTESTS.map(|(name, _)| name);
-                let named = words.next().filter(|only| names.contains(&only.as_str()));
-                only = Some(named.ok_or(format!("--only takes one of: {}", names.join(", ")))?);
-            }
-            // What cargo says to every benchmark.
-            "--bench" => {}
-            _ => return Err(format!("{word:?} is not understood; there are --rounds N and --only NAME")),
-        }
-    }
-    Ok((rounds, only))
 }

@@ -10,6 +10,7 @@
     reason = "a measurement that meets the unexpected should stop right there"
 )]
 
+mod arguments;
 #[path = "../harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the tests use the rest")]
 mod harness;
@@ -25,6 +26,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use arguments::Arguments;
 use harness::node::{Node, program};
 use harness::process::wait_for;
 use harness::tree;
@@ -47,8 +49,8 @@ const CONTESTS: [(&str, Contest); 5] =
     [("large", large), ("folder", folder), ("http", http), ("requests", requests), ("million", million)];
 
 fn main() -> ExitCode {
-    let found = arguments().and_then(|arguments| Ok((arguments, Others::find()?)));
-    let ((rounds, only), others) = match found {
+    let arguments = Arguments::read(5, &CONTESTS.map(|(name, _)| name));
+    let (arguments, others) = match arguments.and_then(|arguments| Ok((arguments, Others::find()?))) {
         Ok(found) => found,
         Err(wrong) => {
             eprintln!("against-others: {wrong}");
@@ -57,9 +59,9 @@ fn main() -> ExitCode {
     };
     let mut rows = Vec::new();
     for (name, contest) in CONTESTS {
-        if only.as_ref().is_none_or(|only| only == name) {
+        if arguments.has(name) {
             eprintln!("{name} …");
-            rows.extend(contest(&others, rounds));
+            rows.extend(contest(&others, arguments.rounds));
         }
     }
     println!("| work | beside | tinyp2p | ratio (lowest–highest) | mark |\n|---|--:|--:|--:|--:|");
@@ -279,26 +281,4 @@ fn must_have(folder: &Path, count: usize) {
         entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
     }
     assert_eq!(files(folder), count, "not all arrived in {}", folder.display());
-}
-
-fn arguments() -> Result<(usize, Option<String>), String> {
-    let (mut rounds, mut only) = (5, None);
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--rounds" => {
-                let count = words.next().and_then(|count| count.parse().ok()).filter(|count| *count > 0);
-                rounds = count.ok_or("--rounds takes a number from 1 on")?;
-            }
-            "--only" => {
-                let names = CONTESTS.map(|(name, _)| name);
-                let named = words.next().filter(|only| names.contains(&only.as_str()));
-                only = Some(named.ok_or(format!("--only takes one of: {}", names.join(", ")))?);
-            }
-            // What cargo says to every benchmark.
-            "--bench" => {}
-            _ => return Err(format!("{word:?} is not understood; there are --rounds N and --only NAME")),
-        }
-    }
-    Ok((rounds, only))
 }

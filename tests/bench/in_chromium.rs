@@ -13,6 +13,7 @@
     reason = "a measurement that meets the unexpected should stop right there"
 )]
 
+mod arguments;
 #[path = "../harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the tests use the rest")]
 mod harness;
@@ -28,6 +29,7 @@ use std::fs::File;
 use std::io::Write;
 use std::process::{Command, ExitCode};
 
+use arguments::Arguments;
 use harness::node::{Node, peak_memory};
 use harness::tree;
 use libtest_mimic::Failed;
@@ -52,21 +54,22 @@ fn main() -> ExitCode {
 }
 
 fn measured() -> Result<(), Failed> {
-    let (rounds, only) = arguments()?;
+    let names: Vec<_> = CONTESTS.iter().map(|(name, _)| *name).chain([HUGE]).collect();
+    let arguments = Arguments::read(5, &names)?;
     for (program, package) in [("nginx", "nginx-light"), ("curl", "curl"), ("chromedriver", "chromium-driver")] {
         if Command::new(program).arg("-v").output().is_err() {
             return Err(format!("{program} is missing; on Debian: apt-get install {package}").into());
         }
     }
-    if only.as_deref() == Some(HUGE) {
+    if arguments.names(HUGE) {
         return huge::measure();
     }
     let site = Site::new()?;
     let mut rows = Vec::new();
     for (name, contest) in CONTESTS {
-        if only.as_ref().is_none_or(|only| only == name) {
+        if arguments.has(name) {
             eprintln!("{name} …");
-            rows.push(contest(&site, rounds));
+            rows.push(contest(&site, arguments.rounds));
         }
     }
     println!("| work | beside | tinyp2p | ratio (lowest–highest) | mark |\n|---|--:|--:|--:|--:|");
@@ -170,26 +173,4 @@ impl Site {
     fn theirs(&self, name: &str) -> String {
         format!("http://{}/{name}", self.nginx.address)
     }
-}
-
-fn arguments() -> Result<(usize, Option<String>), Failed> {
-    let (mut rounds, mut only) = (5, None);
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--rounds" => {
-                let count = words.next().and_then(|count| count.parse().ok()).filter(|count| *count > 0);
-                rounds = count.ok_or("--rounds takes a number from 1 on")?;
-            }
-            "--only" => {
-                let names: Vec<_> = CONTESTS.iter().map(|(name, _)| *name).chain([HUGE]).collect();
-                let named = words.next().filter(|only| names.contains(&only.as_str()));
-                only = Some(named.ok_or(format!("--only takes one of: {}", names.join(", ")))?);
-            }
-            // What cargo says to every benchmark.
-            "--bench" => {}
-            _ => return Err(format!("{word:?} is not understood; there are --rounds N and --only NAME").into()),
-        }
-    }
-    Ok((rounds, only))
 }

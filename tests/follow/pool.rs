@@ -5,10 +5,11 @@ use shared::bridge::Role;
 
 use super::{PASSWORD, Searcher, serve, wait_until_followed};
 use crate::harness::evil::Evil;
+use crate::harness::node::{run, tinyp2p};
 use crate::harness::original::free_port;
 use crate::harness::tab::{Content, Tab, hello};
-use crate::harness::test;
 use crate::harness::tree::tree;
+use crate::harness::{stdout, test};
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
@@ -58,6 +59,16 @@ fn stopped() {
     assert_eq!(sizes, [Some(1), Some(7), Some(3)]);
     assert!(found.rows[&a.url].iter().all(|row| row.modified.is_some()));
     assert_eq!(searcher.search("of-").rows.len(), 2, "a search, not a list");
+    // `ls` asks the one node it is given.
+    let listed = run(tinyp2p(PASSWORD).args(["ls", "--json", &c.url]));
+    let lines = stdout(&listed);
+    assert!(listed.status.success(), "{listed:?}");
+    for (peer, path) in
+        [(&a.url, "new.txt"), (&tab.url(), "of-tab.txt"), (&b.url, "b.txt"), (&of_2004.url, "of-2004.txt")]
+    {
+        let is_this = |line: &str| line.contains(&format!("{peer:?}")) && line.contains(&format!("{path:?}"));
+        assert_eq!(lines.lines().filter(|line| is_this(line)).count(), 1, "{path} of {peer}: {lines}");
+    }
     // A node does not ask what others hold of a third (hop limit 1), and a command does not follow.
     let neighbour = Tab::introduce(&c.url, PASSWORD, hello(Role::Node, "a node", None));
     let here = shared::bridge::Search {

@@ -6,6 +6,7 @@ mod interrupted;
 mod many;
 mod mixed;
 mod outline;
+mod power;
 mod spoiled;
 
 use std::collections::BTreeMap;
@@ -27,10 +28,18 @@ const PASSWORD: &str = "correct horse";
 const MIB: u64 = 1 << 20;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [interrupted::trials(), spoiled::trials(), changed::trials(), many::trials(), mixed::trials(), outline::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        interrupted::trials(),
+        spoiled::trials(),
+        changed::trials(),
+        many::trials(),
+        mixed::trials(),
+        outline::trials(),
+        power::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A node that shares a folder and is reached through a proxy only.

@@ -10,7 +10,7 @@ use shared::{PeerUrl, Printable, SharedPath};
 use super::caller::CallerArguments;
 use super::output::{self, Failure};
 use super::{PatternArguments, peer_url};
-use crate::download::{Offered, Wanted, offers};
+use crate::download::{Offered, Wanted, offers_known};
 
 /// List the matching files of all peers of a network.
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,7 @@ impl Ls {
         let wanted = Wanted::new(self.pattern.kind(), &self.pattern.pattern, true).map_err(Failure::Usage)?;
         let mut rows: BTreeMap<SharedPath, Vec<(PeerUrl, Offered)>> = BTreeMap::new();
         let mut code = ExitCode::SUCCESS;
-        let mut offers = offers(&dialer, &self.url, &wanted).await?;
+        let mut offers = offers_known(&dialer, &self.url, &wanted).await?;
         while let Some((peer, offered)) = offers.next().await {
             match offered {
                 Ok(files) => {

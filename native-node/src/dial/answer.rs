@@ -38,6 +38,9 @@ pub enum CallError {
     /// The session gave no answer, or not all of it.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// It, or the node that was asked for it, says why.
+    #[error("{0}")]
+    Said(String),
     /// It spoke the bridge once and does not now.
     #[error(
         "it spoke the encrypted protocol before and now does not: somebody may be in between, so it is not called the old \

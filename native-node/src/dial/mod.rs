@@ -118,29 +118,61 @@ impl Dialer {
     /// # Errors
     /// See [`CallError`]; [`CallError::NoBridge`] for a peer of 2004.
     pub async fn search(&self, url: &PeerUrl, kind: PatternKind, pattern: &str) -> Result<HostFound, CallError> {
+        let mut found = HostFound::default();
+        self.search_in(SearchScope::Here, url, kind, pattern, |said| match said {
+            Message::Found(rows) => found.add(&rows.peer, rows.rows),
+            Message::Answered(answered) => found.answered(answered),
+            _ => {}
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// The same of everybody, as a modern node knows it: told is each [`Message::Found`] and [`Message::Answered`] as it
+    /// comes, each of one peer, which it names by URL.
+    ///
+    /// # Errors
+    /// See [`CallError`]; [`CallError::NoBridge`] for a peer of 2004.
+    pub async fn search_pool(
+        &self,
+        url: &PeerUrl,
+        kind: PatternKind,
+        pattern: &str,
+        told: impl FnMut(Message),
+    ) -> Result<(), CallError> {
+        self.search_in(SearchScope::Pool, url, kind, pattern, told).await
+    }
+
+    async fn search_in(
+        &self,
+        scope: SearchScope,
+        url: &PeerUrl,
+        kind: PatternKind,
+        pattern: &str,
+        mut told: impl FnMut(Message),
+    ) -> Result<(), CallError> {
         let link = self.link(url).await?;
         let kind = match kind {
             PatternKind::Words => SearchKind::Words,
             PatternKind::Glob => SearchKind::Glob,
             PatternKind::Regex => SearchKind::Regex,
         };
-        let search = Search { kind, pattern: pattern.to_owned(), scope: SearchScope::Here, most: 0 };
+        let search = Search { kind, pattern: pattern.to_owned(), scope, most: 0 };
         let mut replies = link.ask(search, WINDOW).await?.within(SEARCH);
-        let (mut found, mut held) = (HostFound::default(), 0_usize);
+        let mut held = 0_usize;
         while let Some(reply) = replies.next().await? {
-            match reply {
-                Reply::Message(Message::Found(rows), _) => {
-                    held += rows.rows.iter().map(|row| size_of::<Row>() + row.path.len()).sum::<usize>();
-                    if held > FOUND_BYTES {
-                        return Err(CallError::NotAPeer("it finds more than can be held here".into()));
-                    }
-                    found.add(&rows.peer, rows.rows);
+            let Reply::Message(message @ (Message::Found(_) | Message::Answered(_)), _) = reply else {
+                return Err(LinkError::Senseless.into());
+            };
+            if let Message::Found(found) = &message {
+                held += found.rows.iter().map(|row| size_of::<Row>() + row.path.len()).sum::<usize>();
+                if held > FOUND_BYTES {
+                    return Err(CallError::NotAPeer("it finds more than can be held here".into()));
                 }
-                Reply::Message(Message::Answered(answered), _) => found.answered(answered),
-                _ => return Err(LinkError::Senseless.into()),
             }
+            told(message);
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The names in the folder of a peer of 2004 that match an expression of Python's `re`, checked by nobody yet.

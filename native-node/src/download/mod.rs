@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dial::{CallError, Dialer};
 use crate::folder::{Arrived, CommitQueue, Destination, Planned, SaveError};
+use crate::open_files;
 use crate::source::Version;
 
 use claims::Claims;
@@ -30,7 +31,8 @@ use large::{LARGE, Registry, TOO_LARGE};
 use patience::Patience;
 
 pub use job::{DownloadError, Job, Missed, Observer, Provenance, Report, SavedFile};
-pub use offers::{Offered, Offers, OffersOf, Wanted, offers, peers_of};
+use offers::offers;
+pub use offers::{Offered, Offers, OffersOf, Wanted, offers_known, peers_of};
 
 /// Largest file taken from a peer that does not say beforehand how large it is, in bytes, unless the person says otherwise.
 pub const MAX_UNANNOUNCED: u64 = 16 << 30;
@@ -46,8 +48,8 @@ const LARGE_FILES: usize = 4;
 /// Parts of those on their way at once: each holds some three mebibytes.
 const PARTS: usize = 32;
 /// Files begun and not yet durable, over all peers: what waits for the disk must not keep the next from coming, or the
-/// groups that share one wait stay small. Each may be open, and some systems allow 256 open files.
-const UNSAVED: usize = 192;
+/// groups that share one wait stay small. Each may be open, and they are fewer where a system allows few open files.
+const UNSAVED: usize = 640;
 
 /// Downloads, until all is done or `shutdown`.
 ///
@@ -73,7 +75,7 @@ pub async fn run(
         max_file_size: job.max_file_size,
         places: Semaphore::new(FILES),
         patience: Patience::default(),
-        unsaved: Semaphore::new(UNSAVED),
+        unsaved: Semaphore::new(open_files::most().map_or(UNSAVED, |most| UNSAVED.min(most * 3 / 4))),
         large: Semaphore::new(LARGE_FILES),
         parts: Semaphore::new(PARTS),
         registry: Registry::default(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use shared::bridge::{PeerInfo, Row};
+use shared::bridge::{Message, PeerInfo, Row};
 use shared::xmlrpc::Name;
 use shared::{ContentId, Pattern, PatternKind, PeerUrl, Printable, SharedPath, printable_bytes};
 use tokio::sync::{Semaphore, mpsc};
@@ -124,19 +124,23 @@ pub async fn peers_of(dialer: &Dialer, pool: &PeerUrl) -> Result<Vec<(PeerUrl, O
     // tabs, which are reached through it.
     let urls: Vec<PeerUrl> = urls.into_iter().flatten().filter_map(|text| PeerUrl::parse(&text).ok()).collect();
     let itself = urls.first().filter(|_| is_node);
+    let near = |url: &PeerUrl| itself.map_or_else(|| url.clone(), |node| as_reached(url, node, pool));
     let mut peers = vec![(pool.clone(), itself.and_then(|url| told.remove(url.as_str())))];
     let mut seen = BTreeSet::from([pool.clone()]);
     for url in urls.iter().skip(usize::from(is_node)) {
         let info = told.remove(url.as_str());
-        let url = match itself {
-            Some(node) if url.authority() == node.authority() => at(pool, url.path()).unwrap_or_else(|| url.clone()),
-            _ => url.clone(),
-        };
+        let url = near(url);
         if peers.len() < MOST_PEERS && seen.insert(url.clone()) {
             peers.push((url, info));
         }
     }
     Ok(peers)
+}
+
+/// A URL as it can be reached from here, where the node that calls itself `node` was reached as `pool`.
+fn as_reached(url: &PeerUrl, node: &PeerUrl, pool: &PeerUrl) -> PeerUrl {
+    let is_there = url.authority() == node.authority();
+    is_there.then(|| at(pool, url.path())).flatten().unwrap_or_else(|| url.clone())
 }
 
 /// The peer with this path at the node that `url` leads to.
@@ -148,7 +152,7 @@ fn at(url: &PeerUrl, path: &str) -> Option<PeerUrl> {
 ///
 /// # Errors
 /// That `pool` itself is no help.
-pub async fn offers(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> Result<Offers, DownloadError> {
+pub(super) async fn offers(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> Result<Offers, DownloadError> {
     let (tell, answers) = mpsc::channel(4);
     let places = Arc::new(Semaphore::new(LISTINGS));
     let mut asking = JoinSet::new();
@@ -163,6 +167,48 @@ pub async fn offers(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> Result<
         });
     }
     Ok(Offers { answers, _asking: asking })
+}
+
+/// What everybody offers, as the modern node `pool` knows it: at once, though somebody be slow, and of those, too, that cannot
+/// be reached from here. A peer of 2004 knows of nobody's files; then everybody is asked as by [`offers`].
+///
+/// # Errors
+/// That `pool` itself is no help.
+pub async fn offers_known(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> Result<Offers, DownloadError> {
+    let wrong = |error| DownloadError::Pool(pool.clone(), error);
+    dialer.links().typed(pool);
+    let Exchanged { urls, is_node, .. } = dialer.exchange(pool, &[]).await.map_err(wrong)?;
+    let itself = urls.into_iter().flatten().next().and_then(|url| PeerUrl::parse(&url).ok());
+    let Some(itself) = itself.filter(|_| is_node) else { return offers(dialer, pool, wanted).await };
+    let mut rows = BTreeMap::<PeerUrl, Vec<Row>>::new();
+    let mut failed = Vec::new();
+    let told = |message| {
+        let peer = |url: &str| PeerUrl::parse(url).ok().map(|url| as_reached(&url, &itself, pool));
+        match message {
+            Message::Found(found) => {
+                if let Some(peer) = peer(&found.peer).filter(|_| rows.len() < MOST_PEERS) {
+                    rows.entry(peer).or_default().extend(found.rows);
+                }
+            }
+            Message::Answered(answered) => {
+                let why = answered.error.map(|why| CallError::Said(Printable::short(&why, 200).to_string()));
+                failed.extend(peer(&answered.peer).zip(why).filter(|_| failed.len() < MOST_PEERS));
+            }
+            _ => {}
+        }
+    };
+    dialer.search_pool(pool, wanted.pattern.kind(), wanted.pattern.text(), told).await.map_err(wrong)?;
+    let (tell, answers) = mpsc::channel(4);
+    let wanted = wanted.clone();
+    let mut telling = JoinSet::new();
+    telling.spawn(async move {
+        let found = rows.into_iter().map(|(peer, rows)| (peer, Ok(offered(rows, &wanted))));
+        for answer in found.chain(failed.into_iter().map(|(peer, why)| (peer, Err(why)))) {
+            // Nobody listens any more only when all was ended.
+            let _ended = tell.send(answer).await;
+        }
+    });
+    Ok(Offers { answers, _asking: telling })
 }
 
 /// Peers put together that one node answers for: itself and its tabs.
@@ -206,9 +252,10 @@ async fn ask_node(dialer: &Dialer, node: &PeerUrl, wanted: &Wanted) -> Vec<(Peer
     let peer = |path: &str| if path.is_empty() { Some(node.clone()) } else { at(node, path) };
     let offers = found.peers.into_iter().filter_map(|(path, rows)| Some((peer(&path)?, Ok(offered(rows, wanted)))));
     let mut answers: Vec<_> = offers.collect();
-    let failed = found.failed.into_iter().filter_map(|(path, why)| {
-        Some((peer(&path)?, Err(CallError::NotAPeer(Printable::short(&why, 200).to_string()))))
-    });
+    let failed = found
+        .failed
+        .into_iter()
+        .filter_map(|(path, why)| Some((peer(&path)?, Err(CallError::Said(Printable::short(&why, 200).to_string())))));
     answers.extend(failed);
     answers
 }

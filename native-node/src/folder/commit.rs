@@ -4,10 +4,12 @@
 //! [`CommitQueue`](super::CommitQueue). Blocking: not for an async task.
 
 use std::io;
+use std::sync::Arc;
 
 use shared::SharedPath;
 
 use super::durable;
+use super::into_folder::IntoFolder;
 use super::save::candidates;
 use super::{FinishedPart, SaveError};
 
@@ -19,24 +21,53 @@ pub struct Saved {
 }
 
 /// Makes files durable and gives them their final names; answers in the order they were given.
-pub fn commit(mut parts: Vec<FinishedPart>) -> Vec<Result<Saved, SaveError>> {
-    let synced = durable::sync_contents(&parts.iter().collect::<Vec<_>>());
-    let mut saved: Vec<Result<Saved, SaveError>> = parts
-        .iter_mut()
-        .zip(synced)
-        .map(|(part, synced)| {
-            synced.map_err(|error| SaveError::from_io(&part.folder.path, error))?;
-            place(part)
-        })
-        .collect();
-    let placed = parts.iter().filter(|part| part.is_placed);
-    if let Err(error) = durable::sync_folders(placed.map(|part| &part.folder)) {
-        // The files are whole and named; only that a power cut leaves them so cannot be said.
-        for (part, saved) in parts.iter().zip(&mut saved).filter(|(part, _)| part.is_placed) {
-            *saved = Err(SaveError::from_io(&part.folder.path, io::Error::new(error.kind(), error.to_string())));
-        }
+pub fn commit(parts: Vec<FinishedPart>) -> Vec<Result<Saved, SaveError>> {
+    Named::new(parts, None).0.settle()
+}
+
+/// Files that are durable and have their final names, only that a power cut may still take these from them.
+#[derive(Debug)]
+pub(super) struct Named {
+    files: Vec<(Arc<IntoFolder>, Result<Saved, SaveError>)>,
+}
+
+/// What became of files that were named before: known by now, or they are given back.
+type Before = Result<Vec<Result<Saved, SaveError>>, Named>;
+
+impl Named {
+    /// Makes files durable and gives them their names. Where one wait for the disk is enough for that and for the names
+    /// given `before`, what became of these is answered, too; else they are given back.
+    pub(super) fn new(parts: Vec<FinishedPart>, before: Option<Self>) -> (Self, Option<Before>) {
+        let folders = durable::with_new_parents(before.iter().flat_map(Self::folders));
+        let (synced, is_all) = durable::sync_contents(&parts.iter().collect::<Vec<_>>(), &folders);
+        let before = before.map(|before| if is_all { Ok(before.saved()) } else { Err(before) });
+        let name = |(mut part, synced): (FinishedPart, io::Result<()>)| {
+            let saved = synced.map_err(|error| SaveError::from_io(&part.folder.path, error));
+            let saved = saved.and_then(|()| place(&mut part));
+            (Arc::clone(&part.folder), saved)
+        };
+        (Self { files: parts.into_iter().zip(synced).map(name).collect() }, before)
     }
-    saved
+
+    /// Makes the names durable; answers in the order the files were given.
+    pub(super) fn settle(mut self) -> Vec<Result<Saved, SaveError>> {
+        let synced = durable::sync_folders(&durable::with_new_parents(self.folders()));
+        if let Err(error) = synced {
+            // The files are whole and named; only that a power cut leaves them so cannot be said.
+            for (folder, saved) in self.files.iter_mut().filter(|(_, saved)| saved.is_ok()) {
+                *saved = Err(SaveError::from_io(&folder.path, io::Error::new(error.kind(), error.to_string())));
+            }
+        }
+        self.saved()
+    }
+
+    fn saved(self) -> Vec<Result<Saved, SaveError>> {
+        self.files.into_iter().map(|(_, saved)| saved).collect()
+    }
+
+    fn folders(&self) -> impl Iterator<Item = &Arc<IntoFolder>> {
+        self.files.iter().filter(|(_, saved)| saved.is_ok()).map(|(folder, _)| folder)
+    }
 }
 
 /// Gives one file the first name that is free.

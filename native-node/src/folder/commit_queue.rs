@@ -13,10 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use shared::SharedPath;
 
-use super::{Destination, FinishedPart, PartFile, SaveError, Saved, Stamp, commit};
+use super::commit::Named;
+use super::{Destination, FinishedPart, PartFile, SaveError, Saved, Stamp};
 
-/// Most files in one group, and most that wait for the next; each has a file open or is small.
-const GROUP: usize = 128;
+/// Most files in one group; up to three are on their way, each file of them open.
+const GROUP: usize = 256;
 
 /// Where downloads hand in what they finished. Cheap to clone; when the last clone goes, all that was handed in is
 /// committed first.
@@ -135,14 +136,34 @@ fn write(mut handed_in: mpsc::Receiver<HandedIn<Arrived>>, written: &mpsc::Sende
     }
 }
 
-/// Makes groups durable and names them.
+type Answers = Vec<oneshot::Sender<Result<Saved, SaveError>>>;
+
+/// Makes groups durable and names them. In a hurry, the wait for the contents of one serves the names of the one before.
 fn run(mut written: mpsc::Receiver<Vec<HandedIn<FinishedPart>>>) {
-    while let Some(group) = written.blocking_recv() {
+    let mut before: Option<(Named, Answers)> = None;
+    loop {
+        let group = if before.is_none() { written.blocking_recv() } else { written.try_recv().ok() };
+        let (named, waiting) = before.take().unzip();
+        let Some(group) = group else {
+            match named.zip(waiting) {
+                Some((named, waiting)) => answer(waiting, named.settle()),
+                None => return,
+            }
+            continue;
+        };
         let (parts, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-        for (answer, saved) in answers.into_iter().zip(commit(parts)) {
-            // Whoever gave up waiting finds the file in its folder.
-            let _ = answer.send(saved);
+        let (named, settled) = Named::new(parts, named);
+        if let Some((settled, waiting)) = settled.zip(waiting) {
+            answer(waiting, settled.unwrap_or_else(Named::settle));
         }
+        before = Some((named, answers));
+    }
+}
+
+fn answer(waiting: Answers, saved: Vec<Result<Saved, SaveError>>) {
+    for (answer, saved) in waiting.into_iter().zip(saved) {
+        // Whoever gave up waiting finds the file in its folder.
+        let _ = answer.send(saved);
     }
 }
 

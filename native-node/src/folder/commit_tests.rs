@@ -74,6 +74,23 @@ fn a_file_that_fails_costs_only_itself() {
     assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 2);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn names_are_durable_with_the_contents_of_the_next_group_where_that_is_large() {
+    let temp = tempfile::tempdir().unwrap();
+    let destination = Destination::open(temp.path()).unwrap();
+    let (first, before) = Named::new(parts(&destination, 8, b"1"), None);
+    assert!(before.is_none());
+    let (second, before) = Named::new(parts(&destination, 9, b"2"), Some(first));
+    let saved = before.unwrap().unwrap();
+    assert_eq!(saved.into_iter().map(|saved| saved.unwrap().path.as_str().to_owned()).next_back().unwrap(), "f7.txt");
+    // A single file is made durable by itself, which says nothing of others.
+    let (third, before) = Named::new(parts(&destination, 1, b"3"), Some(second));
+    let saved = before.unwrap().unwrap_err().settle();
+    assert_eq!((saved.len(), saved[8].as_ref().unwrap().path.as_str()), (9, "f8.txt"));
+    assert_eq!(third.settle().remove(0).unwrap().path.as_str(), "f0 (2).txt");
+}
+
 #[test]
 fn files_in_many_new_folders_are_committed_together() {
     let temp = tempfile::tempdir().unwrap();
@@ -120,7 +137,7 @@ fn measure_ways_to_sync() {
                 way(&parts);
                 parts.iter_mut().for_each(|part| drop(place(part).unwrap()));
                 if name != "nothing synced" {
-                    durable::sync_folders(parts.iter().map(|part| &part.folder)).unwrap();
+                    durable::sync_folders(&durable::with_new_parents(parts.iter().map(|part| &part.folder))).unwrap();
                 }
             });
             println!("round {round}: {FILES} x 4 KiB, {name}: {took:?}");

@@ -15,37 +15,52 @@ use super::into_folder::IntoFolder;
 /// From how many files or folders on one `syncfs` is cheaper than each by itself.
 const ALL_AT_ONCE: usize = 8;
 
-/// Makes the contents of each file durable; one answer for each.
-pub(super) fn sync_contents(parts: &[&FinishedPart]) -> Vec<io::Result<()>> {
-    if parts.len() >= ALL_AT_ONCE && sync_file_systems(parts.iter().map(|part| &*part.folder)).is_ok() {
-        return parts.iter().map(|_| Ok(())).collect();
-    }
-    // Also after a failed `syncfs`: whose file it was only the file itself can say.
-    parts.iter().map(|part| part.file.sync_data()).collect()
-}
-
-/// Makes the names in these folders durable, and those of the new folders themselves.
-pub(super) fn sync_folders<'a>(folders: impl Iterator<Item = &'a Arc<IntoFolder>>) -> io::Result<()> {
-    let mut all: Vec<&IntoFolder> = Vec::new();
-    for folder in folders {
-        let mut next = Some(&**folder);
-        while let Some(folder) = next {
-            if all.iter().any(|known| std::ptr::eq(*known, folder)) {
-                break;
-            }
-            all.push(folder);
-            next = folder.parent.as_deref().filter(|_| folder.is_new.load(Ordering::Relaxed));
+/// Makes the contents of each file durable; one answer for each, and whether what was done so far in these folders is
+/// durable now, too.
+pub(super) fn sync_contents(parts: &[&FinishedPart], folders: &[Arc<IntoFolder>]) -> (Vec<io::Result<()>>, bool) {
+    if parts.len() >= ALL_AT_ONCE {
+        let all = parts.iter().map(|part| &*part.folder).chain(folders.iter().map(|folder| &**folder));
+        if sync_file_systems(all).is_ok() {
+            are_durable(folders);
+            return (parts.iter().map(|_| Ok(())).collect(), true);
         }
     }
-    if all.len() < ALL_AT_ONCE || sync_file_systems(all.iter().copied()).is_err() {
-        for folder in &all {
+    // Also after a failed `syncfs`: whose file it was only the file itself can say.
+    (parts.iter().map(|part| part.file.sync_data()).collect(), false)
+}
+
+/// These folders, each once, and those above them that are new as well.
+pub(super) fn with_new_parents<'a>(folders: impl Iterator<Item = &'a Arc<IntoFolder>>) -> Vec<Arc<IntoFolder>> {
+    let mut all: Vec<Arc<IntoFolder>> = Vec::new();
+    for folder in folders {
+        let mut next = Some(folder);
+        while let Some(folder) = next {
+            if all.iter().any(|known| Arc::ptr_eq(known, folder)) {
+                break;
+            }
+            all.push(Arc::clone(folder));
+            next = folder.parent.as_ref().filter(|_| folder.is_new.load(Ordering::Relaxed));
+        }
+    }
+    all
+}
+
+/// Makes the names in these folders durable, and those of the new folders themselves; see [`with_new_parents`].
+pub(super) fn sync_folders(folders: &[Arc<IntoFolder>]) -> io::Result<()> {
+    let all = folders.iter().map(|folder| &**folder);
+    if folders.len() < ALL_AT_ONCE || sync_file_systems(all).is_err() {
+        for folder in folders {
             sync_folder(&folder.dir)?;
         }
     }
-    for folder in all {
+    are_durable(folders);
+    Ok(())
+}
+
+fn are_durable(folders: &[Arc<IntoFolder>]) {
+    for folder in folders {
         folder.is_new.store(false, Ordering::Relaxed);
     }
-    Ok(())
 }
 
 /// Makes everything on the file systems of these folders durable.

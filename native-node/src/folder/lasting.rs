@@ -6,8 +6,8 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, SystemTime};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
@@ -22,6 +22,10 @@ use super::{Destination, FinishedPart, SaveError, names};
 /// After how long an unfinished file that nobody touched is removed.
 const SWEPT_AFTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// After so many bytes, in bytes, the disk is told to begin: it works while more comes in, and a power cut costs little more
+/// than this.
+const FLUSHED_EVERY: u64 = 32 << 20;
+
 /// A file that is being written, at any place in it and from several threads. Dropped before [`LastingPart::finish`] it
 /// stays, if it holds anything and is to last.
 #[derive(Debug)]
@@ -31,6 +35,10 @@ pub struct LastingPart {
     file: File,
     /// Bytes that an earlier download left in it, for whatever they are worth.
     had: u64,
+    /// Bytes written since a flush began.
+    unflushed: AtomicU64,
+    /// Held by who flushes. What went wrong at that is kept: the system says it only once.
+    flushed: Mutex<io::Result<()>>,
 }
 
 impl Destination {
@@ -60,7 +68,8 @@ impl Destination {
             // One that nobody finds again would only lie there.
             let lasts = names.contains(&name);
             let part = FinishedPart::new(folder, name, file.try_clone()?, path.clone(), lasts);
-            Ok(LastingPart { part: Mutex::new(Some(part)), file, had })
+            let (unflushed, flushed) = (AtomicU64::new(0), Mutex::new(Ok(())));
+            Ok(LastingPart { part: Mutex::new(Some(part)), file, had, unflushed, flushed })
         };
         resume().map_err(|error| self.wrong(path, error))
     }
@@ -150,7 +159,31 @@ impl LastingPart {
     /// # Errors
     /// A [`SaveError`] that names the folder.
     pub fn write_at(&self, bytes: &[u8], at: u64) -> Result<(), SaveError> {
-        write_all_at(&self.file, bytes, at).map_err(|error| self.wrong(error))
+        write_all_at(&self.file, bytes, at).map_err(|error| self.wrong(error))?;
+        self.unflushed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether so much was written that [`LastingPart::flush`] is worth a thread.
+    #[must_use]
+    pub fn is_flush_due(&self) -> bool {
+        self.unflushed.load(Ordering::Relaxed) >= FLUSHED_EVERY
+    }
+
+    /// Waits until what was written so far is on the disk, unless somebody else does. What goes wrong is said in the end.
+    pub fn flush(&self) {
+        let mut flushed = match self.flushed.try_lock() {
+            Ok(flushed) => flushed,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        if self.is_flush_due() && flushed.is_ok() {
+            self.unflushed.store(0, Ordering::Relaxed);
+            *flushed = self.file.sync_data();
+            if flushed.is_ok() {
+                tracing::debug!("a part is on the disk");
+            }
+        }
     }
 
     /// Begins anew: what an earlier download left is worth nothing.
@@ -168,10 +201,15 @@ impl LastingPart {
         }
     }
 
-    /// All bytes are written: it may be [committed](super::commit()). None if it was finished before.
-    #[must_use]
-    pub fn finish(&self) -> Option<FinishedPart> {
-        self.part.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// All bytes are written: it may be [committed](super::commit()). None if it was finished before. Waits for the disk, if
+    /// somebody flushes.
+    ///
+    /// # Errors
+    /// A [`SaveError`] that names the folder, when the disk did not take what was written.
+    pub fn finish(&self) -> Result<Option<FinishedPart>, SaveError> {
+        let flushed = std::mem::replace(&mut *self.flushed.lock().unwrap_or_else(PoisonError::into_inner), Ok(()));
+        flushed.map_err(|error| self.wrong(error))?;
+        Ok(self.part.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 
     fn wrong(&self, error: io::Error) -> SaveError {
@@ -278,14 +316,32 @@ mod tests {
         assert_eq!(&bytes[..7], b"\0\0\0\0\x0056");
         part.restart().unwrap();
         part.write_at(b"0123456789", 0).unwrap();
-        let finished = part.finish().unwrap();
-        assert!(part.finish().is_none());
+        let finished = part.finish().unwrap().unwrap();
+        assert!(part.finish().unwrap().is_none());
         drop(part);
         assert_eq!(commit(vec![finished]).remove(0).unwrap().path, path("a"));
         assert_eq!(
             (fs::read(temp.path().join("a")).unwrap().as_slice(), entries(temp.path()).len()),
             (&b"0123456789"[..], 1)
         );
+    }
+
+    #[test]
+    fn what_is_written_goes_to_the_disk_now_and_then_and_what_went_wrong_there_is_said_in_the_end() {
+        let temp = tempfile::tempdir().unwrap();
+        let destination = Destination::open(temp.path()).unwrap();
+        let part = resume(&destination, &["x"]);
+        let bytes = vec![1; 1 << 20];
+        (0..31).for_each(|at| part.write_at(&bytes, at << 20).unwrap());
+        assert!(!part.is_flush_due());
+        part.write_at(&bytes, 31 << 20).unwrap();
+        assert!(part.is_flush_due());
+        part.flush();
+        assert!(!part.is_flush_due());
+        *part.flushed.lock().unwrap() = Err(io::ErrorKind::StorageFull.into());
+        assert!(matches!(part.finish(), Err(SaveError::Full(_))));
+        // Whoever tries again is not told of what was.
+        assert!(part.finish().unwrap().is_some());
     }
 
     #[test]

@@ -22,6 +22,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower_service::Service as _;
 
 use super::pace::{Paced, STALL};
+use crate::open_files;
 
 /// Who is at the other end of a connection; an extension of every request.
 #[derive(Debug, Clone, Copy)]
@@ -72,25 +73,9 @@ impl ServeLimits {
     #[must_use]
     pub fn of_this_process() -> Self {
         let limits = Self::default();
-        let connections = open_files().map_or(limits.connections, |most| limits.connections.min(most / 2).max(1));
+        let connections = open_files::most().map_or(limits.connections, |most| limits.connections.min(most / 2).max(1));
         Self { connections, ..limits }
     }
-}
-
-/// Raises the limit of open files as far as it goes, and says how far that is; none where there is no limit.
-#[cfg(unix)]
-fn open_files() -> Option<usize> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    // What a system calls unlimited may still be refused (macOS); then what there is has to do.
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
-    let most = if raised { maximum } else { current };
-    most.map(|most| usize::try_from(most).unwrap_or(usize::MAX))
-}
-
-#[cfg(not(unix))]
-fn open_files() -> Option<usize> {
-    None
 }
 
 /// Most bytes of a request head. The original's are 300; a megabyte of headers must cost nothing.

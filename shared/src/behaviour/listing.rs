@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::state::{Block, is_xml_text};
 use crate::words::Sieve;
-use crate::{Catalog, Entry, Fault, Form, PathRef, Pattern, PatternKind, SharedPath};
+use crate::{Catalog, Entry, Fault, Form, ListedName, PathRef, Pattern, PatternKind, SharedPath};
 
 /// From how many names on a pattern is compiled once more, to look through many at once.
 const SIEVED_FROM: usize = 2_000;
@@ -69,7 +69,7 @@ impl Listing {
 
     /// The names a listing of 2004 shows: directly in the share, no dot files, sendable in XML.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.shown(self.matches_after(None))
+        self.shown(self.matches_after(None)).map(|name| name.text)
     }
 
     /// Up to `most` parts that together are [`Self::names`], for as many threads; fewer where the catalog is small.
@@ -81,17 +81,17 @@ impl Listing {
     }
 
     /// The names of one part.
-    pub fn names_of(&self, part: &Part) -> impl Iterator<Item = &str> {
+    pub fn names_of(&self, part: &Part) -> impl Iterator<Item = ListedName<'_>> {
         let (blocks, _) = self.catalog.blocks_after(None);
         let blocks = blocks.get(part.0.clone()).unwrap_or_default();
         self.shown(self.matches_in(blocks, 0))
     }
 
-    fn shown<'l>(&'l self, matches: Matches<'l>) -> impl Iterator<Item = &'l str> {
+    fn shown<'l>(&'l self, matches: Matches<'l>) -> impl Iterator<Item = ListedName<'l>> {
         let shown = matches.filter(|(block, path, entry)| {
             (block.is_flat() || path.is_top_level()) && is_no_dot_file(*path) && self.may_see(block, *path, entry)
         });
-        shown.map(|(_, path, _)| path.as_str())
+        shown.map(|(block, path, _)| ListedName { text: path.as_str(), is_plain: block.is_plain() })
     }
 
     fn may_see(&self, block: &Block, path: PathRef<'_>, entry: &Entry) -> bool {
@@ -246,7 +246,9 @@ mod tests {
     fn parts_are_the_whole() {
         let mut catalog = Catalog::default();
         for number in 0..50_000 {
-            let text = format!("{}{}", number * 7_919 % 50_000, ["", "/in a folder", "\u{7}", ".txt"][number % 4]);
+            let text = format!("{}{}", number * 7_919 % 50_000, ["", "/in a folder", "\u{7}", "&.txt"][number % 4]);
+            // Of these there are whole blocks that have nothing awkward in them.
+            let text = if number < 25_000 { text } else { format!("x{number}") };
             catalog.insert(SharedPath::parse(&text).unwrap(), Entry::unread(1, 0));
         }
         let catalog = Arc::new(catalog);
@@ -257,12 +259,24 @@ mod tests {
             let found: Vec<&str> =
                 paths.filter(|path| !path.contains(['/', '\u{7}']) && regex.is_match(path)).collect();
             assert!(listing.names().eq(found.iter().copied()), "{pattern:?}");
+            let is_true = |name: ListedName<'_>| !name.is_plain || !name.text.contains(['&', '\r']);
             for most in [0, 1, 2, 3, 1_000] {
                 let parts = listing.parts(most);
                 assert!(parts.len() <= most.max(1));
-                assert!(parts.iter().flat_map(|part| listing.names_of(part)).eq(found.iter().copied()), "{pattern:?}");
+                assert!(parts.iter().flat_map(|part| listing.names_of(part)).all(is_true), "{pattern:?}");
+                assert!(
+                    parts
+                        .iter()
+                        .flat_map(|part| listing.names_of(part))
+                        .map(|name| name.text)
+                        .eq(found.iter().copied()),
+                    "{pattern:?}"
+                );
             }
         }
+        let all = Listing::new(catalog, PatternKind::Regex, "").unwrap();
+        let plain = all.parts(1).iter().flat_map(|part| all.names_of(part)).filter(|name| name.is_plain).count();
+        assert!((24_000..=25_000).contains(&plain), "{plain}");
         let empty = Listing::new(Arc::default(), PatternKind::Regex, "").unwrap();
         assert_eq!(empty.parts(4).iter().flat_map(|part| empty.names_of(part)).count(), 0);
     }

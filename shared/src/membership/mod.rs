@@ -38,7 +38,7 @@ use queue::Queue;
 use wire::Wire;
 
 /// How often each node pings another.
-const PROBE_EVERY: Duration = Duration::from_secs(2);
+const PROBE_EVERY: Duration = Duration::from_millis(2_250);
 /// How long it waits for the answer before it asks others to ping.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 

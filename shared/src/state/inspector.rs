@@ -26,6 +26,12 @@ pub(crate) fn is_xml_text(text: &str) -> bool {
     !control && (text.is_ascii() || !has_noncharacter(text.as_bytes()))
 }
 
+/// Whether XML must write something else for this byte: markup, and CR, which would be read as LF.
+#[inline]
+pub(crate) fn is_escaped(byte: u8) -> bool {
+    (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'\r')
+}
+
 /// Looks through a file once, in pieces of any size, and says how it can be sent.
 #[derive(Debug, Clone, Default)]
 pub struct Inspector {

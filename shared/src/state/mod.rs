@@ -13,7 +13,7 @@ pub use bucket::Bucket;
 pub(crate) use catalog::Block;
 pub use catalog::{Catalog, Entry, Form};
 pub use inspector::Inspector;
-pub(crate) use inspector::is_xml_text;
+pub(crate) use inspector::{is_escaped, is_xml_text};
 pub use moment::Moment;
 pub use replica::{Gap, Replica};
 pub use roster::{Dial, DialOutcome, Ignored, Member, MemberState, Roster, Scope};

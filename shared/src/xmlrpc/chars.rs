@@ -4,6 +4,7 @@
 
 use memchr::{memchr, memchr3};
 
+use crate::state::is_escaped;
 pub(super) use crate::state::is_xml_text;
 
 /// Whether XML 1.0 has this character at all, raw or as a reference.
@@ -19,8 +20,7 @@ pub(super) fn is_xml_char(character: char) -> bool {
 pub(super) fn escape(text: &[u8], out: &mut Vec<u8>) {
     // Most names need nothing: one pass without an early end is several times faster than two searches in so short a text.
     let is_short = text.len() <= 256;
-    let is_special = |byte: u8| (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'\r');
-    if is_short && !text.iter().fold(false, |found, byte| found | is_special(*byte)) {
+    if is_short && !text.iter().fold(false, |found, byte| found | is_escaped(*byte)) {
         return out.extend_from_slice(text);
     }
     let mut rest = text;

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Value;
 use super::chars::{escape, is_xml_char, is_xml_text};
-use crate::Fault;
+use crate::{Fault, ListedName};
 
 const DECLARATION: &[u8] = b"<?xml version='1.0'?>\n";
 /// What stands before the `<value>` of a response.
@@ -65,12 +65,23 @@ pub const NAMES_TAIL: &str = "</data></array></value>\n</data></array></value>\n
 
 /// Writes some names of a listing, to stand between [`NAMES_HEAD`] and [`NAMES_TAIL`].
 #[must_use]
-pub fn write_names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<u8> {
+pub fn write_names<'n>(names: impl Iterator<Item = ListedName<'n>>) -> Vec<u8> {
     let mut out = Vec::new();
     for name in names {
-        write_string(name, &mut out);
+        if name.is_plain {
+            write_plain(name.text, &mut out);
+        } else {
+            write_string(name.text, &mut out);
+        }
     }
     out
+}
+
+/// A string that needs no escape.
+fn write_plain(text: &str, out: &mut Vec<u8>) {
+    for part in [b"<value><string>".as_slice(), text.as_bytes(), b"</string></value>\n"] {
+        out.extend_from_slice(part);
+    }
 }
 
 /// Recursive: a value comes from us or from our readers, which stop at [`XML_DEPTH`](crate::limits::XML_DEPTH).
@@ -238,8 +249,12 @@ mod tests {
         for names in [vec![], vec!["a"], vec!["a & b", "é", "c\rd", "e\u{1}f"]] {
             let values = names.iter().map(|&name| Value::from(name)).collect();
             let listing = Value::Array(vec![Value::Array(values)]);
-            let written = [NAMES_HEAD.as_bytes(), &write_names(names.into_iter()), NAMES_TAIL.as_bytes()].concat();
-            assert_eq!(written, write_response(&listing));
+            for is_known in [false, true] {
+                let listed =
+                    names.iter().map(|&text| ListedName { text, is_plain: is_known && matches!(text, "a" | "é") });
+                let written = [NAMES_HEAD.as_bytes(), &write_names(listed), NAMES_TAIL.as_bytes()].concat();
+                assert_eq!(written, write_response(&listing));
+            }
         }
     }
 

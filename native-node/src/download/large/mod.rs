@@ -153,7 +153,8 @@ impl Download<'_> {
                 return Err(error);
             }
         };
-        let finished = transfer.part.finish().ok_or(FetchError::Stopped)?;
+        let part = Arc::clone(&transfer.part);
+        let finished = blocking(move || part.finish()).await?.ok_or(FetchError::Stopped)?;
         transfer.count(false);
         let arrived = Arrived::Part(finished).stamped(file.stamp(Some(version)));
         Ok((arrived, size, how))

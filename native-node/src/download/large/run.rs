@@ -162,6 +162,10 @@ impl Transfer<'_> {
             Ok(Some(value))
         });
         let kept = kept.await?;
+        if self.part.is_flush_due() {
+            let part = Arc::clone(&self.part);
+            drop(tokio::task::spawn_blocking(move || part.flush()));
+        }
         self.count(true);
         let Some(value) = kept else { return Err(FetchError::Lied) };
         let mut state = self.lock();

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Entry;
 use crate::PathRef;
-use crate::state::is_xml_text;
+use crate::state::{is_escaped, is_xml_text};
 
 /// How many files a block holds at most. A change moves half a block at most, and copies a block where a snapshot is held.
 pub(super) const MOST: usize = 256;
@@ -29,11 +29,14 @@ pub(crate) struct Block {
     nested: usize,
     /// How many paths XML cannot carry.
     unsendable: usize,
+    /// How many paths XML cannot carry as they are.
+    escaped: usize,
 }
 
 /// What is counted of a block's paths, so that most blocks answer for all of theirs at once.
-fn traits(text: &str) -> [bool; 4] {
-    [text.contains('\n'), !text.is_ascii(), text.contains('/'), !is_xml_text(text)]
+fn traits(text: &str) -> [bool; 5] {
+    let (is_sendable, is_escaped) = (is_xml_text(text), text.bytes().any(is_escaped));
+    [text.contains('\n'), !text.is_ascii(), text.contains('/'), !is_sendable, !is_sendable || is_escaped]
 }
 
 impl Block {
@@ -118,8 +121,8 @@ impl Block {
         }
     }
 
-    fn counts(&mut self) -> [&mut usize; 4] {
-        [&mut self.broken, &mut self.wide, &mut self.nested, &mut self.unsendable]
+    fn counts(&mut self) -> [&mut usize; 5] {
+        [&mut self.broken, &mut self.wide, &mut self.nested, &mut self.unsendable, &mut self.escaped]
     }
 
     /// Takes the latter half out.
@@ -170,6 +173,11 @@ impl Block {
     /// Whether XML can carry all paths.
     pub(crate) fn is_sendable(&self) -> bool {
         self.unsendable == 0
+    }
+
+    /// Whether XML can carry all paths as they are, without an escape.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.escaped == 0
     }
 
     /// Which line a byte of the text is in.
