@@ -18,8 +18,17 @@ type Outcome<T> = Result<T, String>;
 /// Names a folder that holds a finished page.
 const PAGE_VARIABLE: &str = "TINYP2P_PAGE";
 /// All the files of a finished page. Anything else in its folder is left out, like an editor's backup.
-const PAGE_FILES: [&str; 7] =
-    ["index.html", "style.css", "boot.js", "worker.js", "icon.svg", "web_client.js", "web_client_bg.wasm"];
+const PAGE_FILES: [&str; 9] = [
+    "index.html",
+    "style.css",
+    "boot.js",
+    "worker.js",
+    "icon.svg",
+    "web_client.js",
+    "web_client_bg.wasm",
+    "web_worker.js",
+    "web_worker_bg.wasm",
+];
 
 fn main() -> ExitCode {
     match build() {

@@ -1,9 +1,56 @@
-// Derives the handshake's secret from the password, beside the page, so that the page does not freeze meanwhile.
-import start, { derive_in_worker } from "./web_client.js";
+// Does beside the page what would make it freeze: prepares the password, hashes files that are shared, proves what is saved.
+// A job is [number, name, ...what it needs]; its answer is [number, answer], null where it could not be done.
+import start, { derive, Hashing, Proof } from "./web_worker.js";
 
-onmessage = async ({ data: password }) => {
-  await start();
-  const secret = derive_in_worker(password);
-  password.fill(0);
-  postMessage(secret, [secret.buffer]);
+const started = start();
+const proofs = new Map();
+let hashing;
+
+// Each gives its answer, and what of it is given away rather than copied.
+const jobs = {
+  derive(password) {
+    const secret = derive(password);
+    password.fill(0);
+    return [secret, secret.buffer];
+  },
+  // The next slice of a file; with the last of it, what it holds. What comes late for a file before is of no use.
+  async hash(key, file, from, to) {
+    const bytes = new Uint8Array(await file.slice(from, to).arrayBuffer());
+    if (from === 0) {
+      hashing?.of.free();
+      hashing = { key, of: new Hashing() };
+    }
+    if (bytes.length !== to - from || hashing?.key !== key) return [null];
+    hashing.of.push(bytes);
+    if (to < file.size) return [true];
+    const content = hashing.of.finish();
+    hashing = undefined;
+    return [content, content.buffer];
+  },
+  prove(key, content, size) {
+    const proof = Proof.of(content, size);
+    if (proof) proofs.set(key, proof);
+    return [!!proof];
+  },
+  // Gives a piece back if it is what it must be.
+  check(key, index, piece) {
+    return proofs.get(key).proves(index, piece) ? [piece, piece.buffer] : [false];
+  },
+  forget(key) {
+    proofs.get(key)?.free();
+    proofs.delete(key);
+    return [true];
+  },
+};
+
+onmessage = async ({ data: [number, name, ...needs] }) => {
+  let answer = null;
+  let given = [];
+  try {
+    await started;
+    [answer, ...given] = await jobs[name](...needs);
+  } catch {
+    // A file that cannot be read, or memory that is not to be had.
+  }
+  postMessage([number, answer], given);
 };

@@ -1,4 +1,5 @@
-//! Compiles `web-client` to WebAssembly and writes its JavaScript glue: a cargo inside cargo.
+//! Compiles the page's two programs, `web-client` and its `worker`, to WebAssembly and writes their JavaScript glue: a cargo
+//! inside cargo.
 //!
 //! The inner cargo has a target directory of its own (in ours it would wait for ever on the outer one's lock) and an
 //! environment without what the outer one, clippy, rust-analyzer or a coverage tool set for the host.
@@ -47,17 +48,27 @@ const NOT_INHERITED_FAMILIES: [&str; 8] = [
     "DEP_",
 ];
 
-/// Compiles the page's program and writes `web_client.js` and `web_client_bg.wasm` into `page`.
+/// The packages that become programs of the page, and what their files are called.
+const PROGRAMS: [(&str, &str); 2] = [("web-client", "web_client"), ("web-worker", "web_worker")];
+
+/// Compiles the page's programs and writes the glue (`.js`) and the code (`_bg.wasm`) of each into `page`.
 pub(crate) fn build_into(workspace: &Path, out: &Path, page: &Path) -> Outcome<()> {
     ensure_target()?;
     // <target>/[<triple>/]<profile>/build/<package>/out
     let target = out.ancestors().nth(4).ok_or("cargo's OUT_DIR is nearer to the root than it ever was")?;
     let target = target.join("web-build");
-    compile(workspace, &target)?;
-    let program = target.join(TARGET).join("web").join("web_client.wasm");
+    for (package, name) in PROGRAMS {
+        compile(workspace, package, &target)?;
+        bind(&target.join(TARGET).join("web").join(format!("{name}.wasm")), name, page)?;
+    }
+    Ok(())
+}
+
+/// Writes what a compiled program needs to be called by a page.
+fn bind(program: &Path, name: &str, page: &Path) -> Outcome<()> {
     let in_words = |why| format!("wasm-bindgen cannot read {}: {why:#}", program.display());
     let mut bindgen = Bindgen::new();
-    bindgen.web(true).map_err(in_words)?.input_path(&program).out_name("web_client").typescript(false);
+    bindgen.web(true).map_err(in_words)?.input_path(program).out_name(name).typescript(false);
     bindgen.remove_name_section(true).remove_producers_section(true).omit_default_module_path(false);
     let mut output = bindgen.generate_output().map_err(in_words)?;
     // Program and glue refer to each other by long names with a hash in each: a twentieth of what goes over the wire.
@@ -68,12 +79,12 @@ pub(crate) fn build_into(workspace: &Path, out: &Path, page: &Path) -> Outcome<(
         names.push((std::mem::replace(&mut import.module, module.clone()), module));
     }
     output.emit(page).map_err(in_words)?;
-    let glue = page.join("web_client.js");
+    let glue = page.join(format!("{name}.js"));
     let text = fs::read_to_string(&glue).map_err(crate::in_words("cannot read", &glue))?;
     fs::write(&glue, shortened(&text, names)).map_err(crate::in_words("cannot write", &glue))
 }
 
-/// What the page's program calls its glue.
+/// What a program of the page calls its glue.
 const SHORT_MODULE: &str = "./glue";
 
 /// The glue under these names, without comments and indentation.
@@ -116,9 +127,9 @@ fn has_target() -> Outcome<bool> {
     Ok(sysroot.join("lib/rustlib").join(TARGET).join("lib").is_dir())
 }
 
-fn compile(workspace: &Path, target: &Path) -> Outcome<()> {
+fn compile(workspace: &Path, package: &str, target: &Path) -> Outcome<()> {
     let mut cargo = Command::new(variable("CARGO")?);
-    cargo.current_dir(workspace).args(["rustc", "--package", "web-client", "--lib", "--locked"]);
+    cargo.current_dir(workspace).args(["rustc", "--package", package, "--lib", "--locked"]);
     // Not in the manifest: there, cdylib beside rlib makes cargo drop link-time optimisation without a word.
     cargo.args(["--crate-type", "cdylib", "--target", TARGET, "--profile", "web", "--target-dir"]).arg(target);
     for (name, _) in env::vars_os() {
@@ -134,7 +145,7 @@ fn compile(workspace: &Path, target: &Path) -> Outcome<()> {
     if run.status.success() {
         return Ok(());
     }
-    Err(format!("the page (web-client) does not compile:\n{}", String::from_utf8_lossy(&run.stderr)))
+    Err(format!("the page ({package}) does not compile:\n{}", String::from_utf8_lossy(&run.stderr)))
 }
 
 /// SHA-512 in loops rather than written out: the page computes some twenty blocks of it in each session.

@@ -180,6 +180,8 @@ pub const TABS_FILES: usize = 1_000_000;
 pub const TABS_PATH_BYTES: usize = 128 << 20;
 /// Largest file that is taken for one, in bytes: lengths are added up and written in base64.
 pub const TAB_FILE_BYTES: u64 = 1 << 50;
+/// What of a file is proved at once, in bytes: a power of two of BLAKE3's chunks, or pieces would be no subtrees of its.
+pub const PROVED_BYTES: usize = 1 << 20;
 /// Most tabs that one node knows at once.
 pub const TABS: usize = 4_096;
 /// How long transfers wait for a tab that went away.

@@ -74,6 +74,7 @@ fn offer(node: &Node, number: usize) -> Tab {
             size: 1,
             modified: 1,
             form: None,
+            id: None,
         };
         tab.say(Offer { all: some[0] == 0, add: some.iter().map(offered).collect(), remove: Vec::new() });
     }

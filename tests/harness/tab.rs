@@ -1,14 +1,17 @@
 //! A tab without a browser: a real session at a real node, and files that exist only in here.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use native_node::bridge::{Identity, Named, Opened, connect};
 use native_node::link::{Answer, Ended, Handler, Link, LinkError, Replies, Reply};
 use shared::bridge::{
-    File, Files, Hello, Message, Offer, Offered, OfferedForm, Peers, Read, ReadMany, ResetCode, Role, Side, Version,
+    self, File, Files, Hello, Message, Offer, Offered, OfferedForm, Outlined, Peers, Read, ReadMany, ResetCode, Role,
+    Side, Version,
 };
+use shared::transfer::{Outline, Outlining, PIECE_BYTES};
 use shared::xmlrpc::Inspector;
 use shared::{Form, Password, PeerUrl};
 use tokio::runtime::Runtime;
@@ -82,6 +85,10 @@ pub(crate) fn made(from: u64, length: usize) -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct Held {
     files: Mutex<BTreeMap<String, Content>>,
+    /// What it says of what they hold.
+    promised: Mutex<BTreeMap<String, Outline>>,
+    /// Whether it sends other values than those of the outline.
+    lies_of_values: AtomicBool,
     /// What it was told, the last of each.
     address: Mutex<Option<String>>,
     peers: Mutex<Option<Peers>>,
@@ -119,6 +126,22 @@ impl Held {
         answer.end().await.ok()
     }
 
+    async fn outline(&self, asked: bridge::Outline, mut answer: Answer) -> Option<()> {
+        let promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner).get(&asked.path).cloned();
+        let Some(outline) = promised else {
+            answer.fail(ResetCode::UNKNOWN, "a tab does not know how");
+            return None;
+        };
+        let version = Version { size: outline.size(), modified: MODIFIED };
+        answer.reply(Outlined { version, id: Some(outline.id().0), later: false }).await.ok()?;
+        let mut values = outline.values().as_flattened().to_vec();
+        if self.lies_of_values.load(Ordering::Relaxed) {
+            values[3] ^= 1;
+        }
+        answer.data(values.into()).await.ok()?;
+        answer.end().await.ok()
+    }
+
     async fn read_many(&self, read: ReadMany, mut answer: Answer) -> Option<()> {
         let contents: Vec<_> = read.paths.iter().map(|path| self.content(path)).collect();
         let sizes = contents.iter().map(|content| content.as_ref()?.size().try_into().ok()).collect();
@@ -144,6 +167,7 @@ impl Handler for Held {
         match request {
             Message::Read(read) => self.read(read, answer).await,
             Message::ReadMany(read) => self.read_many(read, answer).await,
+            Message::Outline(asked) => self.outline(asked, answer).await,
             _ => {
                 answer.fail(ResetCode::UNKNOWN, "a tab does not know how");
                 None
@@ -184,6 +208,8 @@ impl Tab {
         let identity = runtime.block_on(Identity::new(&Password::new(password), false)).unwrap();
         let held = Held {
             files: Mutex::default(),
+            promised: Mutex::default(),
+            lies_of_values: AtomicBool::new(false),
             address: Mutex::default(),
             peers: Mutex::default(),
             reads: Mutex::default(),
@@ -259,10 +285,29 @@ impl Tab {
             size: content.size(),
             modified: MODIFIED,
             form: content.form(),
+            id: None,
         });
         let offer = Offer { all: true, add: offered.collect(), remove: Vec::new() };
         *self.held.files.lock().unwrap() = files;
         self.say(offer);
+    }
+
+    /// Offers one more file, which holds these bytes as it says; what it sends are those others.
+    pub(crate) fn promise(&self, path: &str, promised: &[u8], sent: &[u8]) -> Outline {
+        let mut outlining = Outlining::default();
+        promised.chunks(PIECE_BYTES).for_each(|piece| outlining.push(piece));
+        let outline = outlining.finish();
+        self.held.promised.lock().unwrap().insert(path.to_owned(), outline.clone());
+        self.held.files.lock().unwrap().insert(path.to_owned(), Content::bytes(sent));
+        let (size, id) = (promised.len() as u64, Some(outline.id().0));
+        let offered = Offered { path: path.to_owned(), size, modified: MODIFIED, form: None, id };
+        self.say(Offer { all: false, add: vec![offered], remove: Vec::new() });
+        outline
+    }
+
+    /// From now on what it says proves its pieces is something else.
+    pub(crate) fn lies_of_values(&self) {
+        self.held.lies_of_values.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn say(&self, message: impl Into<Message>) {

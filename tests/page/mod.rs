@@ -2,6 +2,7 @@
 
 mod accessible;
 mod breaking;
+mod contents;
 mod guest;
 mod hostile;
 mod insecure;
@@ -29,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         searching::trials(&original),
         saving::trials(&original),
         sharing::trials(&original),
+        contents::trials(),
         breaking::trials(),
         keyboard::trials(),
         insecure::trials(),

@@ -25,7 +25,7 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 fn offered(path: &str) -> Offered {
-    Offered { path: path.to_owned(), size: 1, modified: 0, form: None }
+    Offered { path: path.to_owned(), size: 1, modified: 0, form: None, id: None }
 }
 
 fn offer(all: bool, add: &[&str], remove: &[&str]) -> Offer {

@@ -201,7 +201,7 @@ fn asked() {
         let others: [Message; 4] = [
             Exchange { of: String::new(), tell: vec!["http://127.0.0.1:1".into()] }.into(),
             Search { kind: SearchKind::Words, pattern: String::new(), scope: SearchScope::Pool, most: 0 }.into(),
-            Outline { of: String::new(), path: String::new(), version: None, id: None }.into(),
+            Outline { peer: None, of: String::new(), path: String::new(), version: None, id: None }.into(),
             Swarm { id: [7; 32], size: 9, port: None }.into(),
         ];
         for request in others {

@@ -6,6 +6,7 @@ mod crowd;
 mod crowd_strangers;
 mod interrupted;
 mod many;
+mod mixed;
 mod outline;
 mod power;
 mod spoiled;
@@ -34,6 +35,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         spoiled::trials(),
         changed::trials(),
         many::trials(),
+        mixed::trials(),
         outline::trials(),
         power::trials(),
         crowd::trials(),

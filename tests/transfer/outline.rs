@@ -28,7 +28,7 @@ fn ask(
     version: Option<Version>,
     id: Option<[u8; 32]>,
 ) -> Result<(Outlined, Vec<u8>), LinkError> {
-    let (messages, bytes) = tab.ask(Outline { of: of.into(), path: path.into(), version, id })?;
+    let (messages, bytes) = tab.ask(Outline { of: of.into(), path: path.into(), version, id, peer: None })?;
     let [Message::Outlined(outlined)] = messages.as_slice() else { panic!("{messages:?}") };
     Ok((*outlined, bytes))
 }

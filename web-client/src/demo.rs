@@ -38,7 +38,7 @@ impl Transport {
                 tell(Event::Save(SaveEvent::Progress { id, bytes: at }));
                 if at == size {
                     saves.borrow_mut().retain(|save| save.0 != id);
-                    tell(Event::Save(SaveEvent::Done { id }));
+                    tell(Event::Save(SaveEvent::Done { id, is_verified: true }));
                 }
             }
         });
@@ -114,12 +114,13 @@ impl Transport {
                     path: (*path).to_owned(),
                     size: (number != 4).then_some(*size),
                     modified: Some((js_sys::Date::now() as i64 - (index as i64).pow(4) * 900_000) * 1_000_000),
+                    id: None,
                 });
                 let Some(peer) = url(number) else { continue };
                 send(PoolEvent::Found { search: id, peer, offers: offers.collect() });
             }
             if let Some(peer) = url(4) {
-                let offers = vec![Offer { path: "old song (2004).mp3".into(), size: None, modified: None }];
+                let offers = vec![Offer { path: "old song (2004).mp3".into(), size: None, modified: None, id: None }];
                 send(PoolEvent::Found { search: id, peer, offers });
             }
         }
@@ -137,7 +138,7 @@ fn many(row: u32) -> Offer {
     let ends = ["mp3", "jpg", "flac", "pdf", "txt", "mkv", "zip"];
     let end = ends.get(mixed as usize % ends.len()).copied().unwrap_or("bin");
     let path = ["Archive/", &(mixed % 900).to_string(), "/Track ", &(mixed % 70_000).to_string(), ".", end].concat();
-    Offer { path, size: Some(u64::from(mixed)), modified: Some(i64::from(mixed) * 400_000_000) }
+    Offer { path, size: Some(u64::from(mixed)), modified: Some(i64::from(mixed) * 400_000_000), id: None }
 }
 
 fn icon() -> String {

@@ -1,5 +1,7 @@
 //! What the page wants done outside itself. `runner` and `transport` carry it out; nothing here does.
 
+use shared::ContentId;
+
 use crate::model::{Held, PatternKind, Secret, Viewer, Way};
 use crate::pool::Source;
 use crate::update::Timer;
@@ -57,6 +59,8 @@ pub enum Order {
         name: String,
         /// How large it is, if known.
         size: Option<u64>,
+        /// What it holds, if known.
+        content: Option<ContentId>,
         /// Where it can be had; the first that answers will do. Of a zip, where each of its files can.
         sources: Vec<Source>,
         /// How.

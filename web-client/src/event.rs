@@ -188,6 +188,15 @@ pub enum SaveEvent {
     Done {
         /// Which save.
         id: u32,
+        /// Whether every byte was proved to be what was promised.
+        is_verified: bool,
+    },
+    /// A holder sent something else than promised, and is asked no more.
+    GivenUp {
+        /// For which save.
+        id: u32,
+        /// Who.
+        peer: PeerUrl,
     },
     /// It could not be saved.
     Failed {

@@ -22,17 +22,12 @@ pub use effect::*;
 pub use event::*;
 pub use model::*;
 pub use update::{Timer, update};
-pub use wire::derive_in_worker;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Starts the page; `www/boot.js` reaches it through the glue that wasm-bindgen writes.
 #[wasm_bindgen(start)]
 pub fn start() {
-    // In a worker there is no page; it has come for `derive_in_worker`.
-    if web_sys::window().is_none() {
-        return;
-    }
     panics::show_to_the_person();
     runner::start();
 }

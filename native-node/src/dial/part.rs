@@ -55,7 +55,8 @@ impl Dialer {
     /// # Errors
     /// See [`CallError`]; [`CallError::NoBridge`] for a peer of 2004.
     pub async fn outline(&self, url: &PeerUrl, name: &str, version: Version) -> Result<Outlined, CallError> {
-        let asked = bridge::Outline { of: of(url), path: name.to_owned(), version: Some(version.into()), id: None };
+        let path = name.to_owned();
+        let asked = bridge::Outline { of: of(url), path, version: Some(version.into()), id: None, peer: None };
         let mut replies = self.link(url).await?.ask(asked, 0).await?;
         let outlined = match replies.message().await {
             Ok(Message::Outlined(outlined)) => outlined,

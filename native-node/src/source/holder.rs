@@ -57,7 +57,7 @@ impl Holder {
     }
 
     /// A session to ask it over, as soon as there is one.
-    pub(super) async fn link(&self, node: &Node) -> Result<Link, SourceError> {
+    pub(crate) async fn link(&self, node: &Node) -> Result<Link, SourceError> {
         match self {
             Self::Tab(tab) => tab.link().await.ok_or(SourceError::NotHere),
             Self::Node(url) => node.dialer().link(url).await.map_err(|error| {
@@ -69,7 +69,7 @@ impl Holder {
     }
 
     /// What it is called at the other end of that session.
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         match self {
             Self::Tab(tab) => tab.id().path(),
             // Its own URL may have any path; only a tab's means somebody else.

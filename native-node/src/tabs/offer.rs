@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shared::bridge::{Offer, Offered, OfferedForm};
 use shared::limits::{TAB_FILE_BYTES, TAB_FILES, TAB_PATH_BYTES, TABS_FILES, TABS_PATH_BYTES};
-use shared::{Catalog, Entry, Form, SharedPath};
+use shared::{Catalog, ContentId, Entry, Form, SharedPath};
 
 use super::{Stay, Tab};
 
@@ -140,7 +140,7 @@ impl Stay {
 
 /// One file as it is kept; none where it cannot be.
 fn read(offered: Offered) -> Option<(SharedPath, Entry)> {
-    let Offered { path, size, modified, form } = offered;
+    let Offered { path, size, modified, form, id } = offered;
     let path = SharedPath::parse(&path).ok()?;
     // Whoever sends the bytes compares them with what is said here, and stops where it was not true.
     let form = match form {
@@ -153,5 +153,7 @@ fn read(offered: Offered) -> Option<(SharedPath, Entry)> {
         Form::Plain { escaped } | Form::Text { escaped } => escaped >= size && escaped / 8 <= size,
         Form::Binary | Form::Unknown => true,
     };
-    (size <= TAB_FILE_BYTES && is_possible).then_some((path, Entry { form, ..Entry::unread(size, modified) }))
+    // The same of the id: whoever gets the bytes proves them by it.
+    let id = id.map(ContentId);
+    (size <= TAB_FILE_BYTES && is_possible).then_some((path, Entry { form, id, ..Entry::unread(size, modified) }))
 }

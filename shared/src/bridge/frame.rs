@@ -7,9 +7,12 @@
 use minicbor::{Decode, Encode};
 
 use super::collect::Collect;
+use super::fields::readable;
 use super::kind::Kind;
+use super::offer::Offer;
+use super::outline::*;
 #[cfg(feature = "node")]
-use super::{follow::*, members::*, outline::*, swarm::*};
+use super::{follow::*, members::*, swarm::*};
 
 /// What an end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -69,7 +72,7 @@ pub enum SearchScope {
 }
 
 /// Who an end is; on stream 0, the first record of each direction.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Hello {
     /// What it is.
@@ -90,7 +93,7 @@ pub struct Hello {
 }
 
 /// The URL that a tab got from its node.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Address {
     /// Under it others reach the tab.
@@ -98,64 +101,8 @@ pub struct Address {
     pub url: String,
 }
 
-/// One file that a tab offers.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct Offered {
-    /// Its path, with `/` between folders.
-    #[n(0)]
-    pub path: String,
-    /// Bytes.
-    #[n(1)]
-    pub size: u64,
-    /// Last change, in nanoseconds since 1970-01-01 UTC.
-    #[n(2)]
-    pub modified: i64,
-    /// How its bytes can go through XML-RPC, once the tab has looked.
-    #[n(3)]
-    pub form: Option<OfferedForm>,
-}
-
-/// What a tab found in a file; see [`Form`](crate::Form).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub enum OfferedForm {
-    /// Plain ASCII text.
-    #[n(0)]
-    Plain {
-        /// Length in bytes once escaped for XML.
-        #[n(0)]
-        escaped: u64,
-    },
-    /// Text of XML's characters.
-    #[n(1)]
-    Text {
-        /// Length in bytes once escaped for XML.
-        #[n(0)]
-        escaped: u64,
-    },
-    /// Anything else.
-    #[n(2)]
-    Binary,
-}
-
-/// What a tab shares from now on, as a change to what it shared before.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct Offer {
-    /// Whether everything offered before is withdrawn first.
-    #[n(0)]
-    pub all: bool,
-    /// Offered, or offered in a new version.
-    #[n(1)]
-    pub add: Vec<Offered>,
-    /// Paths that are withdrawn.
-    #[n(2)]
-    pub remove: Vec<String>,
-}
-
 /// One peer of the pool.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct PeerInfo {
     /// Its URL, verbatim.
@@ -179,7 +126,7 @@ pub struct PeerInfo {
 }
 
 /// Who is there now; sent by a node to its tabs whenever that changes.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Peers {
     /// All of them, the node first.
@@ -227,7 +174,7 @@ pub struct Search {
 }
 
 /// One file that a search found.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(array)]
 pub struct Row {
     /// Its path at its holder.
@@ -240,8 +187,7 @@ pub struct Row {
     #[n(2)]
     pub modified: Option<i64>,
     /// The [`ContentId`](crate::ContentId) of its bytes, where the holder knows it.
-    #[cfg(feature = "node")]
-    #[cbor(n(3), with = "minicbor::bytes")]
+    #[cbor(n(3), with = "super::id", has_nil)]
     pub id: Option<[u8; 32]>,
     /// Whether it is a program that its owner may run, where the holder's system knows of such a thing.
     #[cfg(feature = "node")]
@@ -250,7 +196,7 @@ pub struct Row {
 }
 
 /// Some of what a search found.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Found {
     /// URL of the peer that holds these.
@@ -262,7 +208,7 @@ pub struct Found {
 }
 
 /// One peer has answered a search in full, or will not.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Answered {
     /// Its URL.
@@ -277,7 +223,7 @@ pub struct Answered {
 }
 
 /// One version of a file: what may change under a reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode)]
 #[cbor(array)]
 pub struct Version {
     /// Bytes.
@@ -289,7 +235,7 @@ pub struct Version {
 }
 
 /// The bytes of a file, or of a part of it: answered with a [`File`], then raw bytes, then END.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Read {
     /// URL of the peer that holds it, for a tab that asks its node for somebody else's file; none: see `of`.
@@ -316,7 +262,7 @@ pub struct Read {
 }
 
 /// What the bytes that follow are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct File {
     /// The version they are of.
@@ -364,7 +310,7 @@ pub struct Ticket {
 }
 
 /// Where to download it.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode)]
 #[cbor(map)]
 pub struct Ticketed {
     /// Path at this node, such as `/get/…/name`.
@@ -373,6 +319,21 @@ pub struct Ticketed {
     /// The version it is good for.
     #[n(1)]
     pub version: Version,
+}
+
+// What a tab reads.
+readable! {
+    Hello map { 0 role, 1 name, 2 program, 3 url, 4 tab by minicbor::bytes::decode }
+    Address map { 0 url }
+    PeerInfo map { 0 url, 1 kind, 2 name, 3 here_ms, 4 files, 5 itself }
+    Peers map { 0 peers }
+    Found map { 0 peer, 1 rows }
+    Answered map { 0 peer, 1 error, 2 more }
+    Read map { 0 peer, 1 of, 2 path, 3 from, 4 length, 5 version, 6 reader }
+    File map { 0 version, 1 length }
+    Version array { 0 size, 1 modified }
+    Row array { 0 path, 1 size, 2 modified, 3 id by super::id::decode, #[cfg(feature = "node")] 4 executable }
+    Ticketed map { 0 href, 1 version }
 }
 
 /// These bytes are not what their kind says: the other end is broken, or of a program that is.
@@ -393,7 +354,50 @@ pub(super) fn decode<'b, T: Decode<'b, ()>>(kind: Kind, bytes: &'b [u8]) -> Resu
 
 /// Makes [`Message`], so that each kind meets its type in one line.
 macro_rules! messages {
-    ($($(#[$whole:meta])? $name:ident = $kind:ident),* ; $($of_nodes:ident = $their_kind:ident),* $(,)?) => {
+    (
+        both { $($both:ident = $both_kind:ident,)* }
+        said { $($said:ident = $said_kind:ident,)* }
+        heard { $($heard:ident = $heard_kind:ident,)* }
+        of_nodes { $($of_nodes:ident = $their_kind:ident,)* }
+    ) => {
+        messages! { @all
+            [$($both = $both_kind,)* $($said = $said_kind,)* $($heard = $heard_kind,)*]
+            [$($of_nodes = $their_kind,)*]
+        }
+
+        impl Message {
+            /// Its bytes; in a page, none for what it only hears.
+            #[must_use]
+            pub fn encode(&self) -> Vec<u8> {
+                match self {
+                    $(Self::$both(message) => encode(message),)*
+                    $(Self::$said(message) => encode(message),)*
+                    $(
+                        #[cfg(any(feature = "node", not(target_arch = "wasm32")))]
+                        Self::$heard(message) => encode(message),
+                    )*
+                    $(#[cfg(feature = "node")] Self::$of_nodes(message) => encode(message),)*
+                    #[cfg(all(not(feature = "node"), target_arch = "wasm32"))]
+                    _ => Vec::new(),
+                }
+            }
+
+            /// Reads a message; none for a kind that this program does not know.
+            ///
+            /// # Errors
+            /// [`FrameError`] if the bytes are not of that kind.
+            pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Option<Self>, FrameError> {
+                Ok(Some(match kind {
+                    $(Kind::$both_kind => Self::$both(decode(kind, bytes)?),)*
+                    $(#[cfg(feature = "node")] Kind::$said_kind => Self::$said(decode(kind, bytes)?),)*
+                    $(Kind::$heard_kind => Self::$heard(decode(kind, bytes)?),)*
+                    $(#[cfg(feature = "node")] Kind::$their_kind => Self::$of_nodes(decode(kind, bytes)?),)*
+                    _ => return Ok(None),
+                }))
+            }
+        }
+    };
+    (@all [$($name:ident = $kind:ident,)*] [$($of_nodes:ident = $their_kind:ident,)*]) => {
         /// Everything that can be said, except bytes and ends.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Message {
@@ -433,66 +437,48 @@ macro_rules! messages {
                     $(#[cfg(feature = "node")] Self::$of_nodes(_) => Kind::$their_kind,)*
                 }
             }
-
-            /// Its bytes.
-            #[must_use]
-            pub fn encode(&self) -> Vec<u8> {
-                match self {
-                    $(Self::$name(message) => encode(message),)*
-                    $(#[cfg(feature = "node")] Self::$of_nodes(message) => encode(message),)*
-                }
-            }
-
-            /// Reads a message; none for a kind that this program does not know.
-            ///
-            /// # Errors
-            /// [`FrameError`] if the bytes are not of that kind.
-            pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Option<Self>, FrameError> {
-                Ok(Some(match kind {
-                    $($(#[$whole])? Kind::$kind => Self::$name(decode(kind, bytes)?),)*
-                    $(#[cfg(feature = "node")] Kind::$their_kind => Self::$of_nodes(decode(kind, bytes)?),)*
-                    _ => return Ok(None),
-                }))
-            }
         }
     };
 }
 
-// What nobody sends to a tab a tab does not know: each kind that is read adds a kilobyte to the page.
+// What nobody sends to a tab a tab cannot read, and what none says it cannot write: each kind that it can adds to the page.
 messages! {
-    Hello = HELLO,
-    Address = ADDRESS,
-    #[cfg(feature = "node")]
-    Offer = OFFER,
-    Peers = PEERS,
-    #[cfg(feature = "node")]
-    Exchange = EXCHANGE,
-    #[cfg(feature = "node")]
-    Search = SEARCH,
-    Read = READ,
-    #[cfg(feature = "node")]
-    ReadMany = READ_MANY,
-    #[cfg(feature = "node")]
-    Ticket = TICKET,
-    #[cfg(feature = "node")]
-    Collect = COLLECT,
-    #[cfg(feature = "node")]
-    Exchanged = EXCHANGED,
-    Found = FOUND,
-    Answered = ANSWERED,
-    File = FILE,
-    #[cfg(feature = "node")]
-    Files = FILES,
-    Ticketed = TICKETED;
-    // What is said neither to a tab nor by one.
-    Outline = OUTLINE,
-    Outlined = OUTLINED,
-    Follow = FOLLOW,
-    Following = FOLLOWING,
-    Changes = CHANGES,
-    Members = MEMBERS,
-    MembersTold = MEMBERS_TOLD,
-    Swarm = SWARM, Swarming = SWARMING,
+    both {
+        Hello = HELLO,
+        Read = READ,
+        File = FILE,
+        Outline = OUTLINE,
+        Outlined = OUTLINED,
+    }
+    // By a tab.
+    said {
+        Offer = OFFER,
+        Search = SEARCH,
+        Ticket = TICKET,
+        Collect = COLLECT,
+    }
+    // By a tab.
+    heard {
+        Address = ADDRESS,
+        Peers = PEERS,
+        Found = FOUND,
+        Answered = ANSWERED,
+        Ticketed = TICKETED,
+    }
+    // Said neither to a tab nor by one.
+    of_nodes {
+        Exchange = EXCHANGE,
+        Exchanged = EXCHANGED,
+        ReadMany = READ_MANY,
+        Files = FILES,
+        Follow = FOLLOW,
+        Following = FOLLOWING,
+        Changes = CHANGES,
+        Members = MEMBERS,
+        MembersTold = MEMBERS_TOLD,
+        Swarm = SWARM,
+        Swarming = SWARMING,
+    }
 }
 
 #[cfg(test)]

@@ -21,10 +21,12 @@
 
 mod collect;
 mod cpace;
+mod fields;
 #[cfg(feature = "node")]
 mod follow;
 mod frame;
 mod handshake;
+mod id;
 mod initiator;
 mod keys;
 mod kind;
@@ -33,7 +35,7 @@ mod members;
 mod message;
 mod mux;
 mod names;
-#[cfg(feature = "node")]
+mod offer;
 mod outline;
 mod record;
 mod reset;
@@ -52,9 +54,8 @@ pub use collect::Collect;
 #[cfg(feature = "node")]
 pub use follow::{Changes, Follow, Following, Proof, Since};
 pub use frame::{
-    Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, Offer, Offered,
-    OfferedForm, PeerInfo, PeerKind, Peers, Read, ReadMany, Role, Row, Search, SearchKind, SearchScope, Ticket,
-    Ticketed, Version,
+    Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, PeerInfo, PeerKind, Peers,
+    Read, ReadMany, Role, Row, Search, SearchKind, SearchScope, Ticket, Ticketed, Version,
 };
 pub use handshake::{HandshakeError, Peer, Randomness, Session};
 pub use initiator::Initiator;
@@ -65,7 +66,7 @@ pub use members::{Members, MembersTold, PoolKey};
 pub use message::{BRIDGE_VERSION, SUITE_CPACE_RISTRETTO255};
 pub use mux::{Event, Mux, MuxError, SendError, Side, cost};
 pub use names::{Destination, DestinationError, Flags, InstanceId};
-#[cfg(feature = "node")]
+pub use offer::{Offer, Offered, OfferedForm};
 pub use outline::{Outline, Outlined};
 pub use record::Record;
 pub use reset::{Reset, ResetCode};

@@ -42,8 +42,10 @@ pub struct Held {
 /// Somebody reading a file of ours.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// The transport's number for it.
-    pub id: u32,
+    /// The transport's number for each part of it that is under way, and how much of that has been sent.
+    pub parts: Vec<(u32, u64)>,
+    /// How much was sent in parts that have ended.
+    pub before: u64,
     /// Who reads, by name; a node that fetches for somebody else says for whom, if it knows.
     pub reader: Option<String>,
     /// Which file.

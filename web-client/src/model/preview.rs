@@ -3,6 +3,8 @@
 //! Only what a browser shows without running it, by a list of extensions: an image that draws itself by script (SVG) is not
 //! among it, and HTML is shown as text. A PDF is left to the browser's own viewer, in a tab of its own.
 
+use shared::ContentId;
+
 use super::Reason;
 use crate::pool::{Source, extension};
 
@@ -15,6 +17,8 @@ pub struct Preview {
     pub name: String,
     /// How large it is, if known.
     pub size: Option<u64>,
+    /// What it holds, if known.
+    pub content: Option<ContentId>,
     /// Where it can be had.
     pub sources: Vec<Source>,
     /// With what it is shown.

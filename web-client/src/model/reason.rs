@@ -11,6 +11,10 @@ pub enum Reason {
     TooMany(u64),
     /// The node has too much to do.
     NodeBusy,
+    /// There is not enough memory to prepare the password.
+    NoMemory,
+    /// The browser gives the page no worker.
+    NoWorker,
     /// The browser has no room for it.
     NoRoom,
     /// The node gave an address that is not its own.
@@ -27,6 +31,8 @@ pub enum Reason {
     Strange,
     /// Too much is asked for at once.
     Full,
+    /// What came are not the bytes that were promised.
+    Lied,
     /// The browser cannot show it.
     Unplayable,
 }

@@ -1,5 +1,7 @@
 //! Files on their way to the person's disk.
 
+use shared::{ContentId, PeerUrl};
+
 use crate::model::{Reason, Way};
 use crate::pool::Source;
 
@@ -20,8 +22,14 @@ pub struct Save {
     pub name: String,
     /// How large it is, if known.
     pub size: Option<u64>,
+    /// What it holds, if known.
+    pub content: Option<ContentId>,
     /// Where it can be had; of a zip, where each of its files can.
     pub sources: Vec<Source>,
+    /// Who sent something else.
+    pub given_up: Vec<PeerUrl>,
+    /// Whether all of it was proved to be what was promised, once it is saved.
+    pub is_verified: bool,
     /// How it gets to the disk.
     pub way: Way,
     /// How far it is.

@@ -1,12 +1,12 @@
 //! What a search has found, stored compactly: one row for each content, with all who hold it.
 //!
-//! Equal content is what bears the same name and the same known size at different peers. An unknown size proves nothing,
-//! and two files of one peer are never one: it would not offer the same thing twice. It does not know in which order
-//! rows are shown.
+//! Equal content is what bears the same name and the same id at different peers, or, as long as one of them does not know its
+//! file's id, the same known size. An unknown size proves nothing, another id is another content, and two files of one peer
+//! are never one: it would not offer the same thing twice. It does not know in which order rows are shown.
 
 use std::collections::BTreeMap;
 
-use shared::PeerUrl;
+use shared::{ContentId, PeerUrl};
 
 use super::Kind;
 use super::naming;
@@ -20,6 +20,8 @@ pub struct Offer {
     pub size: Option<u64>,
     /// When it was changed, in nanoseconds since 1970; peers of 2004 do not say.
     pub modified: Option<i64>,
+    /// What it holds, where its holder knows.
+    pub id: Option<ContentId>,
 }
 
 /// Where one copy of a file is.
@@ -39,6 +41,8 @@ pub struct Found {
     copies: Vec<Copy>,
     rows: Vec<Row>,
     peers: Vec<PeerUrl>,
+    /// What rows hold, of those of which it is known.
+    ids: Vec<ContentId>,
     /// From the hash of a name and size to the newest row with it. A tree, so that no peer can make it slow.
     folded: BTreeMap<u64, u32>,
 }
@@ -52,6 +56,8 @@ struct Row {
     last: u32,
     /// The next older row of the same hash.
     older: u32,
+    /// Which of the ids is its own.
+    id: u32,
     holders: u16,
     kind: Kind,
 }
@@ -66,7 +72,7 @@ struct Copy {
     next: u32,
 }
 
-/// No row, no copy.
+/// No row, no copy, no id.
 const NONE: u32 = u32::MAX;
 /// A time that nobody told.
 const NO_TIME: i64 = i64::MIN;
@@ -113,7 +119,9 @@ impl Found {
         if let Some(hash) = hash {
             self.folded.insert(hash, number);
         }
+        let id = self.keep(offer.id);
         self.rows.push(Row {
+            id,
             head: naming::head(name),
             size: offer.size,
             modified: offer.modified.unwrap_or(NO_TIME),
@@ -132,7 +140,8 @@ impl Found {
         let mut next = newest;
         for _ in 0..LOOKED_THROUGH {
             let Some(row) = self.row(next) else { break };
-            let is_same = row.size == offer.size && self.name(next) == name;
+            let is_other = self.content(next).is_some_and(|id| offer.id.is_some_and(|other| other != id));
+            let is_same = row.size == offer.size && !is_other && self.name(next) == name;
             if is_same && self.copies_of(next).all(|copy| copy.peer != peer) {
                 if self.copies_of(next).any(|copy| self.path_of(copy) == offer.path) {
                     return Some(next);
@@ -144,12 +153,22 @@ impl Found {
         best
     }
 
+    fn keep(&mut self, id: Option<ContentId>) -> u32 {
+        let Some(id) = id else { return NONE };
+        self.ids.push(id);
+        count(self.ids.len() - 1)
+    }
+
     fn fold_in(&mut self, into: u32, copy: u32, offer: &Offer) {
+        let id = if self.content(into).is_none() { self.keep(offer.id) } else { NONE };
         let Some(row) = self.rows.get_mut(into as usize) else { return };
         if let Some(last) = self.copies.get_mut(row.last as usize) {
             last.next = copy;
         }
         row.last = copy;
+        if id != NONE {
+            row.id = id;
+        }
         row.holders = row.holders.saturating_add(1);
         if row.modified == NO_TIME {
             row.modified = offer.modified.unwrap_or(NO_TIME);
@@ -207,6 +226,12 @@ impl Found {
     #[must_use]
     pub fn modified(&self, row: u32) -> Option<i64> {
         self.row(row).map(|row| row.modified).filter(|time| *time != NO_TIME)
+    }
+
+    /// What a row holds, if any of its holders knows.
+    #[must_use]
+    pub fn content(&self, row: u32) -> Option<ContentId> {
+        self.ids.get(self.row(row)?.id as usize).copied()
     }
 
     /// A row's kind.
@@ -279,7 +304,7 @@ mod tests {
     }
 
     fn offer(path: &str, size: Option<u64>) -> Offer {
-        Offer { path: path.into(), size, modified: Some(7) }
+        Offer { path: path.into(), size, modified: Some(7), id: None }
     }
 
     #[test]
@@ -311,6 +336,27 @@ mod tests {
         {
             assert_eq!(found.add(peer, &offer(path, size)), Added::Row(u32::try_from(index).unwrap()), "{path}");
         }
+    }
+
+    #[test]
+    fn an_id_tells_what_name_and_size_do_not() {
+        let known = |path: &str, id: u8| Offer { id: Some(ContentId([id; 32])), ..offer(path, Some(5)) };
+        let peers = ["a", "b", "c", "d", "e"].map(peer);
+        let mut found = Found::default();
+        assert_eq!(found.add(&peers[0], &known("song.mp3", 1)), Added::Row(0));
+        assert_eq!(found.add(&peers[1], &known("song.mp3", 2)), Added::Row(1));
+        assert_eq!(found.add(&peers[2], &known("Music/song.mp3", 1)), Added::Folded(0));
+        // Who does not know yet is one of them until it does.
+        assert_eq!(found.add(&peers[3], &offer("song.mp3", Some(5))), Added::Folded(1));
+        assert_eq!(found.add(&peers[4], &known("other.mp3", 1)), Added::Row(2));
+        assert_eq!([0, 1, 2].map(|row| found.holders(row)), [2, 2, 1]);
+        assert_eq!(found.content(1), Some(ContentId([2; 32])));
+        // A row that nobody knew is known by whoever comes.
+        assert_eq!(found.add(&peers[0], &offer("b", Some(5))), Added::Row(3));
+        assert_eq!(found.content(3), None);
+        assert_eq!(found.add(&peers[1], &known("b", 3)), Added::Folded(3));
+        assert_eq!(found.content(3), Some(ContentId([3; 32])));
+        assert_eq!(found.add(&peers[2], &known("b", 4)), Added::Row(4));
     }
 
     #[test]

@@ -174,6 +174,7 @@ mod tests {
                 path,
                 size: known.then_some(seed % 10_000),
                 modified: known.then_some(i64::try_from(seed % 999).unwrap()),
+                id: None,
             };
             assert_eq!(found.add(&peer, &offer), Added::Row(number));
         }

@@ -217,7 +217,7 @@ mod tests {
 
     fn results(names: &[&str]) -> Results {
         let mut results = Results::new(Sort::default());
-        let offers = names.iter().map(|name| Offer { path: (*name).into(), size: Some(1), modified: None });
+        let offers = names.iter().map(|name| Offer { path: (*name).into(), size: Some(1), modified: None, id: None });
         results.take(PeerUrl::parse("http://attic:1").unwrap(), offers.collect());
         while results.is_unfinished() {
             results.work();
@@ -278,6 +278,7 @@ mod tests {
             path: format!("Music/{}/Track {}.mp3", number % 100, number.wrapping_mul(2_654_435_761)),
             size: Some(u64::from(number)),
             modified: None,
+            id: None,
         });
         results.take(PeerUrl::parse("http://attic:1").unwrap(), offers.collect());
         let mut slices = 0;

@@ -110,7 +110,7 @@ mod tests {
         let peer = PeerUrl::parse("http://attic:1").unwrap();
         let mut found = Found::default();
         for (number, size) in [Some(10), None, Some(30)].into_iter().enumerate() {
-            found.add(&peer, &Offer { path: format!("{number}"), size, modified: None });
+            found.add(&peer, &Offer { path: format!("{number}"), size, modified: None, id: None });
         }
         let mut selection = Selection::default();
         selection.add(&found, &[0, 1, 2, 2, 99]);

@@ -39,6 +39,8 @@ impl Language {
             Reason::UnknownName(host) => return fill_two(words.unknown_name, host, host_name(host)),
             Reason::TooMany(seconds) => return Measures(self).count(&words.too_many, *seconds),
             Reason::NodeBusy => words.node_busy,
+            Reason::NoMemory => words.no_memory,
+            Reason::NoWorker => words.no_worker,
             Reason::NoRoom => words.no_room,
             Reason::StrangeAddress => words.strange_address,
             Reason::NoSource => words.no_source,
@@ -47,6 +49,7 @@ impl Language {
             Reason::Ended => words.session_ended,
             Reason::Strange => words.strange_answer,
             Reason::Full => words.too_much,
+            Reason::Lied => words.lied,
             Reason::Unplayable => words.preview_unplayable,
         };
         plain.to_owned()

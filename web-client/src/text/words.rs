@@ -55,14 +55,15 @@ list! {
         nothing_found nothing_found_hint nothing_shared nothing_shared_hint not_narrow
         select_all clear_selection save_selected save_zip list_label
         way_title way_session way_ticket way_session_hint way_ticket_hint way_asks_hint
-        no_saves waiting handed_over done failed cancelled cancel again clear_ended
+        known unknown
+        no_saves waiting handed_over done verified unverified given_up failed cancelled cancel again clear_ended
         offer_title offer_hint drop_here add_files add_folder withdraw withdraw_all offered_at
         somebody reading_now reading_done reading_broken
         your_name your_name_hint no_peers node tab old ours here_since
         lost_unreachable lost_interrupted lost_offline retry_in retrying now
         invite invite_title invite_hint invite_copied close leave
         preview_loading preview_failed preview_cut preview_open preview_unplayable
-        unknown_name node_busy no_room strange_address no_source refused silent session_ended strange_answer too_much
+        unknown_name node_busy no_memory no_worker no_room strange_address no_source refused silent session_ended strange_answer too_much lied
         status_open status_lost status_connecting
         node_unreachable node_status node_missing node_unreadable node_url
         just_now and_more at_least at_speed left of

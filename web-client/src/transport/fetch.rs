@@ -1,13 +1,15 @@
 //! A file over the session, encrypted: its bytes go to the browser as they come, and a beginning survives the session.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use shared::bridge::{Collect, File, Message, Read, ResetCode, Ticket, Version};
+use shared::bridge::{Collect, File, Message, Read, Reset, ResetCode, Ticket, Version};
 
 use super::{Tab, reason, taken};
+use crate::event::{Event, SaveEvent};
 use crate::model::{MOST_IN_MEMORY, Reason};
 use crate::pool::Source;
-use crate::wire::{Link, Parts, Reply, ReplyError, sleep};
+use crate::wire::{Link, Parts, Piece, Proof, Reply, ReplyError, Unproved, sleep};
 
 /// How much of a file may be under way.
 const WINDOW: u32 = 8 << 20;
@@ -22,8 +24,9 @@ const BUSY_WAIT: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(super) struct Partial {
     parts: Parts,
-    /// Where from, and which version.
+    /// Where from, and which version; none where each piece was proved, wherever it came from.
     of: Option<(Source, Version)>,
+    proof: Option<Rc<Proof>>,
 }
 
 impl Partial {
@@ -43,8 +46,9 @@ impl Partial {
         }
     }
 
-    pub(super) fn into_parts(self) -> Parts {
-        self.parts
+    /// The bytes, and whether they are proved.
+    pub(super) fn into_parts(self) -> (Parts, bool) {
+        (self.parts, self.proof.is_some())
     }
 }
 
@@ -62,32 +66,48 @@ pub(super) enum FetchError {
 impl Tab {
     /// Fetches a file from the first holder that gives it, on from where it broke off before; what there is of it is kept
     /// under `id`. Tells the bytes that there are in `progress`.
+    ///
+    /// With a `proof` each piece is proved before it is kept, and may come from any holder: one that sends something else is
+    /// given up, and the next goes on where that was found out. Where the worker breaks off, it begins again without.
     pub(super) async fn fetch(
         &self,
         link: &Link,
         id: u32,
         sources: Vec<Source>,
-        progress: impl Fn(u64),
+        proof: Option<Rc<Proof>>,
+        progress: &dyn Fn(u64),
     ) -> Result<Partial, FetchError> {
-        let begun = self.begun(id);
-        // A beginning of one holder's file is of no use with another's.
+        let (begun, mut is_proved) = (self.begun(id), proof.is_some());
+        // A beginning of one holder's file is of no use with another's, unless it is proved.
         let first = begun.map(|(source, _)| source).filter(|source| sources.contains(source));
         let others = sources.into_iter().filter(|source| Some(source) != first.as_ref());
         let mut last = Reason::NoSource;
+        if is_proved && self.proof_of(id).is_none() {
+            self.begin_anew(id, proof);
+        }
         for source in first.clone().into_iter().chain(others) {
             for _ in 0..TRIES {
-                match self.fetch_from(link, id, &source, &progress).await {
+                match self.fetch_from(link, id, &source, progress).await {
                     Ok(()) => return Ok(taken(&self.partials, &id).unwrap_or_default()),
                     Err(Broken::TooLarge) => {
                         drop(taken(&self.partials, &id));
                         return Err(FetchError::TooLarge);
                     }
                     Err(Broken::Reply(ReplyError::Interrupted)) => return Err(FetchError::Interrupted),
+                    Err(Broken::Lied) => {
+                        self.tell(Event::Save(SaveEvent::GivenUp { id, peer: source.peer.clone() }));
+                        last = Reason::Lied;
+                        break;
+                    }
+                    Err(Broken::NoWorker) => {
+                        is_proved = false;
+                        self.begin_anew(id, None);
+                    }
                     Err(Broken::Reply(why)) => {
                         last = reason(&why);
                         match why.code() {
                             Some(ResetCode::BUSY) => sleep(BUSY_WAIT).await,
-                            Some(ResetCode::CHANGED) => drop(taken(&self.partials, &id)),
+                            Some(ResetCode::CHANGED) if !is_proved => self.begin_anew(id, None),
                             _ => break,
                         }
                     }
@@ -98,9 +118,11 @@ impl Tab {
         Err(FetchError::Failed(last))
     }
 
-    async fn fetch_from(&self, link: &Link, id: u32, source: &Source, progress: &impl Fn(u64)) -> Result<(), Broken> {
+    async fn fetch_from(&self, link: &Link, id: u32, source: &Source, progress: &dyn Fn(u64)) -> Result<(), Broken> {
+        let proof = self.proof_of(id);
         let (from, version) = {
-            let partial = taken(&self.partials, &id).filter(|partial| partial.is_of(source)).unwrap_or_default();
+            let is_good = |partial: &Partial| partial.proof.is_some() || partial.is_of(source);
+            let partial = taken(&self.partials, &id).filter(is_good).unwrap_or_default();
             let at = (partial.parts.bytes(), partial.of.as_ref().map(|(_, version)| *version));
             self.partials.borrow_mut().push((id, partial));
             at
@@ -109,21 +131,53 @@ impl Tab {
         let request = Read { version, ..read(source, from, None) };
         let mut replies = link.ask(request, WINDOW).map_err(ReplyError::from)?;
         let header = header(replies.next(PATIENCE).await?, from)?;
-        if header.version.size > MOST_IN_MEMORY {
-            return Err(Broken::TooLarge);
+        let size = header.version.size;
+        match &proof {
+            _ if size > MOST_IN_MEMORY => return Err(Broken::TooLarge),
+            // Its version is of no interest: whatever proves to be right is.
+            Some(proof) if size == proof.size() => {}
+            Some(_) => return Err(ReplyError::Reset(Reset::new(ResetCode::CHANGED, "")).into()),
+            None => self.with_partial(id, |partial| partial.of = Some((source.clone(), header.version)))?,
         }
-        self.with_partial(id, |partial| {
-            partial.of = Some((source.clone(), header.version));
-            Ok(())
-        })?;
+        let mut piece = Piece::at(from, if proof.is_some() { size } else { 0 });
         loop {
             let reply = replies.next(PATIENCE).await?;
-            let bytes = self.with_partial(id, |partial| partial.take(&reply, header.version.size))?;
-            match bytes {
-                Some(bytes) => progress(bytes),
-                None => return Ok(()),
+            let (Some(proof), Reply::Data(record)) = (&proof, &reply) else {
+                match self.with_partial(id, |partial| partial.take(&reply, size))?? {
+                    Some(bytes) => progress(bytes),
+                    None => return Ok(()),
+                }
+                continue;
+            };
+            let mut rest = record.payload();
+            while !rest.is_empty() {
+                rest = piece.take(rest)?;
+                if let Some(whole) = piece.whole() {
+                    let whole = proof.check(piece.begin(), whole).await?;
+                    let bytes = self.with_partial(id, |partial| partial.parts.push_piece(&whole))?;
+                    progress(bytes);
+                    piece = Piece::at(bytes, size);
+                }
             }
         }
+    }
+
+    /// Forgets a beginning.
+    fn begin_anew(&self, id: u32, proof: Option<Rc<Proof>>) {
+        let before = taken(&self.partials, &id);
+        self.partials.borrow_mut().push((id, Partial { proof, ..Partial::default() }));
+        drop(before);
+    }
+
+    /// What proves what was begun.
+    pub(super) fn proof_of(&self, id: u32) -> Option<Rc<Proof>> {
+        let partials = self.partials.borrow();
+        partials.iter().find(|(of, _)| *of == id).and_then(|(_, partial)| partial.proof.clone())
+    }
+
+    /// Whether anything was begun.
+    pub(super) fn has_begun(&self, id: u32) -> bool {
+        self.partials.borrow().iter().any(|(of, _)| *of == id)
     }
 
     fn begun(&self, id: u32) -> Option<(Source, Version)> {
@@ -132,14 +186,10 @@ impl Tab {
     }
 
     /// Looks at a beginning or adds to it; it is gone where nobody wants it any more.
-    fn with_partial<T>(
-        &self,
-        id: u32,
-        work: impl FnOnce(&mut Partial) -> Result<T, ReplyError>,
-    ) -> Result<T, ReplyError> {
+    fn with_partial<T>(&self, id: u32, work: impl FnOnce(&mut Partial) -> T) -> Result<T, ReplyError> {
         let mut partials = self.partials.borrow_mut();
         let partial = partials.iter_mut().find(|(of, _)| *of == id).map(|(_, partial)| partial);
-        work(partial.ok_or(ReplyError::Interrupted)?)
+        partial.map(work).ok_or(ReplyError::Interrupted)
     }
 
     /// The first bytes of a file, from the first holder that gives them, and whether there are more.
@@ -196,6 +246,19 @@ impl Tab {
 enum Broken {
     TooLarge,
     Reply(ReplyError),
+    /// It is not what was promised.
+    Lied,
+    /// Nothing can be proved any more.
+    NoWorker,
+}
+
+impl From<Unproved> for Broken {
+    fn from(why: Unproved) -> Self {
+        match why {
+            Unproved::Wrong => Self::Lied,
+            Unproved::Unknown => Self::NoWorker,
+        }
+    }
 }
 
 impl From<ReplyError> for Broken {

@@ -1,34 +1,39 @@
-//! This tab as a peer: what it offers, who reads it, and which form it has.
+//! This tab as a peer: what it offers, who reads it, which form it has and what it holds.
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
-use shared::bridge::{Offer, OfferedForm, Read, Reset, ResetCode, Version};
+use shared::bridge::{Offer, Outline, Outlined, Read, Reset, ResetCode, Version};
+use shared::limits::PIECE_BYTES;
 use shared::peer_name;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{Tab, Work};
 use crate::event::{Event, HoldEvent};
 use crate::model::Held;
-use crate::wire::{Answer, Lending, Lent, lend, look, now, sleep};
+use crate::wire::{Answer, Content, Finding, Lending, Lent, Shelf, hash, lend, look, now, sleep};
 
 /// How often the page is told how far a reader is, in milliseconds.
 const TOLD_EVERY_MS: u64 = 200;
 /// What was found in files is told to the node at least so often, in files and in milliseconds.
 const TOLD_FILES: usize = 100;
 const FOUND_EVERY_MS: u64 = 1_000;
-/// Before the first look, the browser and the person have other things to do.
-const LOOK_AFTER: std::time::Duration = std::time::Duration::from_millis(300);
+/// Before the first look, the browser and the person have other things to do …
+const LOOK_AFTER: Duration = Duration::from_millis(300);
+/// … and hashing comes after that.
+const HASH_AFTER: Duration = Duration::from_millis(800);
 
 impl Tab {
     pub(super) fn offer(&self, files: Vec<Held>) {
         let files = files.into_iter().map(|held| {
             let version = Version { size: held.size, modified: held.modified };
-            (held.path.as_str().to_owned(), Lent { handle: held.handle, version, form: None })
+            (held.path.as_str().to_owned(), Lent { handle: held.handle, version, form: None, content: None })
         });
         let offers = self.shelf.borrow_mut().put(files);
         self.say(offers);
         self.look_around();
+        self.identify();
     }
 
     pub(super) fn withdraw(&self, handles: &[u32]) {
@@ -53,7 +58,7 @@ impl Tab {
     /// Answers somebody who asks for a file of this tab.
     pub(super) fn lend(&self, request: Read, answer: Answer) {
         let lent = self.shelf.borrow().at(&request.path);
-        let file = lent.and_then(|lent| self.files.file(lent.handle));
+        let file = lent.as_ref().and_then(|lent| self.files.file(lent.handle));
         let (Some(tab), Some(lent), Some(file)) = (self.strong(), lent, file) else {
             return answer.fail(&Reset::new(ResetCode::NOT_FOUND, "this tab offers no such file"));
         };
@@ -61,50 +66,134 @@ impl Tab {
         self.readings.set(id.wrapping_add(1));
         let reader = request.reader.as_deref().and_then(peer_name);
         spawn_local(async move {
-            let (begun, told_at) = (Cell::new(false), Cell::new(0));
+            let (last, told_at) = (Cell::new(None), Cell::new(0));
+            let tell = |bytes| tab.tell(Event::Hold(HoldEvent::Reading { id, reader: reader.clone(), handle, bytes }));
             let sent = |bytes: u64| {
                 let now = now().0;
-                if !begun.replace(true) || now >= told_at.get() + TOLD_EVERY_MS {
+                if last.replace(Some(bytes)).is_none() || now >= told_at.get() + TOLD_EVERY_MS {
                     told_at.set(now);
-                    tab.tell(Event::Hold(HoldEvent::Reading { id, reader: reader.clone(), handle, bytes }));
+                    tell(bytes);
                 }
             };
             let is_offered = || tab.shelf.borrow().has(&request.path, handle);
             let readers = Rc::clone(&tab.readers);
-            let lending = Lending { file, lent, readers, is_offered: &is_offered, sent: &sent };
+            let lending = Lending { file, version: lent.version, readers, is_offered: &is_offered, sent: &sent };
             let is_whole = lend(&request, lending, answer).await;
-            if is_whole && !begun.get() {
-                // An empty file was read, too.
-                sent(0);
-            }
-            if begun.get() {
+            // An empty file was read, too.
+            if let Some(bytes) = last.get().or(is_whole.then_some(0)) {
+                tell(bytes);
                 tab.tell(Event::Hold(HoldEvent::ReadingEnded { id, is_whole }));
+            }
+        });
+    }
+
+    /// Answers somebody who asks what proves the pieces of a file of this tab.
+    pub(super) fn outline(&self, request: &Outline, mut answer: Answer) {
+        let lent = self.shelf.borrow().at(&request.path);
+        let Some(lent) = lent else {
+            return answer.fail(&Reset::new(ResetCode::NOT_FOUND, "this tab offers no such file"));
+        };
+        if !is_wanted(request, &lent) {
+            return answer.fail(&Reset::new(ResetCode::CHANGED, "this tab offers another version of the file"));
+        }
+        let later = lent.content.is_none() && self.is_at(Work::Identify);
+        let (id, values) = match lent.content {
+            Some(Content { id, values: Some(values) }) => (Some(id.0), values),
+            _ => (None, [].into()),
+        };
+        let outlined = Outlined { version: lent.version, id, later };
+        spawn_local(async move {
+            let mut is_wanted = answer.reply(outlined).await.is_ok();
+            for some in values.chunks(PIECE_BYTES) {
+                is_wanted = is_wanted && answer.data(some).await.is_ok();
+            }
+            if is_wanted {
+                answer.end();
             }
         });
     }
 
     /// Looks into what nobody has looked into, one file after the other, and tells the node what was found.
     fn look_around(&self) {
-        let is_looking = self.work.borrow().iter().any(|(work, _)| *work == Work::Look);
-        let Some(tab) = self.strong().filter(|_| !is_looking) else { return };
+        let Some(tab) = self.strong().filter(|_| !self.is_at(Work::Look)) else { return };
         self.begin(Work::Look, async move {
             sleep(LOOK_AFTER).await;
-            let (mut after, mut found, mut told_at) =
-                (None::<String>, Vec::<(String, u32, OfferedForm)>::new(), now().0);
-            loop {
-                let next = tab.shelf.borrow().unknown(after.as_deref());
-                if found.len() >= TOLD_FILES || next.is_none() || now().0 >= told_at + FOUND_EVERY_MS {
-                    told_at = now().0;
-                    let offers = tab.shelf.borrow_mut().found(found.drain(..));
-                    tab.say(offers);
-                }
-                let Some((path, lent)) = next else { break };
-                after = Some(path.clone());
-                let Some(file) = tab.files.file(lent.handle) else { continue };
-                let is_wanted = || tab.shelf.borrow().has(&path, lent.handle);
-                let form = look(&file, is_wanted, || tab.readers.get() > 0).await;
-                found.extend(form.map(|form| (path, lent.handle, form)));
+            let find = async |file: &web_sys::File, path: &str, handle| {
+                let is_wanted = || tab.shelf.borrow().has(path, handle);
+                look(file, is_wanted, || tab.readers.get() > 0).await.map(Finding::Form)
+            };
+            tab.go_through(Shelf::unknown, find).await;
+        });
+    }
+
+    /// The same for what they hold.
+    fn identify(&self) {
+        self.is_more_held.set(true);
+        let Some(tab) = self.strong().filter(|_| !self.is_at(Work::Identify)) else { return };
+        self.begin(Work::Identify, async move {
+            sleep(HASH_AFTER).await;
+            let find = async |file: &web_sys::File, path: &str, handle| {
+                let is_wanted = || tab.shelf.borrow().has(path, handle);
+                let worker = tab.worker()?;
+                hash(&worker, file, is_wanted, || tab.is_busy()).await.map(Finding::Content)
+            };
+            // What came meanwhile may stand before what was hashed last.
+            while tab.is_more_held.replace(false) {
+                tab.go_through(Shelf::unidentified, find).await;
             }
         });
+    }
+
+    /// Whether something goes over the session that a person waits for.
+    fn is_busy(&self) -> bool {
+        let is_transfer = |work: &Work| matches!(work, Work::Save(_) | Work::Preview(_));
+        self.readers.get() > 0 || self.work.borrow().iter().any(|(work, _)| is_transfer(work))
+    }
+
+    /// Finds something out about each of the files that `next` gives, and tells the node of it.
+    async fn go_through(
+        &self,
+        next: impl Fn(&Shelf, Option<&str>) -> Option<(String, Lent)>,
+        find: impl AsyncFn(&web_sys::File, &str, u32) -> Option<Finding>,
+    ) {
+        let (mut after, mut found, mut told_at) = (None::<String>, Vec::new(), now().0);
+        loop {
+            let next = next(&self.shelf.borrow(), after.as_deref());
+            if found.len() >= TOLD_FILES || next.is_none() || now().0 >= told_at + FOUND_EVERY_MS {
+                told_at = now().0;
+                let offers = self.shelf.borrow_mut().found(found.drain(..));
+                self.say(offers);
+            }
+            let Some((path, lent)) = next else { break };
+            after = Some(path.clone());
+            let Some(file) = self.files.file(lent.handle) else { continue };
+            let finding = find(&file, &path, lent.handle).await;
+            found.extend(finding.map(|finding| (path, lent.handle, finding)));
+        }
+    }
+}
+
+/// Whether it is this version and content that is asked for, as far as that is known.
+fn is_wanted(request: &Outline, lent: &Lent) -> bool {
+    let id = lent.content.as_ref().map(|content| content.id.0);
+    request.version.is_none_or(|version| version == lent.version)
+        && request.id.is_none_or(|wanted| id.is_none_or(|id| id == wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::ContentId;
+
+    #[test]
+    fn an_outline_is_told_of_what_is_wanted_only() {
+        let version = Version { size: 5, modified: 7 };
+        let known = Content { id: ContentId([7; 32]), values: None };
+        let [unknown, known] = [None, Some(known)].map(|content| Lent { handle: 1, version, form: None, content });
+        let ask = |version, id| Outline { of: String::new(), path: "a".into(), version, id, peer: None };
+        let other = Version { modified: 8, ..version };
+        assert!(is_wanted(&ask(None, None), &known) && is_wanted(&ask(Some(version), Some([7; 32])), &known));
+        assert!(!is_wanted(&ask(Some(other), None), &known) && !is_wanted(&ask(None, Some([8; 32])), &known));
+        assert!(is_wanted(&ask(Some(version), Some([8; 32])), &unknown), "it may turn out to be that");
     }
 }

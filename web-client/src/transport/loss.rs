@@ -3,19 +3,18 @@
 use std::time::Duration;
 
 use gloo::utils::window;
-use shared::bridge::SecretError;
 
 use crate::event::LinkEvent;
 use crate::model::{Loss, Reason};
-use crate::wire::{Over, Refusal, knock};
+use crate::wire::{DeriveError, Over, Refusal, knock};
 
 /// Why none could be made.
 #[derive(Debug)]
 pub(super) enum Why {
     /// The password was forgotten meanwhile.
     Forgotten,
-    /// There was no memory to prepare it.
-    Memory(SecretError),
+    /// It could not be prepared.
+    Derive(DeriveError),
     /// The node, or nobody.
     Shut(Refusal),
 }
@@ -24,7 +23,8 @@ pub(super) enum Why {
 pub(super) async fn told(why: Why) -> LinkEvent {
     let refusal = match why {
         Why::Forgotten => return LinkEvent::Lost(Loss::Interrupted),
-        Why::Memory(error) => return LinkEvent::Lost(Loss::For(Reason::Said(error.to_string()))),
+        Why::Derive(DeriveError::Memory) => return LinkEvent::Lost(Loss::For(Reason::NoMemory)),
+        Why::Derive(DeriveError::NoWorker) => return LinkEvent::Lost(Loss::For(Reason::NoWorker)),
         Why::Shut(refusal) => refusal,
     };
     let host = window().location().host().unwrap_or_default();

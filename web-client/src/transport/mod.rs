@@ -8,6 +8,7 @@ mod hold;
 mod loss;
 mod pool;
 mod preview;
+mod prove;
 mod save;
 
 use std::cell::{Cell, RefCell};
@@ -23,8 +24,9 @@ use crate::effect::Order;
 use crate::event::{Event, LinkEvent, PeersEvent};
 use crate::model;
 use crate::runner::Files;
-use crate::wire::{Answer, Link, Occurrence, ReplyError, Shelf, Task, derive, enter};
+use crate::wire::{Answer, Hired, Link, Occurrence, ReplyError, Shelf, Task, derive, enter};
 use fetch::Partial;
+use save::Wanted;
 
 /// What runs in a session, by what the page calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,7 @@ enum Work {
     Save(u32),
     Preview(u32),
     Look,
+    Identify,
 }
 
 /// The one session of this tab.
@@ -58,6 +61,10 @@ struct Tab {
     shelf: RefCell<Shelf>,
     readers: Rc<Cell<usize>>,
     readings: Cell<u32>,
+    /// Whether files came that were not hashed.
+    is_more_held: Cell<bool>,
+    /// Hashes and proves, once there is something to be hashed or proved.
+    worker: RefCell<Option<Rc<Hired>>>,
     /// Beginnings of files whose session was lost.
     partials: RefCell<Vec<(u32, Partial)>>,
     /// When the browser was last told to download something.
@@ -99,6 +106,8 @@ impl Transport {
             shelf: RefCell::default(),
             readers: Rc::default(),
             readings: Cell::new(0),
+            is_more_held: Cell::new(false),
+            worker: RefCell::default(),
             partials: RefCell::default(),
             clicked: Cell::new(0),
             shown: RefCell::default(),
@@ -121,7 +130,9 @@ impl Transport {
             }
             Order::Search { id, kind, pattern } => tab.search(id, kind, pattern),
             Order::CancelSearch(id) => tab.stop(Work::Search(id)),
-            Order::Save { id, name, size, sources, way } => tab.save(id, name, size, sources, way),
+            Order::Save { id, name, size, content, sources, way } => {
+                tab.save(Wanted { id, name, size, content, sources }, way);
+            }
             Order::CancelSave(id) => {
                 tab.stop(Work::Save(id));
                 drop(taken(&tab.partials, &id));
@@ -156,6 +167,20 @@ impl Tab {
         self.work.borrow_mut().push((name, task));
     }
 
+    /// Whether work of this name is under way.
+    fn is_at(&self, name: Work) -> bool {
+        self.work.borrow().iter().any(|(work, _)| *work == name)
+    }
+
+    /// A worker that hashes and proves; none where the browser has none to give.
+    fn worker(&self) -> Option<Rc<Hired>> {
+        let mut worker = self.worker.borrow_mut();
+        if worker.as_ref().is_none_or(|worker| worker.is_broken()) {
+            *worker = Hired::new().map(Rc::new);
+        }
+        worker.clone()
+    }
+
     fn stop(&self, name: Work) {
         let task = taken(&self.work, &name);
         drop(task);
@@ -188,7 +213,7 @@ impl Tab {
     async fn try_to_enter(&self, password: Option<model::Secret>) -> Result<(), loss::Why> {
         if let Some(password) = password {
             self.tell(Event::Link(LinkEvent::Unlocking));
-            let secret = derive(password.reveal()).await.map_err(loss::Why::Memory)?;
+            let secret = derive(password.reveal()).await.map_err(loss::Why::Derive)?;
             *self.secret.borrow_mut() = Some(secret);
         }
         let secret = self.secret.borrow().clone().ok_or(loss::Why::Forgotten)?;
@@ -262,6 +287,7 @@ impl Tab {
     fn asked(&self, request: Message, answer: Answer) {
         match request {
             Message::Read(request) => self.lend(request, answer),
+            Message::Outline(request) => self.outline(&request, answer),
             _ => answer.fail(&Reset::new(ResetCode::UNKNOWN, "a tab does not answer that")),
         }
     }
@@ -290,6 +316,7 @@ impl Tab {
         *self.url.borrow_mut() = None;
         *self.tab.borrow_mut() = new_tab();
         self.partials.borrow_mut().clear();
+        *self.worker.borrow_mut() = None;
         let shown = std::mem::take(&mut *self.shown.borrow_mut());
         shown.iter().for_each(|(_, address)| preview::revoke(address));
     }

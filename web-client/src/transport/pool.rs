@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::bridge::{Message, PeerInfo, PeerKind, ResetCode, Row, Search, SearchKind, SearchScope};
-use shared::{PeerUrl, peer_name};
+use shared::{ContentId, PeerUrl, peer_name};
 
 use super::{Tab, Work, reason};
 use crate::event::{Event, PoolEvent};
@@ -82,7 +82,7 @@ impl Tab {
 }
 
 fn offer(row: Row) -> Offer {
-    Offer { path: row.path, size: row.size, modified: row.modified }
+    Offer { path: row.path, size: row.size, modified: row.modified, id: row.id.map(ContentId) }
 }
 
 /// A peer as the page shows it; `own` is this tab's URL. What has no proper URL is none.

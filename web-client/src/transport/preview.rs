@@ -60,12 +60,12 @@ impl Tab {
         sources: Vec<Source>,
         media_type: &str,
     ) -> Result<PreviewEvent, Reason> {
-        let file = self.fetch(link, id | NOT_OF_SAVES, sources, |_| {}).await.map_err(|why| match why {
+        let file = self.fetch(link, id | NOT_OF_SAVES, sources, None, &|_| {}).await.map_err(|why| match why {
             FetchError::Failed(why) => why,
             FetchError::TooLarge => Reason::NoRoom,
             FetchError::Interrupted => Reason::Ended,
         })?;
-        let blob = file.into_parts().blob(media_type);
+        let blob = file.into_parts().0.blob(media_type);
         let address = blob.as_ref().and_then(addressed).ok_or(Reason::NoRoom)?;
         self.shown.borrow_mut().push((id, address.clone()));
         Ok(PreviewEvent::Ready { id, address })

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use shared::ContentId;
+
 use super::fetch::FetchError;
 use super::{Tab, Work};
 use crate::event::{Event, SaveEvent};
@@ -17,14 +19,29 @@ const TOLD_EVERY_MS: u64 = 100;
 const TICKET_EVERY_MS: u64 = 300;
 const BLOB_EVERY_MS: u64 = 150;
 
+/// A file that is to be saved.
+pub(super) struct Wanted {
+    /// The page's number for it.
+    pub(super) id: u32,
+    /// Under which name.
+    pub(super) name: String,
+    /// How large it is, if known.
+    pub(super) size: Option<u64>,
+    /// What it holds, if known.
+    pub(super) content: Option<ContentId>,
+    /// Where it can be had.
+    pub(super) sources: Vec<Source>,
+}
+
 impl Tab {
-    pub(super) fn save(&self, id: u32, name: String, size: Option<u64>, sources: Vec<Source>, way: Way) {
+    pub(super) fn save(&self, wanted: Wanted, way: Way) {
         let (Some(tab), Some(link)) = (self.strong(), self.link()) else { return };
-        let fits = size.is_none_or(|size| size <= MOST_IN_MEMORY);
+        let fits = wanted.size.is_none_or(|size| size <= MOST_IN_MEMORY);
+        let id = wanted.id;
         self.begin(Work::Save(id), async move {
             let saved = match way {
-                Way::Session if fits => tab.save_over_session(&link, id, &name, sources).await,
-                _ => tab.save_by_ticket(&link, id, &name, &sources, way).await,
+                Way::Session if fits => tab.save_over_session(&link, wanted).await,
+                _ => tab.save_by_ticket(&link, id, &wanted.name, &wanted.sources, way).await,
             };
             match saved {
                 Ok(event) => tab.tell(Event::Save(event)),
@@ -37,13 +54,8 @@ impl Tab {
         });
     }
 
-    async fn save_over_session(
-        &self,
-        link: &Link,
-        id: u32,
-        name: &str,
-        sources: Vec<Source>,
-    ) -> Result<SaveEvent, FetchError> {
+    async fn save_over_session(&self, link: &Link, wanted: Wanted) -> Result<SaveEvent, FetchError> {
+        let (id, name) = (wanted.id, wanted.name.as_str());
         let told_at = Cell::new(0);
         let progress = |bytes| {
             let now = now().0;
@@ -52,17 +64,18 @@ impl Tab {
                 self.tell(Event::Save(SaveEvent::Progress { id, bytes }));
             }
         };
-        match self.fetch(link, id, sources.clone(), progress).await {
+        let proof = self.proof(link, &wanted).await;
+        match self.fetch(link, id, wanted.sources.clone(), proof, &progress).await {
             // Its size was not known, or not told rightly.
-            Err(FetchError::TooLarge) => self.save_by_ticket(link, id, name, &sources, Way::Ticket).await,
+            Err(FetchError::TooLarge) => self.save_by_ticket(link, id, name, &wanted.sources, Way::Ticket).await,
             Err(why) => Err(why),
             Ok(file) => {
-                let parts = file.into_parts();
+                let (parts, is_verified) = file.into_parts();
                 let bytes = parts.bytes();
                 self.turn(BLOB_EVERY_MS).await;
                 parts.save(name).ok_or(FetchError::Failed(Reason::NoRoom))?;
                 self.tell(Event::Save(SaveEvent::Progress { id, bytes }));
-                Ok(SaveEvent::Done { id })
+                Ok(SaveEvent::Done { id, is_verified })
             }
         }
     }

@@ -11,6 +11,8 @@ use crate::pool::sort;
 const MOST: usize = 20_000;
 /// Most readings that are remembered.
 const MOST_READINGS: usize = 200;
+/// Who reads more of the same file within so many milliseconds goes on: a large file is fetched in parts, several at once.
+const NEXT_PART_MS: f64 = 10_000.0;
 
 pub(super) fn update(model: &mut Model, event: HoldEvent, effects: &mut Vec<Effect>) {
     match event {
@@ -26,23 +28,41 @@ pub(super) fn update(model: &mut Model, event: HoldEvent, effects: &mut Vec<Effe
             withdraw(model, &all, effects);
         }
         HoldEvent::Reading { id, reader, handle, bytes } => {
-            let readings = &mut model.hold.readings;
-            match readings.iter_mut().find(|reading| reading.id == id) {
-                Some(reading) => reading.bytes = bytes,
-                None => {
-                    if readings.len() >= MOST_READINGS {
-                        readings.remove(0);
-                    }
-                    readings.push(Reading { id, reader, handle, bytes, ended_at: None });
+            let (readings, now) = (&mut model.hold.readings, model.now);
+            // The last word of whoever read what was withdrawn.
+            let Some(file) = model.hold.files.iter().find(|file| file.handle == handle) else { return };
+            let size = file.size;
+            let goes_on = |reading: &&mut Reading| {
+                let is_near = reading.ended_at.is_none_or(|ended| now - ended < NEXT_PART_MS);
+                reading.handle == handle && reading.reader == reader && reading.bytes < size && is_near
+            };
+            if let Some(part) = part_of(readings, id) {
+                part.1 = bytes;
+            } else if let Some(reading) = readings.iter_mut().rev().find(goes_on) {
+                reading.parts.push((id, bytes));
+                reading.ended_at = None;
+            } else {
+                if readings.len() >= MOST_READINGS {
+                    readings.remove(0);
                 }
+                readings.push(Reading { parts: vec![(id, bytes)], before: 0, reader, handle, bytes, ended_at: None });
             }
+            let of_part = readings.iter_mut().find(|reading| reading.parts.iter().any(|part| part.0 == id));
+            of_part.into_iter().for_each(sum_up);
         }
         HoldEvent::ReadingEnded { id, is_whole } => {
-            let ended = model.hold.readings.iter_mut().find(|reading| reading.id == id && reading.ended_at.is_none());
-            if let Some(reading) = ended {
-                reading.ended_at = Some(model.now);
+            let is_of = |reading: &&mut Reading| reading.parts.iter().any(|part| part.0 == id);
+            if let Some(reading) = model.hold.readings.iter_mut().find(is_of) {
+                let of_part = reading.parts.iter().filter(|part| part.0 == id).map(|part| part.1);
+                reading.before += of_part.sum::<u64>();
+                reading.parts.retain(|part| part.0 != id);
+                sum_up(reading);
+                if reading.parts.is_empty() {
+                    reading.ended_at = Some(model.now);
+                }
                 let file = model.hold.files.iter_mut().find(|file| file.handle == reading.handle);
-                if let Some(file) = file.filter(|_| is_whole) {
+                let is_read = |file: &&mut Held| is_whole || (reading.parts.is_empty() && reading.bytes >= file.size);
+                if let Some(file) = file.filter(is_read) {
                     file.times_read += 1;
                     reading.bytes = file.size;
                 }
@@ -50,6 +70,15 @@ pub(super) fn update(model: &mut Model, event: HoldEvent, effects: &mut Vec<Effe
         }
     }
     effects.push(Effect::Draw);
+}
+
+/// A part of a reading.
+fn part_of(readings: &mut [Reading], id: u32) -> Option<&mut (u32, u64)> {
+    readings.iter_mut().flat_map(|reading| reading.parts.iter_mut()).find(|part| part.0 == id)
+}
+
+fn sum_up(reading: &mut Reading) {
+    reading.bytes = reading.parts.iter().fold(reading.before, |bytes, part| bytes.saturating_add(part.1));
 }
 
 /// Offers files; one under a path that is offered already takes its place.
@@ -132,6 +161,31 @@ mod tests {
         assert!(effects.contains(&Effect::Release(vec![1, 2])));
         assert_eq!(model.notice.unwrap().0, Notice::NotOffered(2));
         assert!(model.hold.files.is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_read_in_parts_was_read_once() {
+        let mut model = opened();
+        let _ = send(&mut model, HoldEvent::Dropped(vec![file(1, "a.txt")]));
+        let read = |id, bytes| HoldEvent::Reading { id, reader: Some("Bo".into()), handle: 1, bytes };
+        for (id, bytes) in [(1, 3), (2, 1), (1, 4)] {
+            let _ = send(&mut model, read(id, bytes));
+        }
+        assert_eq!((model.hold.readings.len(), model.hold.readings[0].bytes), (1, 5));
+        for id in [1, 2] {
+            let _ = send(&mut model, HoldEvent::ReadingEnded { id, is_whole: false });
+        }
+        assert!(!model.hold.is_read() && model.hold.files[0].times_read == 0);
+        let _ = send(&mut model, read(3, 5));
+        assert!(model.hold.is_read());
+        let _ = send(&mut model, HoldEvent::ReadingEnded { id: 3, is_whole: false });
+        assert_eq!((model.hold.readings.len(), model.hold.files[0].times_read), (1, 1));
+        // Whoever reads after that reads anew.
+        let _ = send(&mut model, read(4, 10));
+        let _ = send(&mut model, HoldEvent::ReadingEnded { id: 4, is_whole: true });
+        assert_eq!((model.hold.readings.len(), model.hold.files[0].times_read), (2, 2));
+        let _ = send(&mut model, HoldEvent::Reading { id: 5, reader: None, handle: 1, bytes: 1 });
+        assert_eq!(model.hold.readings.len(), 3, "somebody else");
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub(super) fn update(model: &mut Model, event: PoolEvent, effects: &mut Vec<Effe
             model.pool.results.selection.clear();
         }
         PoolEvent::RowSaveWanted(id) => {
-            let file = |(found, row): (&Found, u32)| (found.name(row).to_owned(), found.size(row), found.sources(row));
+            let file = |(found, row): (&Found, u32)| save::File::of(found, row);
             let files = pool.file_of(id).map(file).into_iter().collect();
             save::begin_all(model, files, None, effects);
         }
@@ -166,7 +166,8 @@ mod tests {
     }
 
     fn found(search: u32, names: &[&str]) -> PoolEvent {
-        let offers = names.iter().map(|name| Offer { path: (*name).into(), size: Some(3), modified: None }).collect();
+        let offers =
+            names.iter().map(|name| Offer { path: (*name).into(), size: Some(3), modified: None, id: None }).collect();
         PoolEvent::Found { search, peer: PeerUrl::parse("http://attic:1").unwrap(), offers }
     }
 

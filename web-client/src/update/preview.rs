@@ -1,5 +1,6 @@
 //! Decides about the file shown: only what may be, and only what came for it.
 
+use super::save::File;
 use crate::effect::{Effect, Order};
 use crate::event::PreviewEvent;
 use crate::model::{Model, Preview, Reason, Shown, Viewer};
@@ -24,8 +25,8 @@ pub(super) fn update(model: &mut Model, event: PreviewEvent, effects: &mut Vec<E
             }
         }
         PreviewEvent::SaveWanted => {
-            if let Some(Preview { name, size, sources, .. }) = model.preview.clone() {
-                super::save::begin_all(model, vec![(name, size, sources)], None, effects);
+            if let Some(Preview { name, size, content, sources, .. }) = model.preview.clone() {
+                super::save::begin_all(model, vec![File { name, size, content, sources }], None, effects);
             }
         }
         PreviewEvent::Closed if model.preview.is_none() => return,
@@ -38,11 +39,11 @@ fn open(model: &mut Model, id: u32, effects: &mut Vec<Effect>) {
     let Some((found, row)) = model.pool.file_of(id) else { return };
     let name = found.name(row).to_owned();
     let Some((viewer, media_type)) = Viewer::of(&name) else { return };
-    let (sources, size) = (found.sources(row), found.size(row));
+    let (sources, size, content) = (found.sources(row), found.size(row), found.content(row));
     let id = model.chance();
     close(model, effects);
     let asked = sources.clone();
-    model.preview = Some(Preview { id, name, size, sources, viewer, shown: Shown::Asking });
+    model.preview = Some(Preview { id, name, size, content, sources, viewer, shown: Shown::Asking });
     effects.push(Effect::Transport(Order::OpenPreview { id, sources: asked, size, viewer, media_type }));
     effects.push(Effect::Draw);
 }
@@ -71,7 +72,7 @@ mod tests {
     fn only_what_is_safe_is_asked_for_and_only_from_safe_addresses() {
         let mut model = Model::default();
         let _ = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
-        let offer = |path: &str| Offer { path: path.into(), size: Some(1), modified: None };
+        let offer = |path: &str| Offer { path: path.into(), size: Some(1), modified: None, id: None };
         let peer = shared::PeerUrl::parse("http://attic:1").unwrap();
         let found = PoolEvent::Found { search: 1, peer, offers: vec![offer("a.png"), offer("b.exe")] };
         let _ = update(&mut model, Event::Pool(found));

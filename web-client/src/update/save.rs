@@ -1,9 +1,11 @@
 //! Decides about files on their way to the disk: which way, how many at a time, and what follows an end.
 
+use shared::ContentId;
+
 use crate::effect::{Effect, Order};
 use crate::event::SaveEvent;
 use crate::model::{Link, Model, Notice, Save, Saving, Way};
-use crate::pool::Source;
+use crate::pool::{Found, Source};
 
 /// Saves at a time: each holds up to 256 MiB in memory, and more would only slow each other down.
 const AT_ONCE: usize = 2;
@@ -21,7 +23,17 @@ pub(super) fn update(model: &mut Model, event: SaveEvent, effects: &mut Vec<Effe
             }
         }
         SaveEvent::HandedOver { id } => end(model, id, Saving::HandedOver),
-        SaveEvent::Done { id } => end(model, id, Saving::Done),
+        SaveEvent::Done { id, is_verified } => {
+            if let Some(save) = running(model, id) {
+                save.is_verified = is_verified;
+            }
+            end(model, id, Saving::Done);
+        }
+        SaveEvent::GivenUp { id, peer } => {
+            if let Some(save) = running(model, id).filter(|save| !save.given_up.contains(&peer)) {
+                save.given_up.push(peer);
+            }
+        }
         SaveEvent::Failed { id, why } => end(model, id, Saving::Failed(why)),
         SaveEvent::Cancelled(id) => {
             let save = model.saves.list.iter_mut().find(|save| save.id == id);
@@ -41,6 +53,7 @@ pub(super) fn update(model: &mut Model, event: SaveEvent, effects: &mut Vec<Effe
                 save.way = way(save);
                 save.state = Saving::Waiting;
                 (save.bytes, save.speed) = (0, 0.0);
+                save.given_up.clear();
             }
         }
         SaveEvent::Cleared => model.saves.list.retain(|save| !has_ended(save)),
@@ -56,8 +69,7 @@ pub(super) fn update(model: &mut Model, event: SaveEvent, effects: &mut Vec<Effe
 /// Begins to save rows, or lets them wait for their turn.
 pub(super) fn begin(model: &mut Model, rows: &[u32], effects: &mut Vec<Effect>) {
     let found = model.pool.results.found();
-    let file = |row: &u32| (found.name(*row).to_owned(), found.size(*row), found.sources(*row));
-    let files = rows.iter().take(MOST).map(file).collect();
+    let files = rows.iter().take(MOST).map(|row| File::of(found, *row)).collect();
     begin_all(model, files, None, effects);
 }
 
@@ -65,22 +77,35 @@ pub(super) fn begin(model: &mut Model, rows: &[u32], effects: &mut Vec<Effect>) 
 pub(super) fn begin_zip(model: &mut Model, effects: &mut Vec<Effect>) {
     let results = &model.pool.results;
     let sources = results.selection.rows().filter_map(|row| results.found().sources(row).pop()).collect();
-    begin_all(model, vec![(ZIP.to_owned(), None, sources)], Some(Way::Zip), effects);
+    let archive = File { name: ZIP.to_owned(), size: None, content: None, sources };
+    begin_all(model, vec![archive], Some(Way::Zip), effects);
 }
 
-/// The same, for files by name, size and where they are.
-pub(super) fn begin_all(
-    model: &mut Model,
-    files: Vec<(String, Option<u64>, Vec<Source>)>,
-    way: Option<Way>,
-    effects: &mut Vec<Effect>,
-) {
+/// A file that is to be saved.
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) size: Option<u64>,
+    pub(super) content: Option<ContentId>,
+    /// Where it is.
+    pub(super) sources: Vec<Source>,
+}
+
+impl File {
+    /// The one of a row.
+    pub(super) fn of(found: &Found, row: u32) -> Self {
+        let (name, size, content) = (found.name(row).to_owned(), found.size(row), found.content(row));
+        Self { name, size, content, sources: found.sources(row) }
+    }
+}
+
+/// The same, for any files.
+pub(super) fn begin_all(model: &mut Model, files: Vec<File>, way: Option<Way>, effects: &mut Vec<Effect>) {
     let mut begun = 0;
-    for (name, size, sources) in files {
+    for File { name, size, content, sources } in files {
         if sources.is_empty() || model.saves.list.len() >= MOST {
             continue;
         }
-        // Equal names and sizes are one content; a second wish while the first is under way changes nothing.
+        // One row is one content; a second wish while the first is under way changes nothing.
         let is_same = |save: &Save| !has_ended(save) && save.sources == sources;
         if model.saves.list.iter().any(is_same) {
             continue;
@@ -90,7 +115,10 @@ pub(super) fn begin_all(
             id: model.saves.last_id,
             name,
             size,
+            content,
             sources,
+            given_up: Vec::new(),
+            is_verified: false,
             way: way.unwrap_or_else(|| model.settings.way_for(model.is_secure, size)),
             state: Saving::Waiting,
             bytes: 0,
@@ -121,6 +149,7 @@ pub(super) fn begin_waiting(model: &mut Model, effects: &mut Vec<Effect>) {
             id: save.id,
             name: save.name.clone(),
             size: save.size,
+            content: save.content,
             sources: save.sources.clone(),
             way: save.way,
         }));
@@ -176,7 +205,8 @@ mod tests {
         let mut model = Model::default();
         model.unlock.secret = Some(crate::model::Secret::new("horse".into()));
         let _ = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
-        let offers = names.iter().map(|name| Offer { path: (*name).into(), size: Some(1000), modified: None });
+        let offers =
+            names.iter().map(|name| Offer { path: (*name).into(), size: Some(1000), modified: None, id: None });
         let peer = PeerUrl::parse("http://attic:1").unwrap();
         let found = PoolEvent::Found { search: 1, peer, offers: offers.collect() };
         let _ = update(&mut model, Event::Pool(found));
@@ -201,7 +231,7 @@ mod tests {
         let mut model = with_rows(&["a", "b", "c"]);
         let _ = update(&mut model, Event::Pool(PoolEvent::AllSelected));
         assert_eq!(begun(&update(&mut model, Event::Pool(PoolEvent::SaveWanted))), [1, 2]);
-        assert_eq!(begun(&send(&mut model, SaveEvent::Done { id: 1 })), [3]);
+        assert_eq!(begun(&send(&mut model, SaveEvent::Done { id: 1, is_verified: false })), [3]);
         assert_eq!(model.saves.list[0].thousandths(), Some(1000));
         assert_eq!(model.pool.results.selection.count(), 0);
     }
@@ -244,9 +274,24 @@ mod tests {
         let mut model = with_rows(&["a"]);
         let _ = update(&mut model, Event::Pool(PoolEvent::RowSaveWanted(0)));
         assert!(send(&mut model, SaveEvent::Cancelled(1)).contains(&Effect::Transport(Order::CancelSave(1))));
-        let _ = send(&mut model, SaveEvent::Done { id: 1 });
+        let _ = send(&mut model, SaveEvent::Done { id: 1, is_verified: false });
         assert_eq!(model.saves.list[0].state, Saving::Cancelled);
         assert_eq!(begun(&send(&mut model, SaveEvent::Retried(1))), [1]);
+    }
+
+    #[test]
+    fn who_sent_something_else_is_remembered_until_it_is_tried_again() {
+        let mut model = with_rows(&["a"]);
+        let _ = update(&mut model, Event::Pool(PoolEvent::RowSaveWanted(0)));
+        let peer = PeerUrl::parse("http://attic:1").unwrap();
+        for _ in 0..2 {
+            let _ = send(&mut model, SaveEvent::GivenUp { id: 1, peer: peer.clone() });
+        }
+        let _ = send(&mut model, SaveEvent::Failed { id: 1, why: Reason::Lied });
+        assert_eq!(model.saves.list[0].given_up, [peer]);
+        assert_eq!(begun(&send(&mut model, SaveEvent::Retried(1))), [1]);
+        let _ = send(&mut model, SaveEvent::Done { id: 1, is_verified: true });
+        assert!(model.saves.list[0].given_up.is_empty() && model.saves.list[0].is_verified);
     }
 
     #[test]

@@ -233,6 +233,10 @@ impl Line {
         set(size, &found.size(row).map(|size| scene.measures.size(size)).unwrap_or_default());
         set(age, &found.modified(row).map(|time| scene.measures.ago(self.age(scene, time))).unwrap_or_default());
         set(holders, &holder_names(scene, row));
+        let content = found.content(row);
+        mark(holders, "class", if content.is_some() { "c-holders is-known" } else { "c-holders" });
+        let known = content.map(|id| fill(scene.words.known, &id.to_string()));
+        mark(holders, "title", known.as_deref().unwrap_or(scene.words.unknown));
     }
 
     fn age(&self, scene: &Scene<'_>, nanoseconds: i64) -> Age {

@@ -4,7 +4,7 @@ use shared::Printable;
 use web_sys::Element;
 
 use super::page::{each, lines, mark, mark_if, set, show, show_if, tag, write, write_name, write_part};
-use super::{MOST_LINES, Scene, draw_more};
+use super::{MOST_LINES, Scene, draw_more, peer_name};
 use crate::model::{Save, Saving, Way};
 use crate::text::{fill, fill_two};
 
@@ -56,12 +56,22 @@ fn draw_save(scene: &Scene<'_>, save: &Save, line: &Element) {
     }
 }
 
+/// How far it is, and who was given up for it.
 fn what(scene: &Scene<'_>, save: &Save) -> String {
+    let given_up = save.given_up.iter().map(|peer| fill(scene.words.given_up, &peer_name(scene, peer)));
+    let parts: Vec<_> = std::iter::once(how_far(scene, save)).chain(given_up).collect();
+    parts.join(" · ")
+}
+
+fn how_far(scene: &Scene<'_>, save: &Save) -> String {
     let (words, measures) = (scene.words, scene.measures);
     match &save.state {
         Saving::Waiting => words.waiting.to_owned(),
         Saving::HandedOver => words.handed_over.to_owned(),
-        Saving::Done => [words.done, &measures.size(save.bytes)].join(" · "),
+        Saving::Done => {
+            let how = if save.is_verified { words.verified } else { words.unverified };
+            [words.done, &measures.size(save.bytes), how].join(" · ")
+        }
         Saving::Failed(why) => fill(words.failed, &scene.model.settings.language.reason(why)),
         Saving::Cancelled => words.cancelled.to_owned(),
         Saving::Running => {

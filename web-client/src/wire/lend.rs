@@ -9,13 +9,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use js_sys::Uint8Array;
-use shared::bridge::{File, Read, Reset, ResetCode};
+use shared::bridge::{File, Read, Reset, ResetCode, Version};
 use shared::limits::PIECE_BYTES;
 use wasm_bindgen_futures::JsFuture;
 
 use super::answer::Answer;
 use super::clock::in_time;
-use super::shelf::Lent;
 
 /// Files that are read at once; further readers are told to come again.
 const READERS: usize = 8;
@@ -32,8 +31,8 @@ const SLICE_TIME: Duration = Duration::from_secs(30);
 pub(crate) struct Lending<'a> {
     /// The browser's file.
     pub(crate) file: web_sys::File,
-    /// What the node was told of it.
-    pub(crate) lent: Lent,
+    /// Which version of it the node was told of.
+    pub(crate) version: Version,
     /// How many read at the moment.
     pub(crate) readers: Rc<Cell<usize>>,
     /// Whether it is still offered.
@@ -44,8 +43,8 @@ pub(crate) struct Lending<'a> {
 
 /// Answers a request for it. Tells whether all of the file was sent.
 pub(crate) async fn lend(request: &Read, lending: Lending<'_>, mut answer: Answer) -> bool {
-    let Lending { file, lent, readers, is_offered, sent } = lending;
-    let part = match Part::of(request, lent) {
+    let Lending { file, version, readers, is_offered, sent } = lending;
+    let part = match Part::of(request, version) {
         Ok(_) if readers.get() >= READERS => Err(Reset::new(ResetCode::BUSY, "this tab is read by many already")),
         part => part,
     };
@@ -57,7 +56,7 @@ pub(crate) async fn lend(request: &Read, lending: Lending<'_>, mut answer: Answe
         }
     };
     let _place = Place::take(readers.clone());
-    let header = File { version: lent.version, length: part.length };
+    let header = File { version, length: part.length };
     if answer.reply(header).await.is_err() {
         return false;
     }
@@ -87,7 +86,7 @@ pub(crate) async fn lend(request: &Read, lending: Lending<'_>, mut answer: Answe
         }
     }
     answer.end();
-    part.length == lent.version.size
+    part.length == version.size
 }
 
 fn refuse(answer: Answer, code: ResetCode, text: &str) -> bool {
@@ -134,11 +133,11 @@ struct Part {
 }
 
 impl Part {
-    fn of(request: &Read, lent: Lent) -> Result<Self, Reset> {
-        if request.version.is_some_and(|version| version != lent.version) {
+    fn of(request: &Read, lent: Version) -> Result<Self, Reset> {
+        if request.version.is_some_and(|version| version != lent) {
             return Err(Reset::new(ResetCode::CHANGED, "this tab offers another version of the file"));
         }
-        let left = lent.version.size.checked_sub(request.from);
+        let left = lent.size.checked_sub(request.from);
         let left = left.ok_or_else(|| Reset::new(ResetCode::BAD_REQUEST, "the file has no such part"))?;
         Ok(Self { from: request.from, length: request.length.unwrap_or(left).min(left) })
     }
@@ -147,9 +146,8 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::bridge::Version;
 
-    const LENT: Lent = Lent { handle: 1, version: Version { size: 10, modified: 3 }, form: None };
+    const LENT: Version = Version { size: 10, modified: 3 };
 
     fn read(from: u64, length: Option<u64>, version: Option<Version>) -> Read {
         Read { peer: None, of: String::new(), path: "a".into(), from, length, version, reader: None }
@@ -171,7 +169,7 @@ mod tests {
 
     #[test]
     fn another_version_is_refused() {
-        assert!(Part::of(&read(0, None, Some(LENT.version)), LENT).is_ok());
+        assert!(Part::of(&read(0, None, Some(LENT)), LENT).is_ok());
         let other = Version { size: 10, modified: 4 };
         assert_eq!(Part::of(&read(0, None, Some(other)), LENT).unwrap_err().code, ResetCode::CHANGED);
     }

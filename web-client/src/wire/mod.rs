@@ -1,7 +1,8 @@
 //! The bridge in a browser tab: one session with the node this page came from, and what flows through it.
 //!
 //! ```text
-//! derive   password → Secret, in a worker
+//! hired    a worker, and what it is told to do
+//! derive   password → Secret               hash, proof   what files hold, and whether pieces are theirs
 //! door     WebSocket, handshake           knock   why the door stayed shut
 //! link     the session: ask, say, be asked; streams has its rules, socket and clock are the browser
 //! shelf    what this tab offers           lend    its bytes for whoever asks    look   which form they have
@@ -15,11 +16,14 @@ mod answer;
 mod clock;
 mod derive;
 mod door;
+mod hash;
+mod hired;
 mod knock;
 mod lend;
 mod link;
 mod look;
 mod parts;
+mod proof;
 mod replies;
 mod shelf;
 mod socket;
@@ -28,15 +32,17 @@ mod task;
 
 pub(crate) use answer::Answer;
 pub(crate) use clock::{now, sleep};
-pub(crate) use derive::derive;
-pub use derive::derive_in_worker;
+pub(crate) use derive::{DeriveError, derive};
 pub(crate) use door::{Refusal, enter};
+pub(crate) use hash::hash;
+pub(crate) use hired::Hired;
 pub(crate) use knock::knock;
 pub(crate) use lend::{Lending, lend};
 pub(crate) use link::{Link, Occurrence, Over};
 pub(crate) use look::look;
 pub(crate) use parts::{Parts, addressed, save_by_link};
+pub(crate) use proof::{Piece, Proof, Unproved};
 pub(crate) use replies::ReplyError;
-pub(crate) use shelf::{Lent, Shelf};
+pub(crate) use shelf::{Content, Finding, Lent, Shelf};
 pub(crate) use streams::Reply;
 pub(crate) use task::Task;

@@ -36,14 +36,31 @@ impl Parts {
         if self.bytes == 0 || length > BLOB_BYTES {
             self.keep(&Uint8Array::from(bytes));
         } else {
-            if self.fresh_bytes + length > BLOB_BYTES {
-                self.merge();
-            }
-            let fresh = self.fresh.get_or_insert_with(|| Uint8Array::new_with_length(BLOB_BYTES));
-            fresh.subarray(self.fresh_bytes, self.fresh_bytes + length).copy_from(bytes);
-            self.fresh_bytes += length;
+            self.room(length).copy_from(bytes);
         }
         self.bytes += u64::from(length);
+    }
+
+    /// Copies the next bytes, which are no part of this program's memory. Answers how many there are by now.
+    pub(crate) fn push_piece(&mut self, piece: &Uint8Array) -> u64 {
+        let length = piece.length();
+        if self.bytes == 0 || length > BLOB_BYTES {
+            self.keep(piece);
+        } else {
+            self.room(length).set(piece, 0);
+        }
+        self.bytes += u64::from(length);
+        self.bytes
+    }
+
+    /// Room for so many bytes behind those that are not in a Blob yet.
+    fn room(&mut self, length: u32) -> Uint8Array {
+        if self.fresh_bytes + length > BLOB_BYTES {
+            self.merge();
+        }
+        let fresh = self.fresh.get_or_insert_with(|| Uint8Array::new_with_length(BLOB_BYTES));
+        self.fresh_bytes += length;
+        fresh.subarray(self.fresh_bytes - length, self.fresh_bytes)
     }
 
     fn merge(&mut self) {

@@ -3,24 +3,48 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::ops::Bound;
+use std::rc::Rc;
 
+use shared::ContentId;
 use shared::bridge::{Offer, Offered, OfferedForm, Version};
 
 /// Most files in one message, and most bytes of their paths: a record holds a mebibyte.
 const FILES_PER_OFFER: usize = 500;
 const BYTES_PER_OFFER: usize = 256 << 10;
 /// What an offered file costs in a message besides its path, at most.
-const BYTES_PER_FILE: usize = 64;
+const BYTES_PER_FILE: usize = 100;
+/// What proves the pieces of files is kept up to this, in bytes: 128 GiB of files. Of others only the id is known.
+const VALUES_BYTES: usize = 4 << 20;
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Content {
+    /// The BLAKE3 of it.
+    pub(crate) id: ContentId,
+    /// What proves each of its pieces, as it goes over the wire; nothing where there is only one. None where it is not kept.
+    pub(crate) values: Option<Rc<[u8]>>,
+}
+
+/// What was found in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// How it can go through XML-RPC.
+    Form(OfferedForm),
+    /// What it holds.
+    Content(Content),
+}
 
 /// One file that is offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lent {
     /// The page's number for the browser's file. A number is never used again.
     pub(crate) handle: u32,
     /// Which version of it is offered.
     pub(crate) version: Version,
-    /// What was found in it.
+    /// Which form it has, once that was looked at.
     pub(crate) form: Option<OfferedForm>,
+    /// What it holds, once it was hashed.
+    pub(crate) content: Option<Content>,
 }
 
 /// All of them, by path.
@@ -48,7 +72,8 @@ impl Shelf {
         for (path, mut lent) in files {
             let before = self.before.get(&path).filter(|before| before.handle == lent.handle);
             lent.form = before.and_then(|before| before.form).or(lent.form);
-            add.push(offered(path.clone(), lent));
+            lent.content = before.and_then(|before| before.content.clone()).or(lent.content);
+            add.push(offered(path.clone(), &lent));
             self.files.insert(path, lent);
         }
         batches(add, Vec::new(), mem::take(&mut self.must_replace))
@@ -81,27 +106,54 @@ impl Shelf {
     }
 
     /// Keeps what was found in files that are still there. Answers what to tell the node.
-    pub(crate) fn found(&mut self, forms: impl IntoIterator<Item = (String, u32, OfferedForm)>) -> Vec<Offer> {
+    pub(crate) fn found(&mut self, findings: impl IntoIterator<Item = (String, u32, Finding)>) -> Vec<Offer> {
         let mut add = Vec::new();
-        for (path, handle, form) in forms {
+        for (path, handle, finding) in findings {
+            let room = match &finding {
+                // Looked at for large files only: it takes a moment.
+                Finding::Content(Content { values: Some(values), .. }) if !values.is_empty() => {
+                    VALUES_BYTES.saturating_sub(self.values_bytes())
+                }
+                _ => 0,
+            };
             if let Some(lent) = self.files.get_mut(&path).filter(|lent| lent.handle == handle) {
-                lent.form = Some(form);
-                add.push(offered(path, *lent));
+                match finding {
+                    Finding::Form(form) => lent.form = Some(form),
+                    Finding::Content(Content { id, values }) => {
+                        let values = values.filter(|values| values.len() <= room);
+                        lent.content = Some(Content { id, values });
+                    }
+                }
+                add.push(offered(path, lent));
             }
         }
         batches(add, Vec::new(), false)
     }
 
+    /// Bytes of all values that are kept.
+    fn values_bytes(&self) -> usize {
+        self.files.values().filter_map(|lent| lent.content.as_ref()?.values.as_ref()).map(|values| values.len()).sum()
+    }
+
     /// A file nobody has looked into, of those whose paths come after this one.
     pub(crate) fn unknown(&self, after: Option<&str>) -> Option<(String, Lent)> {
+        self.next(after, |lent| lent.form.is_none())
+    }
+
+    /// A file that was not hashed, of those whose paths come after this one.
+    pub(crate) fn unidentified(&self, after: Option<&str>) -> Option<(String, Lent)> {
+        self.next(after, |lent| lent.content.is_none())
+    }
+
+    fn next(&self, after: Option<&str>, is_wanted: impl Fn(&Lent) -> bool) -> Option<(String, Lent)> {
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut files = self.files.range::<str, _>((after, Bound::Unbounded));
-        files.find(|(_, lent)| lent.form.is_none()).map(|(path, lent)| (path.clone(), *lent))
+        files.find(|(_, lent)| is_wanted(lent)).map(|(path, lent)| (path.clone(), lent.clone()))
     }
 
     /// The file that is offered under a path.
     pub(crate) fn at(&self, path: &str) -> Option<Lent> {
-        self.files.get(path).copied()
+        self.files.get(path).cloned()
     }
 
     /// Whether this file is still offered under this path.
@@ -110,9 +162,10 @@ impl Shelf {
     }
 }
 
-fn offered(path: String, lent: Lent) -> Offered {
+fn offered(path: String, lent: &Lent) -> Offered {
     let Version { size, modified } = lent.version;
-    Offered { path, size, modified, form: lent.form }
+    let id = lent.content.as_ref().map(|content| content.id.0);
+    Offered { path, size, modified, form: lent.form, id }
 }
 
 /// Cuts what is to be told into messages that fit into records.
@@ -144,7 +197,7 @@ mod tests {
     use super::*;
 
     fn lent(handle: u32) -> Lent {
-        Lent { handle, version: Version { size: 5, modified: 7 }, form: None }
+        Lent { handle, version: Version { size: 5, modified: 7 }, form: None, content: None }
     }
 
     fn file(handle: u32, path: &str) -> (String, Lent) {
@@ -201,7 +254,7 @@ mod tests {
         let _ = shelf.put([file(4, "a"), file(5, "b")]);
         assert_eq!(shelf.unknown(None), Some(file(4, "a")));
         assert_eq!(shelf.unknown(Some("a")), Some(file(5, "b")));
-        let binary = |path: &str, handle| (path.to_owned(), handle, OfferedForm::Binary);
+        let binary = |path: &str, handle| (path.to_owned(), handle, Finding::Form(OfferedForm::Binary));
         let told = shelf.found([binary("a", 4), binary("b", 4), binary("c", 9)]);
         assert_eq!((told.len(), told[0].add.len(), told[0].add[0].form), (1, 1, Some(OfferedForm::Binary)));
         assert_eq!(shelf.unknown(None), Some(file(5, "b")));
@@ -209,5 +262,25 @@ mod tests {
         shelf.begin();
         let again = shelf.put([file(4, "a"), file(6, "b")]);
         assert_eq!((again[0].add[0].form, again[0].add[1].form), (Some(OfferedForm::Binary), None));
+    }
+
+    #[test]
+    fn what_a_file_holds_is_told_and_kept_for_the_next_session() {
+        let content = |bytes: usize| Content { id: ContentId([7; 32]), values: Some(vec![1; bytes].into()) };
+        let held = |path: &str, handle, bytes| (path.to_owned(), handle, Finding::Content(content(bytes)));
+        let mut shelf = Shelf::default();
+        let _ = shelf.put([file(4, "a"), file(5, "b"), file(6, "c")]);
+        let told = shelf.found([held("a", 4, VALUES_BYTES - 32), held("b", 4, 0)]);
+        assert_eq!((told[0].add.len(), told[0].add[0].id), (1, Some([7; 32])));
+        assert_eq!(shelf.unidentified(None), Some(file(5, "b")));
+        // Of what is too much only the id is kept.
+        let told = shelf.found([held("b", 5, 64), held("c", 6, 32)]);
+        assert_eq!(told[0].add.iter().filter_map(|offered| offered.id).count(), 2);
+        let values = |shelf: &Shelf, path: &str| shelf.at(path).unwrap().content.unwrap().values.map(|it| it.len());
+        assert_eq!((values(&shelf, "b"), values(&shelf, "c")), (None, Some(32)));
+        shelf.begin();
+        let again = shelf.put([file(4, "a"), file(9, "b")]);
+        assert_eq!((again[0].add[0].id, again[0].add[1].id), (Some([7; 32]), None));
+        assert_eq!(values(&shelf, "a"), Some(VALUES_BYTES - 32));
     }
 }

@@ -151,7 +151,9 @@ impl Transfer<'_> {
             return Ok(true);
         }
         let values = || self.lock().values.values().copied().collect();
-        if let Some(id) = self.lock().id {
+        // Of its own: what is matched on stays locked.
+        let id = self.lock().id;
+        if let Some(id) = id {
             let outline = Outline::new(id, self.size, values());
             return outline.map(|_| true).map_err(|_| FetchError::Lied);
         }

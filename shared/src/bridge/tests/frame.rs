@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bridge::tests::hex;
-use crate::bridge::{PoolKey, Proof, Reset, ResetCode, Since};
+use crate::bridge::{Offered, OfferedForm, PoolKey, Proof, Reset, ResetCode, Since};
 
 /// One of each, with all its fields set.
 fn one_of_each() -> Vec<(Message, &'static str)> {
@@ -38,11 +38,13 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
                     size: 5,
                     modified: -1,
                     form: Some(OfferedForm::Plain { escaped: 6 }),
+                    id: Some([7; 32]),
                 }],
                 remove: vec!["b".into()],
             }
             .into(),
-            "12a300f50181a40063642f6101050220038200a10006028161 62",
+            "12a300f50181a50063642f6101050220038200a10006\
+             04 5820 0707070707070707070707070707070707070707070707070707070707070707 028161 62",
         ),
         (Peers { peers: vec![peer.clone()] }.into(), "13a10081a6006a687474703a2f2f613a3101010263416461030704 0205f5"),
         (Exchange { of: "/peer/a".into(), tell: vec!["u".into()] }.into(), "20a200672f706565722f61018161 75"),
@@ -96,8 +98,16 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
         (Files { sizes: vec![Some(1), None] }.into(), "34a1008201f6"),
         (Ticketed { href: "/get/x".into(), version }.into(), "35a200662f6765742f7801820520"),
         (
-            Outline { of: "/p".into(), path: "a".into(), version: Some(version), id: Some([7; 32]) }.into(),
-            "25a400622f7001616102820520 03 5820 0707070707070707070707070707070707070707070707070707070707070707",
+            Outline {
+                of: "/p".into(),
+                path: "a".into(),
+                version: Some(version),
+                id: Some([7; 32]),
+                peer: Some("u".into()),
+            }
+            .into(),
+            "25a500622f7001616102820520 03 5820 0707070707070707070707070707070707070707070707070707070707070707\
+             04 6175",
         ),
         (
             Outlined { version, id: Some([7; 32]), later: true }.into(),
