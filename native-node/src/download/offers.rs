@@ -170,7 +170,7 @@ pub(super) async fn offers(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> 
 }
 
 /// What everybody offers, as the modern node `pool` knows it: at once, though somebody be slow, and of those, too, that cannot
-/// be reached from here. A peer of 2004 knows of nobody's files; then everybody is asked as by [`offers`].
+/// be reached from here. A peer of 2004 knows of nobody's files; then everybody is asked.
 ///
 /// # Errors
 /// That `pool` itself is no help.

@@ -104,7 +104,7 @@ impl CommitQueue {
     /// One after the other this costs a wait for the disk each: begin the next file before this one is answered.
     ///
     /// # Errors
-    /// As [`commit`].
+    /// As [`commit`](super::commit()).
     pub async fn commit(&self, arrived: Arrived) -> Result<Saved, SaveError> {
         let folder = arrived.folder();
         let (answer, answered) = oneshot::channel();
