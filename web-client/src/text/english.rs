@@ -163,7 +163,7 @@ pub(super) const WORDS: Words = Words {
         other: "The node takes no password from here for {} seconds: too many were wrong.",
     },
     wait_seconds: Plural { one: "Try again in {} second.", other: "Try again in {} seconds." },
-    seconds: Plural { one: "{} s", other: "{} s" },
+    seconds: Plural { one: "{}\u{a0}s", other: "{}\u{a0}s" },
     minutes: Plural { one: "{} min", other: "{} min" },
     hours: Plural { one: "{} hour", other: "{} hours" },
     days: Plural { one: "{} day", other: "{} days" },

@@ -163,7 +163,7 @@ pub(super) const WORDS: Words = Words {
         other: "Der Knoten nimmt {} Sekunden lang kein Passwort von hier: Zu viele waren falsch.",
     },
     wait_seconds: Plural { one: "Versuche es in {} Sekunde wieder.", other: "Versuche es in {} Sekunden wieder." },
-    seconds: Plural { one: "{} s", other: "{} s" },
+    seconds: Plural { one: "{}\u{a0}s", other: "{}\u{a0}s" },
     minutes: Plural { one: "{} min", other: "{} min" },
     hours: Plural { one: "{} Stunde", other: "{} Stunden" },
     days: Plural { one: "{} Tag", other: "{} Tagen" },
