@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use shared::bridge::{Hello, Message, ResetCode, Role, Side};
+use shared::bridge::{Message, ResetCode, Side};
 use shared::{Password, PeerUrl};
 
 use super::legacy::LegacyArguments;
 use super::output::Failure;
 use super::password::PasswordArguments;
 use crate::bridge::{Identity, KnownNodes, Opened};
-use crate::dial::{Dialer, Links, OldDialer};
+use crate::dial::{Dialer, Links, OldDialer, hello_of_command};
 use crate::link::{Answer, Handler, Link};
 
 /// A dialer for one command; without `password_of_2004`, peers of 2004 are not called.
@@ -41,15 +41,8 @@ impl CallerArguments {
 }
 
 fn start(opened: Opened, _: &PeerUrl) -> Option<Link> {
-    let hello = Hello {
-        role: Role::Command,
-        name: String::new(),
-        program: concat!("tinyp2p/", env!("CARGO_PKG_VERSION")).to_owned(),
-        url: None,
-        tab: None,
-    };
     let (link, _driven) = Link::start(opened.session, opened.socket, Side::Initiator, Arc::new(Guest));
-    if !link.say_first(hello) {
+    if !link.say_first(hello_of_command()) {
         link.close();
     }
     Some(link)

@@ -12,7 +12,7 @@ mod old;
 mod part;
 mod reply;
 
-use shared::bridge::{Exchange, Message, PeerInfo, Read, ReadMany, Row, Search, SearchKind, SearchScope};
+use shared::bridge::{Exchange, Hello, Message, PeerInfo, Read, ReadMany, Role, Row, Search, SearchKind, SearchScope};
 use shared::{PatternKind, PeerUrl, limits};
 use std::time::Duration;
 
@@ -240,6 +240,17 @@ impl Dialer {
             Way::Old if self.old.is_on() => Ok(Asked::Old),
             Way::Old => Err(CallError::LegacyOff),
         }
+    }
+}
+
+/// How a command introduces itself: it has neither a name nor a URL.
+pub(crate) fn hello_of_command() -> Hello {
+    Hello {
+        role: Role::Command,
+        name: String::new(),
+        program: concat!("tinyp2p/", env!("CARGO_PKG_VERSION")).to_owned(),
+        url: None,
+        tab: None,
     }
 }
 

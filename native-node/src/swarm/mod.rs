@@ -17,12 +17,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use shared::bridge::{Hello, Role, Side};
+use shared::bridge::Side;
 use shared::{ContentId, PeerUrl};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::bridge::{self, DialError, Door, Identity, Named, Opened};
+use crate::dial::hello_of_command;
 use crate::folder::LastingPart;
 use crate::link::{Ended, Link};
 use content::Content;
@@ -125,14 +126,7 @@ impl Swarm {
         let Opened { session, socket, address } = opened;
         let visitor = |link: &Link| Arc::new(Visitor::new(self.clone(), link.clone(), address));
         let (link, visitor, ended) = Link::start_with(session, socket, side, visitor);
-        let hello = Hello {
-            role: Role::Command,
-            name: String::new(),
-            program: concat!("tinyp2p/", env!("CARGO_PKG_VERSION")).to_owned(),
-            url: None,
-            tab: None,
-        };
-        if !link.say_first(hello) {
+        if !link.say_first(hello_of_command()) {
             link.close();
         }
         (link, visitor, ended)
