@@ -7,7 +7,8 @@ use libtest_mimic::Trial;
 use shared::SharedPath;
 
 use crate::harness::node::{Node, get, get_as_in_2004, run, tinyp2p};
-use crate::harness::original::{Original, free_port};
+use crate::harness::original::Original;
+use crate::harness::ports::free_port;
 use crate::harness::tree::{assert_same, binary, content, summary, text, tree};
 use crate::harness::{Trials, ok, stdout, test};
 

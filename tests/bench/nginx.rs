@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::harness::original::free_port;
+use crate::harness::ports::free_port;
 use crate::harness::process::{Running, wait_for};
 
 /// nginx as it is good at this.

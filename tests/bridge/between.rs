@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::harness::between::{Between, From, Heard, Way};
 use crate::harness::frames::frames;
 use crate::harness::node::{Node, fresh_state, run, tinyp2p};
-use crate::harness::original::free_port;
+use crate::harness::ports::free_port;
 use crate::harness::process::wait_for;
 use crate::harness::tree::{binary, content, tree};
 use crate::harness::{ok, stdout, test};

@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use super::Pool;
 use crate::harness::evil::{Asked, Evil, answer, drip, head, http, list, response, send, silence, string, strings};
 use crate::harness::node::Node;
-use crate::harness::original::free_port;
+use crate::harness::ports::free_port;
 use crate::harness::test;
 use crate::harness::tree::tree;
 

@@ -4,7 +4,7 @@ use libtest_mimic::Trial;
 
 use super::{PATIENCE, Searcher, serve, wait_until_followed};
 use crate::harness::between::{Between, From, Way};
-use crate::harness::original::free_port;
+use crate::harness::ports::free_port;
 use crate::harness::process::wait_for;
 use crate::harness::test;
 use crate::harness::tree::tree;

@@ -13,7 +13,7 @@ use super::evil::{Liar, call};
 use super::{PASSWORD, PATIENCE, Searcher, serve, wait_until_followed};
 use crate::harness::between::{Between, Way};
 use crate::harness::node::Node;
-use crate::harness::original::free_port;
+use crate::harness::ports::free_port;
 use crate::harness::process::wait_for;
 use crate::harness::tab::hello;
 use crate::harness::test;

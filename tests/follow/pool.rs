@@ -6,7 +6,7 @@ use shared::bridge::Role;
 use super::{PASSWORD, Searcher, serve, wait_until_followed};
 use crate::harness::evil::Evil;
 use crate::harness::node::{run, tinyp2p};
-use crate::harness::original::free_port;
+use crate::harness::ports::free_port;
 use crate::harness::tab::{Content, Tab, hello};
 use crate::harness::tree::tree;
 use crate::harness::{stdout, test};

@@ -8,6 +8,7 @@ pub(crate) mod evil;
 pub(crate) mod frames;
 pub(crate) mod node;
 pub(crate) mod original;
+pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod tab;

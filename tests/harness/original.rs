@@ -2,12 +2,12 @@
 //!
 //! Its text is not part of this project: it is looked for beside it, or where `TINYP2P_INTEROP` points.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use super::ports::free_port;
 use super::process::{Running, wait_for};
 use super::workspace;
 
@@ -92,11 +92,6 @@ impl OriginalServer {
     pub(crate) fn peak_memory(&self) -> u64 {
         super::node::peak_memory(self.server.id())
     }
-}
-
-/// A port that is free now. Another process could take it before it is used; then the test fails loudly.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
 fn look() -> Result<Original, String> {

@@ -11,6 +11,7 @@ use super::steps::{enter, is_open, save, save_by, search, until_found, until_lin
 use crate::harness::browser::{self, Browser};
 use crate::harness::node::Node;
 use crate::harness::ok;
+use crate::harness::ports::free_port;
 use crate::harness::tree::{binary, text, tree};
 
 pub(super) fn trials() -> Vec<Trial> {
@@ -77,7 +78,8 @@ async fn node_anew(browser: &Browser) -> Result<(), Failed> {
     browser.expect_in_console("/bridge");
     browser.expect_in_console("/node.json");
     let share = tree(&[("of the node.txt", b"n")]);
-    let node = Node::serve(share.path(), PASSWORD, &["--name", "attic"]);
+    let port = free_port().to_string();
+    let node = Node::serve(share.path(), PASSWORD, &["--name", "attic", "--port", &port]);
     let bytes = binary(3_000_000);
     let given = tree(&[("of the tab.bin", &bytes)]);
     enter(browser, &node.url).await?;
@@ -85,7 +87,6 @@ async fn node_anew(browser: &Browser) -> Result<(), Failed> {
     let url = until_offered(browser, 1).await?;
     until_found(browser, &["of the node.txt"]).await?;
 
-    let port = node.port().to_string();
     let killed = node.process.kill();
     assert!(!killed.status.success());
     browser.until("document.getElementById('banner').checkVisibility()").await?;

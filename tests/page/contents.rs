@@ -12,7 +12,7 @@ use super::PASSWORD;
 use super::steps::{enter, save, save_by, search, until_found, until_line, until_offered, until_rows};
 use crate::harness::browser::{self, Browser};
 use crate::harness::node::{Node, run, tinyp2p};
-use crate::harness::original::free_port;
+use crate::harness::ports::free_port;
 use crate::harness::process::Running;
 use crate::harness::proxy::Proxy;
 use crate::harness::tab::{Content, Tab};

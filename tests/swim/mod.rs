@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use crate::harness::alone::alone;
 use crate::harness::capture::Capture;
 use crate::harness::node::{Node, run, tinyp2p};
-use crate::harness::original::free_port;
+use crate::harness::ports::free_port;
 use crate::harness::process::wait_for;
 use crate::harness::proxy::Proxy;
 use crate::harness::{target, test};
@@ -61,7 +61,9 @@ fn lists(node: &Node, url: &str) -> bool {
 /// Three nodes, the last two of which joined through the first, and who hear each other.
 fn three() -> [Node; 3] {
     let a = serve(&[]);
-    let (b, c) = (serve(&["--join", &a.url]), serve(&["--join", &a.url]));
+    // The last one may come back where it was.
+    let port = free_port().to_string();
+    let (b, c) = (serve(&["--join", &a.url]), serve(&["--port", &port, "--join", &a.url]));
     wait_for("three nodes to hear each other", PATIENCE, || {
         let pairs = [(&a, &b), (&a, &c), (&b, &a), (&b, &c), (&c, &a), (&c, &b)];
         pairs.iter().all(|(one, other)| is_up(one, &other.url)).then_some(())
@@ -103,8 +105,8 @@ fn ends() {
 }
 
 fn taken() {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = socket.local_addr().unwrap().port().to_string();
+    let port = free_port().to_string();
+    let _socket = UdpSocket::bind(format!("127.0.0.1:{port}")).unwrap();
     let a = serve(&["--port", &port]);
     assert!(a.process.error_text().contains("no datagrams are taken"), "it says so");
     let b = serve(&["--join", &a.url]);

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::node::{Node, fresh_state, run, tinyp2p};
-use crate::harness::original::free_port;
+use crate::harness::ports::free_port;
 use crate::harness::process::{Running, wait_for};
 use crate::harness::proxy::Proxy;
 use crate::harness::tree::tree;
