@@ -3,7 +3,9 @@
 import start, { derive, Hashing, Proof } from "./web_worker.js";
 
 const started = start();
+// What is being saved, and what proves it.
 const proofs = new Map();
+const blobPieces = 8;
 let hashing;
 
 // Each gives its answer, and what of it is given away rather than copied.
@@ -29,15 +31,25 @@ const jobs = {
   },
   prove(key, content, size) {
     const proof = Proof.of(content, size);
-    if (proof) proofs.set(key, proof);
+    if (proof) proofs.set(key, { proof, bytes: 0, fresh: [], blobs: [] });
     return [!!proof];
   },
-  // Gives a piece back if it is what it must be.
-  check(key, index, piece) {
-    return proofs.get(key).proves(index, piece) ? [piece, piece.buffer] : [false];
+  // Keeps the next piece if it is what it must be; answers how many bytes are kept.
+  check(key, at, piece) {
+    const file = proofs.get(key);
+    if (at !== file.bytes || !file.proof.proves(at, piece)) return [false];
+    file.bytes += piece.length;
+    // Blobs may go to the disk at the browser's wish.
+    if (file.fresh.push(piece) === blobPieces) file.blobs.push(new Blob(file.fresh.splice(0)));
+    return [file.bytes];
+  },
+  kept: (key) => [proofs.get(key).bytes],
+  gather(key) {
+    const { blobs, fresh } = proofs.get(key);
+    return [new Blob([...blobs, ...fresh])];
   },
   forget(key) {
-    proofs.get(key)?.free();
+    proofs.get(key)?.proof.free();
     proofs.delete(key);
     return [true];
   },

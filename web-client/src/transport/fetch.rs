@@ -1,5 +1,6 @@
 //! A file over the session, encrypted: its bytes go to the browser as they come, and a beginning survives the session.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,12 +10,14 @@ use super::{Tab, reason, taken};
 use crate::event::{Event, SaveEvent};
 use crate::model::{MOST_IN_MEMORY, Reason};
 use crate::pool::Source;
-use crate::wire::{Link, Parts, Piece, Proof, Reply, ReplyError, Unproved, sleep};
+use crate::wire::{Link, Parts, Piece, Proof, Replies, Reply, ReplyError, Unproved, sleep};
 
 /// How much of a file may be under way.
 const WINDOW: u32 = 8 << 20;
 /// How long nothing may come: a node waits for a tab that went away less long than this.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// Pieces that are proved while further ones come: 4 MiB.
+const CHECKED: usize = 4;
 /// How often a holder that is busy, or whose file changes, is asked again.
 const TRIES: u32 = 5;
 /// … and how long is waited before.
@@ -120,46 +123,76 @@ impl Tab {
 
     async fn fetch_from(&self, link: &Link, id: u32, source: &Source, progress: &dyn Fn(u64)) -> Result<(), Broken> {
         let proof = self.proof_of(id);
-        let (from, version) = {
+        let (begun, version) = {
             let is_good = |partial: &Partial| partial.proof.is_some() || partial.is_of(source);
             let partial = taken(&self.partials, &id).filter(is_good).unwrap_or_default();
             let at = (partial.parts.bytes(), partial.of.as_ref().map(|(_, version)| *version));
             self.partials.borrow_mut().push((id, partial));
             at
         };
+        let from = match &proof {
+            Some(proof) => proof.kept().await?,
+            None => begun,
+        };
         progress(from);
         let request = Read { version, ..read(source, from, None) };
         let mut replies = link.ask(request, WINDOW).map_err(ReplyError::from)?;
         let header = header(replies.next(PATIENCE).await?, from)?;
         let size = header.version.size;
-        match &proof {
+        match proof {
             _ if size > MOST_IN_MEMORY => return Err(Broken::TooLarge),
             // Its version is of no interest: whatever proves to be right is.
-            Some(proof) if size == proof.size() => {}
+            Some(proof) if size == proof.size() => return self.take_proved(id, &proof, replies, from, progress).await,
             Some(_) => return Err(ReplyError::Reset(Reset::new(ResetCode::CHANGED, "")).into()),
             None => self.with_partial(id, |partial| partial.of = Some((source.clone(), header.version)))?,
         }
-        let mut piece = Piece::at(from, if proof.is_some() { size } else { 0 });
         loop {
             let reply = replies.next(PATIENCE).await?;
-            let (Some(proof), Reply::Data(record)) = (&proof, &reply) else {
-                match self.with_partial(id, |partial| partial.take(&reply, size))?? {
-                    Some(bytes) => progress(bytes),
-                    None => return Ok(()),
-                }
-                continue;
-            };
-            let mut rest = record.payload();
-            while !rest.is_empty() {
-                rest = piece.take(rest)?;
-                if let Some(whole) = piece.whole() {
-                    let whole = proof.check(piece.begin(), whole).await?;
-                    let bytes = self.with_partial(id, |partial| partial.parts.push_piece(&whole))?;
-                    progress(bytes);
-                    piece = Piece::at(bytes, size);
-                }
+            match self.with_partial(id, |partial| partial.take(&reply, size))?? {
+                Some(bytes) => progress(bytes),
+                None => return Ok(()),
             }
         }
+    }
+
+    /// Takes what comes, from this byte on, and has it proved: while the worker looks at some pieces, the next are collected.
+    async fn take_proved(
+        &self,
+        id: u32,
+        proof: &Proof,
+        mut replies: Replies,
+        from: u64,
+        progress: &dyn Fn(u64),
+    ) -> Result<(), Broken> {
+        let (mut piece, mut checks) = (Piece::at(from, proof.size()), VecDeque::new());
+        let came = loop {
+            match replies.next(PATIENCE).await {
+                Ok(Reply::Data(record)) => {
+                    let mut rest = record.payload();
+                    while !rest.is_empty() {
+                        rest = piece.take(rest)?;
+                        if piece.is_whole() {
+                            checks.push_back(proof.check(&piece));
+                            piece = Piece::at(piece.end(), proof.size());
+                        }
+                    }
+                }
+                Ok(Reply::Ended) if piece.is_none() => break Ok(()),
+                Ok(_) => break Err(ReplyError::Strange),
+                Err(why) => break Err(why),
+            }
+            while checks.len() > CHECKED {
+                if let Some(check) = checks.pop_front() {
+                    progress(check.await?);
+                }
+            }
+        };
+        for check in checks {
+            progress(check.await?);
+        }
+        came?;
+        let whole = proof.gather().await?;
+        Ok(self.with_partial(id, |partial| partial.parts.push_blob(&whole))?)
     }
 
     /// Forgets a beginning.

@@ -81,16 +81,22 @@ impl Hired {
         self.jobs.last.get()
     }
 
-    /// Has it do a job with what that needs; of it, `given` is given away rather than copied. None where it could not be
-    /// done.
-    pub(super) async fn job(&self, name: &str, needs: &Array, given: &Array) -> Option<JsValue> {
+    /// Has it do a job with what that needs; of it, `given` is given away rather than copied. It begins at once, whenever
+    /// somebody waits for it. None where it could not be done.
+    pub(super) fn job(
+        &self,
+        name: &str,
+        needs: &Array,
+        given: &Array,
+    ) -> impl Future<Output = Option<JsValue>> + use<> {
         let number = self.number();
         let job = Array::of2(&number.into(), &name.into()).concat(needs);
         let answer = Promise::new(&mut |tell, _| self.jobs.under_way.borrow_mut().push((number, tell)));
         if self.is_broken() || self.worker.post_message_with_transfer(&job, given).is_err() {
             self.jobs.answer(number, &JsValue::NULL);
         }
-        JsFuture::from(answer).await.ok().filter(|answer| !answer.is_null())
+        let answer = JsFuture::from(answer);
+        async { answer.await.ok().filter(|answer| !answer.is_null()) }
     }
 
     /// Has it do something that nobody waits for.

@@ -42,7 +42,7 @@ pub(crate) use link::{Link, Occurrence, Over};
 pub(crate) use look::look;
 pub(crate) use parts::{Parts, addressed, save_by_link};
 pub(crate) use proof::{Piece, Proof, Unproved};
-pub(crate) use replies::ReplyError;
+pub(crate) use replies::{Replies, ReplyError};
 pub(crate) use shelf::{Content, Finding, Lent, Shelf};
 pub(crate) use streams::Reply;
 pub(crate) use task::Task;

@@ -41,16 +41,11 @@ impl Parts {
         self.bytes += u64::from(length);
     }
 
-    /// Copies the next bytes, which are no part of this program's memory. Answers how many there are by now.
-    pub(crate) fn push_piece(&mut self, piece: &Uint8Array) -> u64 {
-        let length = piece.length();
-        if self.bytes == 0 || length > BLOB_BYTES {
-            self.keep(piece);
-        } else {
-            self.room(length).set(piece, 0);
-        }
-        self.bytes += u64::from(length);
-        self.bytes
+    /// Takes the next bytes as they are.
+    pub(crate) fn push_blob(&mut self, blob: &Blob) {
+        self.merge();
+        self.blobs.push(blob);
+        self.bytes += blob.size() as u64;
     }
 
     /// Room for so many bytes behind those that are not in a Blob yet.

@@ -1,5 +1,5 @@
-//! Whether what comes is what was promised: pieces of a mebibyte, collected here and proved by the worker, each before it is
-//! kept.
+//! Whether what comes is what was promised: pieces of a mebibyte, collected here and proved by the worker, which keeps those
+//! that are right until somebody wants them as a Blob.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use std::time::Duration;
 use js_sys::{Array, Uint8Array};
 use shared::ContentId;
 use shared::limits::PROVED_BYTES;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::Blob;
 
 use super::clock::in_time;
 use super::hired::Hired;
@@ -47,17 +48,38 @@ impl Proof {
         self.size
     }
 
-    /// Looks at the piece that begins at this byte, and gives it back.
+    /// How many bytes were right, from the beginning on.
+    ///
+    /// # Errors
+    /// [`Unproved::Unknown`].
+    pub(crate) async fn kept(&self) -> Result<u64, Unproved> {
+        kept(self.worker.job("kept", &Array::of1(&self.key.into()), &Array::new())).await
+    }
+
+    /// Has a whole piece looked at, beginning at once, and kept if it is right and the next. Answers how many bytes that makes.
     ///
     /// # Errors
     /// See [`Unproved`].
-    pub(crate) async fn check(&self, at: u64, piece: &Uint8Array) -> Result<Uint8Array, Unproved> {
-        let index = at / PROVED_BYTES as u64;
-        let needs = Array::of3(&self.key.into(), &(index as f64).into(), piece);
-        let given = Array::of1(&piece.buffer());
-        let answer = in_time(CHECK_TIME, self.worker.job("check", &needs, &given)).await.flatten();
-        answer.ok_or(Unproved::Unknown)?.dyn_into().map_err(|_| Unproved::Wrong)
+    pub(crate) fn check(&self, piece: &Piece) -> impl Future<Output = Result<u64, Unproved>> + use<> {
+        let needs = Array::of3(&self.key.into(), &(piece.begin as f64).into(), &piece.bytes);
+        kept(self.worker.job("check", &needs, &Array::of1(&piece.bytes.buffer())))
     }
+
+    /// All that was kept.
+    ///
+    /// # Errors
+    /// [`Unproved::Unknown`].
+    pub(crate) async fn gather(&self) -> Result<Blob, Unproved> {
+        let job = self.worker.job("gather", &Array::of1(&self.key.into()), &Array::new());
+        let blob = in_time(CHECK_TIME, job).await.flatten();
+        blob.and_then(|blob| blob.dyn_into().ok()).ok_or(Unproved::Unknown)
+    }
+}
+
+async fn kept(job: impl Future<Output = Option<JsValue>>) -> Result<u64, Unproved> {
+    let kept = in_time(CHECK_TIME, job).await.flatten().ok_or(Unproved::Unknown)?;
+    // Exact: no file has 2^53 bytes.
+    kept.as_f64().map(|bytes| bytes as u64).ok_or(Unproved::Wrong)
 }
 
 impl Drop for Proof {
@@ -80,9 +102,14 @@ impl Piece {
         Self { begin, bytes: Uint8Array::new_with_length(length), filled: 0 }
     }
 
-    /// Where it begins.
-    pub(crate) fn begin(&self) -> u64 {
-        self.begin
+    /// Where the next one begins.
+    pub(crate) fn end(&self) -> u64 {
+        self.begin + u64::from(self.filled)
+    }
+
+    /// Whether there are none any more: it lies behind the end.
+    pub(crate) fn is_none(&self) -> bool {
+        self.bytes.length() == 0
     }
 
     /// Takes as many of these bytes as there is room for, and gives the others back.
@@ -101,8 +128,8 @@ impl Piece {
         Ok(rest)
     }
 
-    /// All of it, once it is whole.
-    pub(crate) fn whole(&self) -> Option<&Uint8Array> {
-        (self.filled == self.bytes.length()).then_some(&self.bytes)
+    /// Whether there is room for nothing more.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.filled == self.bytes.length()
     }
 }

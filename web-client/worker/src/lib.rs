@@ -66,10 +66,13 @@ impl Proof {
         outline.ok().filter(is_proof).map(Self)
     }
 
-    /// Whether these bytes are the piece of this number.
+    /// Whether these bytes are the piece that begins at this byte.
     #[must_use]
-    pub fn proves(&self, index: u32, piece: &[u8]) -> bool {
-        self.0.proves(u64::from(index), piece)
+    pub fn proves(&self, at: f64, piece: &[u8]) -> bool {
+        let piece_bytes = PIECE_BYTES as u64;
+        // Exact: no file has 2^53 bytes.
+        let at = at as u64;
+        at.is_multiple_of(piece_bytes) && self.0.proves(at / piece_bytes, piece)
     }
 }
 
@@ -89,12 +92,13 @@ mod tests {
             assert_eq!(content[..32], shared::transfer::Hashing::id_of(&bytes).0);
             let proof = Proof::of(&content, size as f64).unwrap();
             let mut last = vec![];
-            for (index, piece) in (0..).zip(bytes.chunks(PIECE_BYTES)) {
-                assert!(proof.proves(index, piece) && !proof.proves(index + 1, piece));
+            for (index, piece) in (0_u32..).zip(bytes.chunks(PIECE_BYTES)) {
+                let [at, next] = [index, index + 1].map(|index| f64::from(index) * PIECE_BYTES as f64);
+                assert!(proof.proves(at, piece) && !proof.proves(next, piece) && !proof.proves(at + 1.0, piece));
                 last = piece.to_vec();
             }
             last.push(0);
-            assert!(!proof.proves(u32::try_from(pieces.max(1) - 1).unwrap(), &last), "{size}");
+            assert!(!proof.proves((pieces.max(1) - 1) as f64 * PIECE_BYTES as f64, &last), "{size}");
         }
     }
 
