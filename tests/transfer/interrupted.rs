@@ -1,21 +1,17 @@
 //! Downloads that are interrupted at either end, and go on.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 
-use super::{Dice, Got, Holder, MIB, begin};
+use super::{Got, Holder, MIB, begin};
 use crate::harness::process::wait_for;
 use crate::harness::test;
 use crate::harness::tree::{binary, content};
 
-/// How often the receiver is killed, unless `TINYP2P_KILLS` says otherwise: for nights, `TINYP2P_KILLS=10000`.
-const KILLS: u64 = 25;
-
 pub(super) fn trials() -> Vec<Trial> {
     vec![
-        test("a_download_that_is_killed_again_and_again_goes_on_where_it_was", killed),
         test("a_download_that_was_interrupted_says_so_and_goes_on", interrupted),
         test("a_holder_that_is_started_anew_costs_a_moment", holder_started_anew),
         test("a_file_that_is_not_hashed_yet_comes_all_the_same", not_hashed_yet),
@@ -33,43 +29,6 @@ fn assert_nothing_wrong(to: &Path, whole: &[u8]) -> bool {
     }
     assert!(left.len() <= 1, "{:?}", left.keys());
     left.contains_key("big.bin")
-}
-
-fn killed() {
-    let kills = std::env::var("TINYP2P_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
-    let whole = binary(64 << 20);
-    let holder = Holder::of(&[("big.bin", &whole)], 48 * MIB);
-    let to = tempfile::tempdir().unwrap();
-    let mut dice = Dice(0x1234_5678_9abc_def1);
-    let (mut whole_files, before) = (0, holder.proxy.passed());
-    for _ in 0..kills {
-        let mut getting = begin(holder.url(), to.path());
-        // At a moment before anything comes, or after some of it did.
-        let (begun, start) = (Instant::now(), holder.proxy.passed());
-        let (pause, bytes) = (Duration::from_millis(dice.below(600)), dice.below(8 * MIB));
-        let by_bytes = dice.below(4) > 0;
-        wait_for("a moment to kill it", Duration::from_secs(60), || {
-            let is_time = if by_bytes { holder.proxy.passed() - start >= bytes } else { begun.elapsed() >= pause };
-            (is_time || !getting.is_running()).then_some(())
-        });
-        drop(getting.kill());
-        if assert_nothing_wrong(to.path(), &whole) {
-            std::fs::remove_file(to.path().join("big.bin")).unwrap();
-            whole_files += 1;
-        }
-    }
-    let got = Got::get(holder.url(), to.path());
-    got.exits_with(0).is_verified("big.bin");
-    assert!(assert_nothing_wrong(to.path(), &whole));
-    whole_files += 1;
-    let passed = holder.proxy.passed() - before;
-    let again = passed.saturating_sub(whole_files * whole.len() as u64);
-    eprintln!(
-        "{kills} kills, {whole_files} whole files: {} KiB more than these for each kill",
-        again / kills.max(1) / 1024
-    );
-    // One piece that was not complete, another where two runs met; and all that is said besides.
-    assert!(again <= kills * 2 * MIB, "{again} bytes too many in {kills} kills");
 }
 
 fn interrupted() {

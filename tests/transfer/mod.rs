@@ -5,6 +5,7 @@ mod changed;
 mod crowd;
 mod crowd_strangers;
 mod interrupted;
+mod killed;
 mod many;
 mod mixed;
 mod outline;
@@ -32,6 +33,7 @@ const MIB: u64 = 1 << 20;
 pub(crate) fn trials() -> Vec<Trial> {
     [
         interrupted::trials(),
+        killed::trials(),
         spoiled::trials(),
         changed::trials(),
         many::trials(),
