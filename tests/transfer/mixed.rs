@@ -23,14 +23,14 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 /// A node that holds a file, another that joins it, and a tab of that.
-struct Site {
-    holder: Holder,
-    other: Holder,
-    tab: Tab,
+pub(super) struct Site {
+    pub(super) holder: Holder,
+    pub(super) other: Holder,
+    pub(super) tab: Tab,
 }
 
 impl Site {
-    fn new(whole: &[u8], rate: u64) -> Self {
+    pub(super) fn new(whole: &[u8], rate: u64) -> Self {
         let holder = Holder::of(&[("big.bin", whole)], rate);
         let mut other = Holder::prepare(&[("small.bin", b"small")], rate);
         other.start(&["--join", holder.url()]);
@@ -39,7 +39,7 @@ impl Site {
     }
 
     /// Waits until so many files are listed with their ids.
-    fn wait_for_ids(&self, count: usize) {
+    pub(super) fn wait_for_ids(&self, count: usize) {
         wait_for("all to be listed with their ids", PATIENCE, || {
             let rows = ls(self.holder.url());
             (rows.len() == count && rows.iter().all(|row| row["id"].is_string())).then_some(())

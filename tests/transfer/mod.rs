@@ -9,6 +9,7 @@ mod killed;
 mod many;
 mod mixed;
 mod outline;
+mod passed_on;
 mod power;
 mod spoiled;
 
@@ -39,6 +40,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         many::trials(),
         mixed::trials(),
         outline::trials(),
+        passed_on::trials(),
         power::trials(),
         crowd::trials(),
         crowd_strangers::trials(),

@@ -115,7 +115,7 @@ impl Sending {
             version: Some(wanted.version),
             reader: self.reader.clone(),
         };
-        source::open(&self.node, reading).await
+        source::open_proved(&self.node, reading).await
     }
 
     async fn gather(&mut self, bytes: &[u8], feeder: &Feeder) -> Result<(), SourceError> {

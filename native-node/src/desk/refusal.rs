@@ -26,9 +26,11 @@ impl From<SourceError> for Refusal {
             SourceError::Missing => ResetCode::NOT_FOUND,
             SourceError::Changed => ResetCode::CHANGED,
             SourceError::Busy => ResetCode::BUSY,
-            SourceError::Interrupted | SourceError::TooMuch | SourceError::Failed(_) | SourceError::Io(_) => {
-                ResetCode::OTHER
-            }
+            SourceError::Interrupted
+            | SourceError::TooMuch
+            | SourceError::Lied
+            | SourceError::Failed(_)
+            | SourceError::Io(_) => ResetCode::OTHER,
         };
         Self::new(code, why.to_string())
     }

@@ -207,7 +207,9 @@ fn refusal(why: &SourceError) -> Refused {
         SourceError::Missing => StatusCode::NOT_FOUND,
         SourceError::Changed => StatusCode::GONE,
         SourceError::NotHere | SourceError::Busy => StatusCode::SERVICE_UNAVAILABLE,
-        SourceError::Interrupted | SourceError::TooMuch | SourceError::Failed(_) => StatusCode::BAD_GATEWAY,
+        SourceError::Interrupted | SourceError::TooMuch | SourceError::Lied | SourceError::Failed(_) => {
+            StatusCode::BAD_GATEWAY
+        }
         SourceError::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     (status, format!("{why}\n"))

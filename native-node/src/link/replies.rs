@@ -127,6 +127,17 @@ impl Replies {
         }
     }
 
+    /// The part given out last takes its room on, until [`Replies::release`]: for who holds several. Answers how much that is.
+    pub fn keep(&mut self) -> usize {
+        std::mem::take(&mut self.held)
+    }
+
+    /// Gives back room that was kept.
+    pub fn release(&mut self, kept: usize) {
+        self.held = self.held.saturating_add(kept);
+        self.give_back();
+    }
+
     fn give_back(&mut self) {
         if self.held > 0 {
             // Nobody listens any more once the session is over.

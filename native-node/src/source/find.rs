@@ -8,7 +8,7 @@ use shared::{PeerUrl, SharedPath};
 use super::holder::Holder;
 use super::old::{self, Counted};
 use super::relay::Relay;
-use super::{Place, Source, SourceError, Version, Wanted};
+use super::{Place, Source, SourceError, Version, Wanted, proved};
 use crate::folder::{OpenError, OpenedFile};
 use crate::node::Node;
 
@@ -98,6 +98,21 @@ pub async fn open(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceEr
     }
 }
 
+/// The same; where it is known what the file holds, nothing passes that is not that, and whoever else holds it goes on where
+/// its peer cannot.
+///
+/// # Errors
+/// See [`SourceError`].
+pub async fn open_proved(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceError> {
+    match Holder::of(node, &reading.peer)? {
+        holder @ (Holder::Tab(_) | Holder::Node(_)) => match proved::open(node, &reading, holder).await? {
+            Some(source) => Ok(source),
+            None => open(node, reading).await,
+        },
+        Holder::Own | Holder::Old(_) => open(node, reading).await,
+    }
+}
+
 /// The version that there is of a file.
 ///
 /// # Errors
@@ -166,7 +181,7 @@ impl Found {
             Held::Own(opened) => Ok(Source::own(opened, part, Place::take(node, length).await?)),
             Held::Elsewhere(_, peer, path) => {
                 let (from, version, reader) = (part.start, Some(self.version), reader.to_owned());
-                open(node, Reading { peer, path, from, length: Some(length), version, reader }).await
+                open_proved(node, Reading { peer, path, from, length: Some(length), version, reader }).await
             }
         }
     }

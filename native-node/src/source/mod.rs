@@ -11,6 +11,7 @@ mod lately;
 mod old;
 mod own;
 mod place;
+mod proved;
 mod relay;
 
 use std::ops::Range;
@@ -24,7 +25,7 @@ use crate::folder::OpenedFile;
 use own::OwnReader;
 
 pub use arriving::{Feeder, PIECES_AHEAD};
-pub use find::{Found, Reading, find, look, look_at_own, look_closely, open};
+pub use find::{Found, Reading, find, look, look_at_own, look_closely, open, open_proved};
 pub(crate) use holder::Holder;
 pub(crate) use lately::Lately;
 pub use place::Place;
@@ -84,6 +85,9 @@ pub enum SourceError {
     /// The other end sent more than it announced.
     #[error("the peer that holds the file sent more than it announced")]
     TooMuch,
+    /// What came is not what the file is known to hold, and nobody else has it.
+    #[error("the peer that holds the file sends something else than it promised")]
+    Lied,
     /// What the peer that holds it says, or what is wrong with its answer; made fit to be shown.
     #[error("the peer that holds the file does not send it: {0}")]
     Failed(String),

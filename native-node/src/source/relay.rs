@@ -17,9 +17,9 @@ use crate::link::{LinkError, Replies, Reply};
 use crate::node::Node;
 
 /// How long a holder may take for the next piece.
-const PATIENCE: Duration = TAB_RETURN;
+pub(super) const PATIENCE: Duration = TAB_RETURN;
 /// How many sessions in a row may break without a byte, before a holder that keeps coming back is given up.
-const BREAKS: u32 = 3;
+pub(super) const BREAKS: u32 = 3;
 
 /// What is read.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) struct Relay {
 }
 
 /// A record whose payload is passed on as it is.
-struct Payload(Record);
+pub(super) struct Payload(pub(super) Record);
 
 impl AsRef<[u8]> for Payload {
     fn as_ref(&self) -> &[u8] {
@@ -50,20 +50,20 @@ impl Relay {
         // Before anything is asked: who waits holds nothing.
         let most = self.version.map_or(u64::MAX, |version| version.size.saturating_sub(self.from));
         let place = Place::relay(&self.node, most.min(self.left.unwrap_or(u64::MAX))).await?;
-        let (replies, version, length) = self.ask().await?;
+        let (replies, version, length) = self.ask(0).await?;
         (self.version, self.left) = (Some(version), Some(length));
         let (feeder, source) = Source::arriving(version, length, place);
         tokio::spawn(self.feed(replies, feeder));
         Ok(source)
     }
 
-    /// Asks for what is left, over whatever session there is or comes.
-    async fn ask(&self) -> Result<(Replies, Version, u64), SourceError> {
+    /// Asks for what is left, over whatever session there is or comes. `window` is as [`crate::link::Link::ask`] has it.
+    pub(super) async fn ask(&self, window: u32) -> Result<(Replies, Version, u64), SourceError> {
         let mut breaks = 0;
         loop {
             let link = self.holder.link(&self.node).await?;
             let asked = async {
-                let mut replies = link.ask(self.request(), 0).await?.within(PATIENCE);
+                let mut replies = link.ask(self.request(), window).await?.within(PATIENCE);
                 let Message::File(file) = replies.message().await? else { return Err(LinkError::Senseless) };
                 Ok((replies, file))
             };
@@ -137,7 +137,7 @@ impl Relay {
                 Ok(Some(_)) => return Err(said(LinkError::Senseless)),
                 Err(LinkError::Interrupted) if breaks < BREAKS => {
                     breaks += 1;
-                    let (again, _, length) = self.ask().await?;
+                    let (again, _, length) = self.ask(0).await?;
                     (replies, self.left) = (again, Some(length));
                 }
                 Err(error) => return Err(said(error)),

@@ -317,7 +317,7 @@ fn config(size: u32) -> Config {
         num_indirect_probes: NonZeroUsize::MIN.saturating_add(4),
         max_transmissions: NonZeroU8::new(transmissions).unwrap_or(NonZeroU8::MIN),
         // Time for the suspicion to reach who is suspected, and for the objection to come back: both travel as rumours do.
-        suspect_to_down_after: Duration::from_millis(3_500 + 450 * u64::from(size)),
+        suspect_to_down_after: Duration::from_millis(3_000 + 350 * u64::from(size)),
         remove_down_after: Some(limits::FORGET_AFTER),
         max_packet_size: NonZeroUsize::new(limits::MEMBERS_PACKET_BYTES - OVERHEAD_BYTES).unwrap_or(NonZeroUsize::MIN),
         notify_down_members: true,

@@ -6,5 +6,7 @@ mod outline;
 mod partial;
 mod plan;
 
-pub use outline::{Hashing, MOST_PIECES, Outline, OutlineError, Outlining, PIECE_BYTES, Value, pieces_of, value_of};
+pub use outline::{
+    Hashing, MOST_PIECES, Outline, OutlineError, Outlining, PIECE_BYTES, PieceHashing, Value, pieces_of, value_of,
+};
 pub use plan::{HolderNumber, Next, Plan, Run, RunNumber};

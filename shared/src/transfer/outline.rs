@@ -26,8 +26,36 @@ pub fn pieces_of(size: u64) -> u64 {
 /// What these bytes, the piece `index` of a file with more than one, come to.
 #[must_use]
 pub fn value_of(index: u64, piece: &[u8]) -> Value {
-    let mut hasher = Hasher::new();
-    hasher.set_input_offset(index.saturating_mul(PIECE_BYTES as u64)).update(piece).finalize_non_root()
+    let mut hashing = PieceHashing::new(index);
+    hashing.push(piece);
+    hashing.hasher.finalize_non_root()
+}
+
+/// One piece that is hashed as it comes, for [`Outline::proves_hashed`].
+#[derive(Debug)]
+pub struct PieceHashing {
+    hasher: Hasher,
+    index: u64,
+    bytes: u64,
+}
+
+impl PieceHashing {
+    /// Nothing of the piece `index` yet.
+    #[must_use]
+    pub fn new(index: u64) -> Self {
+        let mut hasher = Hasher::new();
+        hasher.set_input_offset(index.saturating_mul(PIECE_BYTES as u64));
+        Self { hasher, index, bytes: 0 }
+    }
+
+    /// Takes in its next bytes. What is longer than a piece is none.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        // A subtree takes in no more.
+        if self.bytes <= PIECE_BYTES as u64 {
+            self.hasher.update(bytes);
+        }
+    }
 }
 
 /// The id of bytes that come one after the other, where pieces are of no interest.
@@ -103,18 +131,24 @@ impl Outline {
     /// Whether these bytes are the piece `index`.
     #[must_use]
     pub fn proves(&self, index: u64, piece: &[u8]) -> bool {
-        let expected = match self.size.checked_sub(index.saturating_mul(PIECE_BYTES as u64)) {
-            Some(left) => left.min(PIECE_BYTES as u64),
-            None => return false,
-        };
-        if piece.len() as u64 != expected {
+        let mut hashing = PieceHashing::new(index);
+        hashing.push(piece);
+        self.proves_hashed(&hashing)
+    }
+
+    /// Whether what was hashed is the piece that it was hashed as.
+    #[must_use]
+    pub fn proves_hashed(&self, piece: &PieceHashing) -> bool {
+        let PieceHashing { hasher, index, bytes } = piece;
+        let left = self.size.checked_sub(index.saturating_mul(PIECE_BYTES as u64));
+        if left.map(|left| left.min(PIECE_BYTES as u64)) != Some(*bytes) {
             return false;
         }
         if self.values.is_empty() {
-            return index == 0 && blake3::hash(piece).as_bytes() == &self.id.0;
+            return *index == 0 && hasher.finalize().as_bytes() == &self.id.0;
         }
-        let value = usize::try_from(index).ok().and_then(|index| self.values.get(index));
-        value.is_some_and(|value| *value == value_of(index, piece))
+        let value = usize::try_from(*index).ok().and_then(|index| self.values.get(index));
+        value.is_some_and(|value| *value == hasher.finalize_non_root())
     }
 }
 
