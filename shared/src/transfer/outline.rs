@@ -44,7 +44,8 @@ impl PieceHashing {
     #[must_use]
     pub fn new(index: u64) -> Self {
         let mut hasher = Hasher::new();
-        hasher.set_input_offset(index.saturating_mul(PIECE_BYTES as u64));
+        // What overflows is no piece of anything, as will be found.
+        hasher.set_input_offset(index.checked_mul(PIECE_BYTES as u64).unwrap_or_default());
         Self { hasher, index, bytes: 0 }
     }
 
