@@ -50,7 +50,7 @@ impl Content {
         }
         let version = Some(Version { size: entry.size, modified: entry.modified });
         let reading = Reading { peer: peer.clone(), path, from: 0, length: None, version, reader };
-        let mut source = source::open(node, reading).await.map_err(|why| refusal(&why))?;
+        let mut source = source::open_proved(node, reading).await.map_err(|why| refusal(&why))?;
         if entry.size > SMALL {
             let (form, length) = (entry.form, reply_length(entry.form, entry.size));
             return Ok(Self { length, held: Held::Large { source, form } });
