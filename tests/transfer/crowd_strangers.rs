@@ -71,7 +71,7 @@ impl Handler for Member {
                 let version = Version { size: self.size as u64, modified: 0 };
                 let (from, count) = (usize::try_from(read.from).unwrap(), usize::try_from(length).unwrap());
                 let bytes = self.bytes.get(from..from + count).map_or_else(|| vec![66; count], <[u8]>::to_vec);
-                if answer.reply(File { version, length }).await.is_ok() {
+                if answer.reply(File::new(version, length)).await.is_ok() {
                     let _gone = answer.data(Bytes::from(bytes)).await;
                     let _gone = answer.end().await;
                 }

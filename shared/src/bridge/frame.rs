@@ -271,6 +271,23 @@ pub struct File {
     /// How many bytes follow, exactly.
     #[n(1)]
     pub length: u64,
+    /// Whether it is a program that its owner may run, where the holder's system knows of such a thing.
+    #[cfg(feature = "node")]
+    #[n(2)]
+    pub executable: Option<bool>,
+}
+
+impl File {
+    /// So many bytes of this version, of a file that is no program as far as is known.
+    #[must_use]
+    pub fn new(version: Version, length: u64) -> Self {
+        Self {
+            version,
+            length,
+            #[cfg(feature = "node")]
+            executable: None,
+        }
+    }
 }
 
 /// The bytes of several small files: answered with [`Files`], then the bytes of all, one after the other, then END.
@@ -330,7 +347,7 @@ readable! {
     Found map { 0 peer, 1 rows }
     Answered map { 0 peer, 1 error, 2 more }
     Read map { 0 peer, 1 of, 2 path, 3 from, 4 length, 5 version, 6 reader }
-    File map { 0 version, 1 length }
+    File map { 0 version, 1 length, #[cfg(feature = "node")] 2 executable }
     Version array { 0 size, 1 modified }
     Row array { 0 path, 1 size, 2 modified, 3 id by super::id::decode, #[cfg(feature = "node")] 4 executable }
     Ticketed map { 0 href, 1 version }

@@ -94,7 +94,7 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
             "31a20061750181856161 0520 5820 0707070707070707070707070707070707070707070707070707070707070707 f5",
         ),
         (Answered { peer: "u".into(), error: Some("e".into()), more: true }.into(), "32a3006175016165 02f5"),
-        (File { version, length: 3 }.into(), "33a20082052001 03"),
+        (File { version, length: 3, executable: Some(true) }.into(), "33a30082052001 0302f5"),
         (Files { sizes: vec![Some(1), None] }.into(), "34a1008201f6"),
         (Ticketed { href: "/get/x".into(), version }.into(), "35a200662f6765742f7801820520"),
         (
@@ -203,6 +203,14 @@ fn rows_of_older_and_newer_peers_are_understood() {
     // What is not known costs a row nothing.
     assert_eq!(encode(&row(None)), hex("8361610520"));
     assert!(decode::<Row>(Kind::FOUND, &hex("8461610520430102 03".replace(' ', "").as_str())).is_err(), "3 bytes");
+}
+
+/// What bytes of an older holder are, and of no program: the same as ever.
+#[test]
+fn a_file_that_is_no_program_is_told_as_before() {
+    let file = File::new(Version { size: 5, modified: -1 }, 3);
+    assert_eq!(encode(&file), hex("a2008205200103"));
+    assert_eq!(decode::<File>(Kind::FILE, &hex("a2008205200103")), Ok(file));
 }
 
 #[test]
