@@ -31,10 +31,15 @@ pub(super) fn trials() -> Vec<Trial> {
     let original = Original::find().and_then(|original| unzip.clone().map(|()| original));
     let mut of_2004 = Trials::needing("the program of 2004, curl and unzip", &original);
     of_2004.add("tabs::a_zip_with_files_of_2004_comes_whole_or_not_at_all", with_2004);
-    [trials.into_vec(), of_programs.into_vec(), of_2004.into_vec(), vec![test("tabs::what_cannot_be_collected_is_told_in_words", refused)]]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        trials.into_vec(),
+        of_programs.into_vec(),
+        of_2004.into_vec(),
+        vec![test("tabs::what_cannot_be_collected_is_told_in_words", refused)],
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 impl Site {
@@ -136,7 +141,11 @@ fn programs() {
         for (name, mode) in files {
             let facts = std::fs::metadata(into.path().join(name)).unwrap();
             let expected = if mode & 0o100 == 0 { 0o644 } else { 0o755 };
-            assert_eq!((facts.mode() & 0o7777, facts.mtime()), (expected, CHANGED.cast_signed()), "{name} in {archive}");
+            assert_eq!(
+                (facts.mode() & 0o7777, facts.mtime()),
+                (expected, CHANGED.cast_signed()),
+                "{name} in {archive}"
+            );
         }
     }
 }

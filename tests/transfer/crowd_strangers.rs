@@ -200,7 +200,8 @@ fn asked() {
         assert!(bytes(&link, whole_file).await.is_err());
         let others: [Message; 4] = [
             Exchange { of: String::new(), tell: vec!["http://127.0.0.1:1".into()] }.into(),
-            Search { kind: SearchKind::Words, pattern: String::new(), scope: SearchScope::Pool, most: 0 }.into(),
+            Search { kind: SearchKind::Words, pattern: String::new(), scope: SearchScope::Pool, most: 0, away: None }
+                .into(),
             Outline { peer: None, of: String::new(), path: String::new(), version: None, id: None }.into(),
             Swarm { id: [7; 32], size: 9, port: None }.into(),
         ];

@@ -171,6 +171,9 @@ pub struct Search {
     /// Most rows that are wanted of one peer.
     #[n(3)]
     pub most: u32,
+    /// Whether, behind all others, the files of peers that are away are wanted, as they were last seen; none: no.
+    #[n(4)]
+    pub away: Option<bool>,
 }
 
 /// One file that a search found.
@@ -205,6 +208,21 @@ pub struct Found {
     /// At most [`ROWS_PER_RECORD`](crate::limits::ROWS_PER_RECORD).
     #[n(1)]
     pub rows: Vec<Row>,
+    /// How long ago the peer was last seen, in seconds, where it is away: none of these can be had now. None: it is here.
+    /// Told to who asked for it, and to nobody else.
+    #[n(2)]
+    pub last_seen_s: Option<u64>,
+    /// What people call a peer that is away, where that is known: it is in no list.
+    #[n(3)]
+    pub name: Option<String>,
+}
+
+impl Found {
+    /// What a peer that is here has.
+    #[must_use]
+    pub fn new(peer: String, rows: Vec<Row>) -> Self {
+        Self { peer, rows, last_seen_s: None, name: None }
+    }
 }
 
 /// One peer has answered a search in full, or will not.
@@ -344,7 +362,7 @@ readable! {
     Address map { 0 url }
     PeerInfo map { 0 url, 1 kind, 2 name, 3 here_ms, 4 files, 5 itself }
     Peers map { 0 peers }
-    Found map { 0 peer, 1 rows }
+    Found map { 0 peer, 1 rows, 2 last_seen_s, 3 name }
     Answered map { 0 peer, 1 error, 2 more }
     Read map { 0 peer, 1 of, 2 path, 3 from, 4 length, 5 version, 6 reader }
     File map { 0 version, 1 length, #[cfg(feature = "node")] 2 executable }

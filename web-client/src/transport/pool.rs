@@ -49,7 +49,7 @@ impl Tab {
             PatternKind::Glob => SearchKind::Glob,
             PatternKind::Regex => SearchKind::Regex,
         };
-        let search = Search { kind, pattern, scope: SearchScope::Pool, most: MOST };
+        let search = Search { kind, pattern, scope: SearchScope::Pool, most: MOST, away: None };
         let mut replies = link.ask(search, WINDOW)?;
         loop {
             let event = match replies.next(PATIENCE).await? {
