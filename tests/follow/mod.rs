@@ -27,14 +27,14 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// A node that says in its log whom it follows.
-fn serve(dir: &Path, more: &[&str]) -> Node {
+pub(crate) fn serve(dir: &Path, more: &[&str]) -> Node {
     let mut serve = tinyp2p(PASSWORD);
     serve.env("TINYP2P_LOG", "native_node=debug").args(["serve", "--bind", "127.0.0.1", "--json"]).args(more);
     Node::start(serve.arg(dir))
 }
 
 /// Waits until `node` knows all that the node at `peer` shares, so many times since it was started.
-fn wait_until_followed(node: &Node, peer: &str, times: usize) {
+pub(crate) fn wait_until_followed(node: &Node, peer: &str, times: usize) {
     let is_said = |line: &str| line.contains("all it shares is known here") && line.contains(peer);
     wait_for(&format!("{peer} to be followed by {}", node.url), PATIENCE, || {
         (node.process.error_text().lines().filter(|line| is_said(line)).count() >= times).then_some(())
