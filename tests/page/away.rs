@@ -6,7 +6,6 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::json;
 use tokio::task::block_in_place;
 
-use super::PASSWORD;
 use super::steps::{enter, rows, search, until_found, until_rows};
 use crate::follow::{serve, wait_until_followed};
 use crate::harness::browser::{self, Axe, Browser};

@@ -213,6 +213,7 @@ pub struct Found {
     #[n(2)]
     pub last_seen_s: Option<u64>,
     /// What people call a peer that is away, where that is known: it is in no list.
+    #[cfg(feature = "node")]
     #[n(3)]
     pub name: Option<String>,
 }
@@ -221,7 +222,13 @@ impl Found {
     /// What a peer that is here has.
     #[must_use]
     pub fn new(peer: String, rows: Vec<Row>) -> Self {
-        Self { peer, rows, last_seen_s: None, name: None }
+        Self {
+            peer,
+            rows,
+            last_seen_s: None,
+            #[cfg(feature = "node")]
+            name: None,
+        }
     }
 }
 
@@ -362,7 +369,7 @@ readable! {
     Address map { 0 url }
     PeerInfo map { 0 url, 1 kind, 2 name, 3 here_ms, 4 files, 5 itself }
     Peers map { 0 peers }
-    Found map { 0 peer, 1 rows, 2 last_seen_s, 3 name }
+    Found map { 0 peer, 1 rows, 2 last_seen_s, #[cfg(feature = "node")] 3 name }
     Answered map { 0 peer, 1 error, 2 more }
     Read map { 0 peer, 1 of, 2 path, 3 from, 4 length, 5 version, 6 reader }
     File map { 0 version, 1 length, #[cfg(feature = "node")] 2 executable }
