@@ -20,6 +20,7 @@ pub(super) fn trials() -> Vec<Trial> {
     vec![
         test("follow::who_was_killed_is_found_as_last_seen_until_it_is_back", killed),
         test("follow::who_said_goodbye_is_found_as_last_seen", goodbye),
+        test("follow::who_slept_is_found_as_last_seen_and_then_as_it_is", slept),
         test("follow::who_is_away_for_longest_makes_room_for_who_is_here", makes_room),
     ]
 }
@@ -198,6 +199,26 @@ fn goodbye() {
     let a = serve(shares[0].path(), &["--port", &port]);
     let searcher = Searcher::at(&a);
     assert!(searcher.told("", Some(true)).is_empty());
+}
+
+/// As a laptop that is closed: nothing is said, no connection ends, and the same process goes on later.
+fn slept() {
+    let shares = [tree(&[]), tree(&[("b.txt", b"22"), ("goes.txt", b"3")])];
+    let a = serve(shares[0].path(), &["--port", "0"]);
+    let b = serve(shares[1].path(), &["--port", "0", "--join", &a.url]);
+    let searcher = Searcher::at(&a);
+    wait_until_followed(&a, &b.url, 1);
+    searcher.wait_for("", &b.url, &["b.txt", "goes.txt"]);
+    b.process.freeze();
+    let told = searcher.wait_until_away(&b.url, "");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].names, ["b.txt", "goes.txt"]);
+    std::fs::remove_file(shares[1].path().join("goes.txt")).unwrap();
+    b.process.wake();
+    searcher.wait_for("", &b.url, &["b.txt"]);
+    let told = searcher.told("", Some(true));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((&told[0].names[..], told[0].seen), (&["b.txt".to_owned()][..], None));
 }
 
 /// Nodes with so many names that two of them fit and three do not: of four in a row the last two are known, and no more memory is
