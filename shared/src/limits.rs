@@ -220,6 +220,11 @@ pub const REPLICA_FILES: usize = 2_000_000;
 pub const REPLICA_BYTES: usize = 320 << 20;
 /// The share of both that one node and its tabs may take: one that is evil leaves the others as much.
 pub const REPLICA_SHARE_OF_NODE: usize = 2;
+/// For how long what a node shared is kept after it was last seen.
+pub const AWAY_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// Most nodes of which it is kept. All that is kept counts as what is followed does, and makes room for it, those first that
+/// are away for longest.
+pub const AWAY_NODES: usize = 256;
 /// Nodes with which a session is kept while both are there. A node of 64 sessions that are silent sends a ping of 40 bytes
 /// for each every 8 s, and all searches of a pool of that size are local; in a larger one the others are searched live.
 pub const STANDING_SESSIONS: usize = 64;

@@ -83,7 +83,7 @@ fn offer(node: &Node, number: usize) -> Tab {
 
 /// A search: when its first rows came, when it was over, how many rows there were.
 fn search(tab: &Tab, words: &str, scope: SearchScope) -> (Duration, Duration, usize) {
-    let search = Search { kind: SearchKind::Words, pattern: words.into(), scope, most: 0 };
+    let search = Search { kind: SearchKind::Words, pattern: words.into(), scope, most: 0, away: None };
     let begun = Instant::now();
     let mut replies = tab.begin(search).within(PATIENCE);
     let (mut first, mut found) = (None, 0);

@@ -63,12 +63,14 @@ impl Liar {
 
     async fn follow(&self, mut answer: Answer) -> Option<()> {
         *self.followers.lock().unwrap() += 1;
-        answer.reply(Following { epoch: 1, same: Vec::new() }).await.ok()?;
+        // Each is a process of its own.
+        let epoch = self.url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap();
+        answer.reply(Following { epoch, same: Vec::new() }).await.ok()?;
         for number in 0.. {
             let Some(message) = (self.lie)(number) else { break };
             answer.reply(message).await.ok()?;
         }
-        answer.reply(Following { epoch: 1, same: Vec::new() }).await.ok()?;
+        answer.reply(Following { epoch, same: Vec::new() }).await.ok()?;
         answer.unwanted().await;
         None
     }
@@ -93,7 +95,7 @@ impl Handler for Liar {
             }
             Message::Search(_) => {
                 let row = Row { path: LIVE.into(), size: Some(1), modified: Some(1), id: None, executable: None };
-                let _gone = answer.reply(Found { peer: peer.clone(), rows: vec![row] }).await;
+                let _gone = answer.reply(Found::new(peer.clone(), vec![row])).await;
                 answer.reply(Answered { peer, error: None, more: false }).await
             }
             _ => return,

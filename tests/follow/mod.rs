@@ -1,5 +1,6 @@
 //! Catalogs that nodes follow, and the sessions that stand for it: what is found by them, and what the evil make of them.
 
+mod away;
 mod broken;
 mod evil;
 mod liars;
@@ -22,18 +23,18 @@ const PASSWORD: &str = "correct horse";
 const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [liars::trials(), broken::trials(), pool::trials(), pair::trials()].into_iter().flatten().collect()
+    [liars::trials(), broken::trials(), pool::trials(), pair::trials(), away::trials()].into_iter().flatten().collect()
 }
 
 /// A node that says in its log whom it follows.
-fn serve(dir: &Path, more: &[&str]) -> Node {
+pub(crate) fn serve(dir: &Path, more: &[&str]) -> Node {
     let mut serve = tinyp2p(PASSWORD);
     serve.env("TINYP2P_LOG", "native_node=debug").args(["serve", "--bind", "127.0.0.1", "--json"]).args(more);
     Node::start(serve.arg(dir))
 }
 
 /// Waits until `node` knows all that the node at `peer` shares, so many times since it was started.
-fn wait_until_followed(node: &Node, peer: &str, times: usize) {
+pub(crate) fn wait_until_followed(node: &Node, peer: &str, times: usize) {
     let is_said = |line: &str| line.contains("all it shares is known here") && line.contains(peer);
     wait_for(&format!("{peer} to be followed by {}", node.url), PATIENCE, || {
         (node.process.error_text().lines().filter(|line| is_said(line)).count() >= times).then_some(())
@@ -69,11 +70,12 @@ impl Searcher {
     }
 
     fn search(&self, words: &str) -> Pool {
-        let search = Search { kind: SearchKind::Words, pattern: words.into(), scope: SearchScope::Pool, most: 0 };
+        let search =
+            Search { kind: SearchKind::Words, pattern: words.into(), scope: SearchScope::Pool, most: 0, away: None };
         let mut pool = Pool::default();
         for message in self.0.ask(search).unwrap().0 {
             match message {
-                Message::Found(Found { peer, rows }) => pool.rows.entry(peer).or_default().extend(rows),
+                Message::Found(Found { peer, rows, .. }) => pool.rows.entry(peer).or_default().extend(rows),
                 Message::Answered(Answered { peer, error, .. }) => {
                     assert!(pool.answered.insert(peer.clone()), "{peer} answers twice");
                     pool.failed.extend(error.map(|error| (peer, error)));

@@ -76,6 +76,7 @@ fn stopped() {
         pattern: String::new(),
         scope: shared::bridge::SearchScope::Here,
         most: 0,
+        away: None,
     };
     let (messages, _) = neighbour.ask(here).unwrap();
     assert!(!format!("{messages:?}").contains("a.txt"), "{messages:?}");

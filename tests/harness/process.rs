@@ -94,6 +94,11 @@ impl Running {
         rustix::process::kill_process(pid(self.child.id()), rustix::process::Signal::STOP).expect("it is running");
     }
 
+    /// Lets it go on where it was stopped.
+    pub(crate) fn wake(&self) {
+        rustix::process::kill_process(pid(self.child.id()), rustix::process::Signal::CONT).expect("it is running");
+    }
+
     fn into_output(mut self, status: ExitStatus) -> Output {
         let stdout = self.output.take().map(Reader::all).unwrap_or_default();
         let stderr = self.errors.take().map(Reader::all).unwrap_or_default();

@@ -115,7 +115,7 @@ impl Held {
             return None;
         }
         let length = (version.size - read.from).min(read.length.unwrap_or(u64::MAX));
-        answer.reply(File { version, length }).await.ok()?;
+        answer.reply(File::new(version, length)).await.ok()?;
         let (mut at, end) = (read.from, read.from + length);
         while at < end {
             let piece = usize::try_from((end - at).min(256 << 10)).unwrap();

@@ -1,6 +1,7 @@
 //! The page in a real Chromium: everything a person does with it, with real nodes, real files and real other programs.
 
 mod accessible;
+mod away;
 mod breaking;
 mod contents;
 mod guest;
@@ -37,6 +38,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         hostile::trials(),
         many::trials(),
         accessible::trials(),
+        away::trials(),
         pictures::trials(&original),
     ]
     .into_iter()

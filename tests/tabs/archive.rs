@@ -1,5 +1,6 @@
 //! One archive of files that are held in many places: the node, a tab, another node, a tab there and a peer of 2004.
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -24,13 +25,21 @@ pub(super) fn trials() -> Vec<Trial> {
     let mut trials = Trials::needing("curl and unzip", &unzip);
     trials.add("tabs::one_zip_of_files_from_everywhere_is_resumed", |()| from_everywhere());
     trials.add("tabs::a_zip_whose_tab_leaves_is_cut", |()| cut());
+    let tar = unzip.clone().and(there("tar"));
+    let mut of_programs = Trials::needing("curl, unzip and tar", &tar);
+    of_programs.add("tabs::an_archive_keeps_the_right_to_run_another_nodes_program", |()| programs());
     let original = Original::find().and_then(|original| unzip.clone().map(|()| original));
     let mut of_2004 = Trials::needing("the program of 2004, curl and unzip", &original);
     of_2004.add("tabs::a_zip_with_files_of_2004_comes_whole_or_not_at_all", with_2004);
-    [trials.into_vec(), of_2004.into_vec(), vec![test("tabs::what_cannot_be_collected_is_told_in_words", refused)]]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        trials.into_vec(),
+        of_programs.into_vec(),
+        of_2004.into_vec(),
+        vec![test("tabs::what_cannot_be_collected_is_told_in_words", refused)],
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 impl Site {
@@ -107,6 +116,38 @@ fn from_everywhere() {
     let listed =
         stdout(&run(Command::new("zipinfo").env("TZ", "UTC").arg("-l").arg(site.into.path().join("every.zip"))));
     assert!(MODIFIED / 1_000_000_000 == 1_700_000_000 && listed.contains("23-Nov-14 22:13"), "{listed}");
+}
+
+/// What its owner may run there, its owner may run here; nobody is given more, and the times stay.
+fn programs() {
+    const CHANGED: u64 = 1_104_537_598;
+    let site = Site::new();
+    let files = [("run.sh", 0o755), ("mine.sh", 0o700), ("plain.txt", 0o644)];
+    let share = tree(&files.map(|(name, _)| (name, b"#!/bin/sh\necho far\n".as_slice())));
+    for (name, mode) in files {
+        let path = share.path().join(name);
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(CHANGED)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let other = Node::serve(share.path(), PASSWORD, &["--join", &site.node.url]);
+    let wanted = files.map(|(name, _)| (other.url.as_str(), name));
+    for (archive, take_apart) in [("far.zip", "unzip -q far.zip -d"), ("far.tar", "tar -xf far.tar -C")] {
+        let (url, _) = site.collected(archive, &wanted);
+        ok(&site.curl(&["-o", archive, &url]));
+        let into = tempfile::tempdir().unwrap();
+        let taken = format!("umask 022; exec {take_apart} '{}'", into.path().display());
+        ok(&run(Command::new("sh").current_dir(site.into.path()).env("TZ", "UTC").args(["-c", &taken])));
+        for (name, mode) in files {
+            let facts = std::fs::metadata(into.path().join(name)).unwrap();
+            let expected = if mode & 0o100 == 0 { 0o644 } else { 0o755 };
+            assert_eq!(
+                (facts.mode() & 0o7777, facts.mtime()),
+                (expected, CHANGED.cast_signed()),
+                "{name} in {archive}"
+            );
+        }
+    }
 }
 
 fn cut() {

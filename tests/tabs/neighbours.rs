@@ -72,11 +72,12 @@ impl Two {
 
     /// A search of everybody by the second's tab: who has what, and who does not answer.
     fn search(&self) -> (Vec<(String, String)>, Vec<Answered>) {
-        let search = Search { kind: SearchKind::Words, pattern: String::new(), scope: SearchScope::Pool, most: 0 };
+        let search =
+            Search { kind: SearchKind::Words, pattern: String::new(), scope: SearchScope::Pool, most: 0, away: None };
         let (mut rows, mut answered) = (Vec::new(), Vec::new());
         for message in self.tabs[1].ask(search).unwrap().0 {
             match message {
-                Message::Found(Found { peer, rows: some }) => {
+                Message::Found(Found { peer, rows: some, .. }) => {
                     rows.extend(some.into_iter().map(|row| (peer.clone(), row.path)));
                 }
                 Message::Answered(of_one) => answered.push(of_one),

@@ -39,7 +39,7 @@ fn read_of(path: &str) -> Read {
 }
 
 fn search_for(pattern: &str, scope: SearchScope) -> Search {
-    Search { kind: SearchKind::Regex, pattern: pattern.to_owned(), scope, most: 0 }
+    Search { kind: SearchKind::Regex, pattern: pattern.to_owned(), scope, most: 0, away: None }
 }
 
 fn rules() {

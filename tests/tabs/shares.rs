@@ -35,7 +35,8 @@ fn offer(all: bool, add: &[&str], remove: &[&str]) -> Offer {
 
 /// Paths of the tab as a search here finds them.
 fn found(site: &Site) -> Vec<String> {
-    let search = Search { kind: SearchKind::Words, pattern: String::new(), scope: SearchScope::Here, most: 0 };
+    let search =
+        Search { kind: SearchKind::Words, pattern: String::new(), scope: SearchScope::Here, most: 0, away: None };
     let (messages, _) = site.tab.ask(search).expect("an answer");
     let url = site.tab.url();
     let of_tab = messages.into_iter().filter_map(|message| match message {
@@ -146,7 +147,8 @@ fn no_secret() {
         let tab = Tab::introduce(&site.node.url, PASSWORD, hello(Role::Tab, "x", secret));
         tab.say(offer(true, &["never"], &[]));
         // It may search all the same, and by then its offer was heard.
-        let search = Search { kind: SearchKind::Words, pattern: "never".into(), scope: SearchScope::Pool, most: 0 };
+        let search =
+            Search { kind: SearchKind::Words, pattern: "never".into(), scope: SearchScope::Pool, most: 0, away: None };
         let (messages, _) = tab.ask(search).expect("an answer");
         assert!(!messages.iter().any(|message| matches!(message, Message::Found(_))), "{messages:?}");
     }

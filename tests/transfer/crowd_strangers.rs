@@ -71,7 +71,7 @@ impl Handler for Member {
                 let version = Version { size: self.size as u64, modified: 0 };
                 let (from, count) = (usize::try_from(read.from).unwrap(), usize::try_from(length).unwrap());
                 let bytes = self.bytes.get(from..from + count).map_or_else(|| vec![66; count], <[u8]>::to_vec);
-                if answer.reply(File { version, length }).await.is_ok() {
+                if answer.reply(File::new(version, length)).await.is_ok() {
                     let _gone = answer.data(Bytes::from(bytes)).await;
                     let _gone = answer.end().await;
                 }
@@ -200,7 +200,8 @@ fn asked() {
         assert!(bytes(&link, whole_file).await.is_err());
         let others: [Message; 4] = [
             Exchange { of: String::new(), tell: vec!["http://127.0.0.1:1".into()] }.into(),
-            Search { kind: SearchKind::Words, pattern: String::new(), scope: SearchScope::Pool, most: 0 }.into(),
+            Search { kind: SearchKind::Words, pattern: String::new(), scope: SearchScope::Pool, most: 0, away: None }
+                .into(),
             Outline { peer: None, of: String::new(), path: String::new(), version: None, id: None }.into(),
             Swarm { id: [7; 32], size: 9, port: None }.into(),
         ];

@@ -58,9 +58,10 @@ fn known_to_all() {
     // As a tab elsewhere sees it: in what its node holds of the other, and asked all the way.
     let elsewhere = Tab::open(site.holder.url(), PASSWORD, "elsewhere", [8; 16]);
     wait_for("the row with its id", PATIENCE, || {
-        let search = Search { kind: SearchKind::Words, pattern: "film".into(), scope: SearchScope::Pool, most: 0 };
+        let search =
+            Search { kind: SearchKind::Words, pattern: "film".into(), scope: SearchScope::Pool, most: 0, away: None };
         let found = elsewhere.ask(search).unwrap().0.into_iter().find_map(|message| match message {
-            Message::Found(Found { peer, rows }) => Some((peer, rows[0].id)),
+            Message::Found(Found { peer, rows, .. }) => Some((peer, rows[0].id)),
             _ => None,
         });
         found.filter(|found| *found == (site.tab.url(), Some(outline.id().0)))

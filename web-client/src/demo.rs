@@ -105,7 +105,7 @@ impl Transport {
             for number in 0..10_u32 {
                 let offers = (0..10_000_u32).map(|row| many(number * 10_000 + row)).collect();
                 let Some(peer) = url(1 + number as usize % 3) else { continue };
-                send(PoolEvent::Found { search: id, peer, offers });
+                send(PoolEvent::Found { search: id, peer, offers, seen: None });
             }
         } else if pattern != "none" {
             for (number, holders) in [(1, 0b1111_1111_1111_u32), (2, 0b0110_1101_0010), (3, 0b0000_1111_0001)] {
@@ -117,11 +117,11 @@ impl Transport {
                     id: None,
                 });
                 let Some(peer) = url(number) else { continue };
-                send(PoolEvent::Found { search: id, peer, offers: offers.collect() });
+                send(PoolEvent::Found { search: id, peer, offers: offers.collect(), seen: None });
             }
             if let Some(peer) = url(4) {
                 let offers = vec![Offer { path: "old song (2004).mp3".into(), size: None, modified: None, id: None }];
-                send(PoolEvent::Found { search: id, peer, offers });
+                send(PoolEvent::Found { search: id, peer, offers, seen: None });
             }
         }
         self.later(if pattern == "none" { 100 } else { 600 }, Event::Pool(PoolEvent::Done { search: id }));

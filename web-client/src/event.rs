@@ -117,6 +117,8 @@ pub enum PoolEvent {
         peer: PeerUrl,
         /// What.
         offers: Vec<Offer>,
+        /// How long ago it was last seen, in seconds, where it is away.
+        seen: Option<u64>,
     },
     /// A peer has said all, or cannot be asked.
     Answered {

@@ -9,6 +9,7 @@ use tokio::net::lookup_host;
 use tokio_util::sync::CancellationToken;
 
 use super::caller;
+use super::get::Gone;
 use super::output::{self, Failure};
 use crate::download::{self, Job};
 use crate::http::ServeLimits;
@@ -69,7 +70,7 @@ impl Classic {
                     let observer = output::observer(false);
                     download::run(&dialer, job, observer.as_ref(), shutdown).await?
                 };
-                Ok(output::conclude(&report, false))
+                Ok(output::conclude(&report, &Gone::default(), false))
             }
         }
     }

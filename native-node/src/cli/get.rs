@@ -1,5 +1,6 @@
 //! `tinyp2p get`: download what matches, from every peer.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::caller::CallerArguments;
 use super::output::{self, Failure};
 use super::{PatternArguments, peer_url};
-use crate::download::{self, Job};
+use crate::dial::Dialer;
+use crate::download::{self, Job, LastSeen, Report, Wanted, offers_known};
 
 /// Download every matching file that is not here yet, from all peers of a network.
 ///
@@ -44,11 +46,11 @@ impl Get {
     pub(super) async fn run(self, shutdown: CancellationToken) -> Result<ExitCode, Failure> {
         let dialer = self.caller.dialer().await?;
         let job = Job {
-            pool: self.url,
+            pool: self.url.clone(),
             kind: self.pattern.kind(),
-            pattern: self.pattern.pattern,
+            pattern: self.pattern.pattern.clone(),
             folders: true,
-            to: self.to,
+            to: self.to.clone(),
             dry_run: self.dry_run,
             max_file_size: self.max_file_size,
             alone: self.alone,
@@ -56,8 +58,53 @@ impl Get {
         // Its bars are gone before the last word is said.
         let report = {
             let observer = output::observer(self.json);
-            download::run(&dialer, job, observer.as_ref(), shutdown).await?
+            download::run(&dialer, job, observer.as_ref(), shutdown.clone()).await?
         };
-        Ok(output::conclude(&report, self.json))
+        let gone = tokio::select! {
+            gone = self.gone(&dialer, &report) => gone,
+            () = shutdown.cancelled() => Gone::default(),
+        };
+        Ok(output::conclude(&report, &gone, self.json))
     }
+
+    /// Where nothing matches, what would if somebody were back.
+    async fn gone(&self, dialer: &Dialer, report: &Report) -> Gone {
+        let mut gone = Gone::default();
+        if !report.is_nothing() {
+            return gone;
+        }
+        // A pattern that cannot be read was refused before.
+        let Ok(wanted) = Wanted::new(self.pattern.kind(), &self.pattern.pattern, true) else { return gone };
+        // What is told then is more than is owed: without it nothing is said.
+        let Ok(mut offers) = offers_known(dialer, &self.url, &wanted, true).await else { return gone };
+        let mut names = BTreeSet::new();
+        while let Some((peer, offered)) = offers.next().await {
+            let Ok(offered) = offered else { continue };
+            let Some(last_seen) = offered.last_seen.filter(|_| !offered.files.is_empty()) else { continue };
+            let count = offered.files.len();
+            names.extend(offered.files.into_iter().map(|file| file.path));
+            gone.peers.push(GonePeer { peer, last_seen, count });
+        }
+        gone.files = names.len();
+        gone.peers.sort_by_key(|gone| gone.last_seen.seconds);
+        gone
+    }
+}
+
+/// What matches at peers that are away.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    /// Those that have any of it, who was seen last first.
+    pub(super) peers: Vec<GonePeer>,
+    /// How many files of different names.
+    pub(super) files: usize,
+}
+
+/// A peer that is away.
+#[derive(Debug)]
+pub(super) struct GonePeer {
+    pub(super) peer: PeerUrl,
+    pub(super) last_seen: LastSeen,
+    /// How many of its files match.
+    pub(super) count: usize,
 }

@@ -1,16 +1,16 @@
 //! `tinyp2p ls`: what all peers share, without fetching any of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde_json::json;
-use shared::{PeerUrl, Printable, SharedPath};
+use shared::{ContentId, PeerUrl, Printable, SharedPath};
 
 use super::caller::CallerArguments;
 use super::output::{self, Failure};
 use super::{PatternArguments, peer_url};
-use crate::download::{Offered, Wanted, offers_known};
+use crate::download::{LastSeen, Offered, Wanted, offers_known};
 
 /// List the matching files of all peers of a network.
 #[derive(Debug, clap::Args)]
@@ -23,6 +23,9 @@ pub(super) struct Ls {
     /// Show size, time of the last change, and who has it.
     #[arg(short, long)]
     long: bool,
+    /// Show also what those shared in the last 24 hours that are away now; it cannot be fetched before they are back.
+    #[arg(long)]
+    away: bool,
     /// Print one line of JSON per file and holder.
     #[arg(long)]
     json: bool,
@@ -30,13 +33,26 @@ pub(super) struct Ls {
     caller: CallerArguments,
 }
 
+/// Who has a file, or had it when last seen.
+struct Holder {
+    peer: PeerUrl,
+    file: Offered,
+    last_seen: Option<LastSeen>,
+}
+
+/// The widest that is said of when somebody was last seen.
+const SEEN: usize = "last seen 24 hours ago".len();
+
+/// What everybody has, by path.
+type Rows = BTreeMap<SharedPath, Vec<Holder>>;
+
 impl Ls {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let dialer = self.caller.dialer().await?;
         let wanted = Wanted::new(self.pattern.kind(), &self.pattern.pattern, true).map_err(Failure::Usage)?;
-        let mut rows: BTreeMap<SharedPath, Vec<(PeerUrl, Offered)>> = BTreeMap::new();
+        let mut rows = Rows::new();
         let mut code = ExitCode::SUCCESS;
-        let mut offers = offers_known(&dialer, &self.url, &wanted).await?;
+        let mut offers = offers_known(&dialer, &self.url, &wanted, self.away).await?;
         while let Some((peer, offered)) = offers.next().await {
             match offered {
                 Ok(files) => {
@@ -48,7 +64,8 @@ impl Ls {
                         eprintln!("{peer} offers {} more such names", files.more_refused);
                     }
                     for file in files.files {
-                        rows.entry(file.path.clone()).or_default().push((peer.clone(), file));
+                        let (peer, last_seen) = (peer.clone(), files.last_seen.clone());
+                        rows.entry(file.path.clone()).or_default().push(Holder { peer, file, last_seen });
                     }
                 }
                 Err(error) => {
@@ -57,6 +74,9 @@ impl Ls {
                 }
             }
         }
+        if self.away {
+            leave_out_what_is_here(&mut rows);
+        }
         match self.print(&rows) {
             // Whoever reads us through `head` has seen enough.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Failed(error.to_string())),
@@ -64,28 +84,55 @@ impl Ls {
         }
     }
 
-    fn print(&self, rows: &BTreeMap<SharedPath, Vec<(PeerUrl, Offered)>>) -> io::Result<()> {
+    fn print(&self, rows: &Rows) -> io::Result<()> {
         let mut out = io::BufWriter::new(io::stdout().lock());
-        let widest = rows.values().flatten().map(|(peer, _)| peer.as_str().len()).max().unwrap_or_default();
+        let widest = rows.values().flatten().map(|holder| holder.peer.as_str().len()).max().unwrap_or_default();
+        let seen = |holder: &Holder| holder.last_seen.as_ref().map(|seen| output::last_seen(seen.seconds));
         for (path, holders) in rows {
             if self.json {
-                for (peer, file) in holders {
-                    let line = json!({
+                for holder @ Holder { peer, file, .. } in holders {
+                    let mut line = json!({
                         "path": path.as_str(), "peer": peer.as_str(), "size": file.size, "modified": file.modified,
                         "id": file.id.map(|id| id.to_string()),
                     });
+                    if let (true, Some(fields)) = (self.away, line.as_object_mut()) {
+                        let seconds = holder.last_seen.as_ref().map(|seen| seen.seconds);
+                        fields.insert("last_seen_s".to_owned(), json!(seconds));
+                    }
                     writeln!(out, "{}", output::ascii(&line))?;
                 }
             } else if self.long {
-                for (peer, file) in holders {
+                for holder @ Holder { peer, file, .. } in holders {
                     let size = file.size.map_or_else(|| "?".to_owned(), output::bytes);
                     let date = file.modified.map_or_else(|| "?".to_owned(), output::date);
-                    writeln!(out, "{size:>10}  {date:>16}  {:widest$}  {}", peer.as_str(), Printable(path.as_str()))?;
+                    write!(out, "{size:>10}  {date:>16}  {:widest$}  ", peer.as_str())?;
+                    if self.away {
+                        write!(out, "{:SEEN$}  ", seen(holder).as_deref().unwrap_or("here"))?;
+                    }
+                    writeln!(out, "{}", Printable(path.as_str()))?;
                 }
             } else {
-                writeln!(out, "{}", Printable(path.as_str()))?;
+                // Those who are here come first, of the others who was seen last.
+                let nearest = holders.iter().min_by_key(|holder| holder.last_seen.as_ref().map(|seen| seen.seconds));
+                match nearest.and_then(seen) {
+                    Some(seen) => writeln!(out, "{}  ({seen})", Printable(path.as_str()))?,
+                    None => writeln!(out, "{}", Printable(path.as_str()))?,
+                }
             }
         }
         out.flush()
     }
+}
+
+/// Of a content that somebody has who is here, nobody who is away is of interest.
+fn leave_out_what_is_here(rows: &mut Rows) {
+    let all = rows.values().flatten();
+    let here: BTreeSet<ContentId> =
+        all.filter(|holder| holder.last_seen.is_none()).filter_map(|holder| holder.file.id).collect();
+    rows.retain(|_, holders| {
+        holders.retain(|Holder { file, last_seen, .. }| {
+            last_seen.is_none() || file.id.is_none_or(|id| !here.contains(&id))
+        });
+        !holders.is_empty()
+    });
 }

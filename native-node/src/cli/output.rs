@@ -11,9 +11,13 @@ use serde_json::json;
 use shared::{PeerUrl, Printable, SharedPath};
 
 use super::bars::Bars;
+use super::get::{Gone, GonePeer};
 use crate::download::{DownloadError, Missed, Observer, Report, SavedFile};
 use crate::node::Node;
 use crate::run::NodeError;
+
+/// Most peers that are named in one line.
+const GONE_NAMED: usize = 5;
 
 /// Why a command ended badly, in words.
 #[derive(Debug)]
@@ -86,13 +90,20 @@ pub(super) fn announce_json(node: &Node) {
 }
 
 /// The last word on a download, and its exit code.
-pub(super) fn conclude(report: &Report, json: bool) -> ExitCode {
+pub(super) fn conclude(report: &Report, gone: &Gone, json: bool) -> ExitCode {
     if json {
+        let away = gone.peers.iter().map(|GonePeer { peer, last_seen, count }| {
+            json!({
+                "peer": peer.as_str(), "name": last_seen.name, "files": count, "last_seen_s": last_seen.seconds,
+            })
+        });
         say(ascii(&json!({
             "event": "done", "files": report.saved, "bytes": report.bytes, "already_here": report.already_here,
             "missed": missed_files(report), "interrupted": report.interrupted, "unverified": report.unverified,
-            "unfinished": report.unfinished,
+            "unfinished": report.unfinished, "away": away.collect::<Vec<_>>(),
         })));
+    } else if gone.files > 0 {
+        eprintln!("{}", gone_line(gone));
     } else {
         eprintln!("{}", summary(report));
     }
@@ -108,7 +119,7 @@ fn summary(report: &Report) -> String {
     let missed = missed_files(report);
     let mut parts = Vec::new();
     match report.saved {
-        0 if report.already_here == 0 && missed == 0 && !report.interrupted => return "nothing matches".to_owned(),
+        0 if report.is_nothing() => return "nothing matches".to_owned(),
         0 => parts.push("nothing new".to_owned()),
         saved => parts.push(offer(saved, (report.bytes > 0).then_some(report.bytes))),
     }
@@ -131,6 +142,32 @@ fn summary(report: &Report) -> String {
         (true, _) => format!("interrupted: {parts}{left}"),
         (false, true) => format!("{parts}; this was a dry run, nothing was saved"),
         (false, false) => format!("{parts}{left}"),
+    }
+}
+
+/// What matches at nobody who is here: `nothing here matches; these 2 files are on peers that are away: Ada (last seen …)`.
+fn gone_line(gone: &Gone) -> String {
+    let peer = |GonePeer { peer, last_seen, .. }: &GonePeer| {
+        let name = last_seen.name.clone().unwrap_or_else(|| peer.to_string());
+        format!("{} ({})", Printable(&name), self::last_seen(last_seen.seconds))
+    };
+    let mut peers: Vec<String> = gone.peers.iter().take(GONE_NAMED).map(peer).collect();
+    let more = gone.peers.len() - peers.len();
+    if more > 0 {
+        peers.push(format!("{} more", HumanCount(more as u64)));
+    }
+    let (these, are) = if gone.files == 1 { ("this", "is") } else { ("these", "are") };
+    let (files, peers) = (files(gone.files), peers.join(", "));
+    format!("nothing here matches; {these} {files} {are} on peers that are away: {peers}")
+}
+
+/// When somebody was there that is not any more: `last seen 5 min ago`.
+pub(super) fn last_seen(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("last seen {seconds} s ago"),
+        60..3_600 => format!("last seen {} min ago", seconds / 60),
+        3_600..7_200 => "last seen 1 hour ago".to_owned(),
+        _ => format!("last seen {} hours ago", seconds / 3_600),
     }
 }
 
@@ -272,11 +309,42 @@ pub(super) fn missed_line(missed: &Missed) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::download::LastSeen;
 
     #[test]
     fn a11_json_shows_no_control_character() {
         let line = ascii(&json!("a\u{1b}[2J\u{9b}\u{202e}\u{7f}é😀"));
         assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line}");
         assert_eq!(serde_json::from_str::<String>(&line).unwrap(), "a\u{1b}[2J\u{9b}\u{202e}\u{7f}é😀");
+    }
+
+    #[test]
+    fn when_somebody_was_seen_is_said_in_one_unit() {
+        let said =
+            [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3_599, "59 min"), (3_600, "1 hour"), (86_400, "24 hours")];
+        for (seconds, words) in said {
+            assert_eq!(last_seen(seconds), format!("last seen {words} ago"));
+        }
+    }
+
+    #[test]
+    fn what_is_only_on_peers_that_are_away_is_said_with_their_names() {
+        let gone = |name: Option<&str>, seconds| GonePeer {
+            peer: PeerUrl::parse("http://10.0.0.7:9004").unwrap(),
+            last_seen: LastSeen { seconds, name: name.map(Into::into) },
+            count: 1,
+        };
+        let one = Gone { peers: vec![gone(Some("Ada"), 300)], files: 1 };
+        assert_eq!(
+            gone_line(&one),
+            "nothing here matches; this 1 file is on peers that are away: Ada (last seen 5 min ago)"
+        );
+        let many = Gone { peers: (0..8).map(|_| gone(None, 7_200)).collect(), files: 2_000 };
+        let line = gone_line(&many);
+        assert!(
+            line.starts_with("nothing here matches; these 2,000 files are on peers that are away: http://"),
+            "{line}"
+        );
+        assert!(line.ends_with("(last seen 2 hours ago), 3 more"), "{line}");
     }
 }

@@ -1,5 +1,5 @@
 //! A search of everybody: what is held of those that are followed is searched here, all others are asked at once, and each
-//! answers when it can.
+//! answers when it can. Behind all of them, for who wants to know, comes what those shared that are away.
 //!
 //! One session to a node brings its tabs along. Peers of 2004 are asked one by one. Who is dead or slow is told of as such,
 //! after a deadline of its own, and nobody waits for it.
@@ -16,7 +16,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::search::{ROW_BYTES, Stopped, Wanted, here};
+use super::search::{ROW_BYTES, Stopped, Wanted, away, here};
+use crate::follow::Away;
 use crate::link::{Answer, Link, LinkError, Reply};
 use crate::node::Node;
 
@@ -30,7 +31,7 @@ const LATE: &str = "it does not answer in time";
 /// Searches ourselves, then tells what the others answer as it comes.
 pub(super) async fn search(node: &Arc<Node>, wanted: &Wanted, answer: &mut Answer) -> Result<(), Stopped> {
     let (tell, mut told) = mpsc::channel(WAITING);
-    let (replicas, asked) = everybody(node);
+    let Everybody { replicas, asked, gone } = everybody(node, wanted.search.away == Some(true));
     // Ended when this is dropped.
     let _asking = ask_all(node, wanted, asked, tell);
     here(node, wanted, replicas, answer).await?;
@@ -39,17 +40,30 @@ pub(super) async fn search(node: &Arc<Node>, wanted: &Wanted, answer: &mut Answe
             next = told.recv() => next,
             () = answer.unwanted() => return Err(None),
         };
-        let Some(message) = next else { return Ok(()) };
+        let Some(message) = next else { break };
         answer.reply(message).await.map_err(|_| None)?;
     }
+    if gone.is_empty() { Ok(()) } else { away(node, wanted, gone, answer).await }
 }
 
-/// What is held of others, and who must be asked.
-fn everybody(node: &Node) -> (Vec<(PeerUrl, Arc<Catalog>)>, Vec<Asked>) {
+/// Everybody there is but ourselves, and was of late.
+struct Everybody {
+    /// What is held of those who are there.
+    replicas: Vec<(PeerUrl, Arc<Catalog>)>,
+    /// Those who must be asked.
+    asked: Vec<Asked>,
+    /// Those who are away, where that is wanted.
+    gone: Vec<Away>,
+}
+
+fn everybody(node: &Node, with_gone: bool) -> Everybody {
     let others: Vec<_> = node.with_host(|host, _| {
         let roster = host.roster();
         roster.live().filter(|url| !roster.is_own(url)).cloned().collect()
     });
+    let there: BTreeSet<String> = others.iter().map(|url| url.authority().to_owned()).collect();
+    let gone = || node.replicas().away(node.now(), |authority| there.contains(authority));
+    let gone = if with_gone { gone() } else { Vec::new() };
     let (modern, old): (Vec<_>, Vec<_>) = others.into_iter().partition(|url| node.is_modern(url));
     let mut nodes = BTreeMap::<String, BTreeSet<PeerUrl>>::new();
     for url in modern {
@@ -67,7 +81,7 @@ fn everybody(node: &Node) -> (Vec<(PeerUrl, Arc<Catalog>)>, Vec<Asked>) {
         replicas.extend(held);
     }
     asked.extend(old.into_iter().map(Asked::Old));
-    (replicas, asked)
+    Everybody { replicas, asked, gone }
 }
 
 fn ask_all(node: &Arc<Node>, wanted: &Wanted, everybody: Vec<Asked>, tell: mpsc::Sender<Message>) -> JoinSet<()> {
@@ -138,7 +152,7 @@ async fn pass_on(
     waited_for: &mut BTreeSet<PeerUrl>,
     tell: &mpsc::Sender<Message>,
 ) -> Result<(), LinkError> {
-    let search = Search { scope: SearchScope::Here, ..wanted.search.clone() };
+    let search = Search { scope: SearchScope::Here, away: None, ..wanted.search.clone() };
     // Only what the node takes counts against it, not what the asker does.
     let mut left = POOL_ANSWER.saturating_sub(begun.elapsed());
     let first = POOL_FIRST_ANSWER.saturating_sub(begun.elapsed());
@@ -152,7 +166,7 @@ async fn pass_on(
         left = left.saturating_sub(asked.elapsed()).max(Duration::from_millis(1));
         patience = left;
         let message = match next {
-            Some(Reply::Message(Message::Found(Found { peer, rows }), _)) => {
+            Some(Reply::Message(Message::Found(Found { peer, rows, .. }), _)) => {
                 total += rows.len().max(1);
                 if total > MOST_OF_NODE {
                     return Err(LinkError::Senseless);
@@ -161,7 +175,7 @@ async fn pass_on(
                 let count = counts.entry(url).or_default();
                 let rows = clean(rows, wanted.most().saturating_sub(*count));
                 *count += rows.len();
-                Message::Found(Found { peer, rows })
+                Message::Found(Found::new(peer, rows))
             }
             Some(Reply::Message(Message::Answered(Answered { peer, error, more }), _)) => {
                 let Some(url) = of_node(&peer, at).filter(|url| !known.contains(url)) else { continue };
@@ -206,7 +220,7 @@ async fn ask_old(node: &Node, wanted: &Wanted, peer: &PeerUrl, tell: &mpsc::Send
     for path in found.by_ref().take(wanted.most()) {
         let length = path.as_str().len() + ROW_BYTES;
         if rows.len() == ROWS_PER_RECORD || bytes + length > PIECE_BYTES {
-            let some = Found { peer: peer.to_string(), rows: std::mem::take(&mut rows) };
+            let some = Found::new(peer.to_string(), std::mem::take(&mut rows));
             if tell.send(Message::Found(some)).await.is_err() {
                 return;
             }
@@ -216,7 +230,7 @@ async fn ask_old(node: &Node, wanted: &Wanted, peer: &PeerUrl, tell: &mpsc::Send
         rows.push(Row { path: path.as_str().to_owned(), size: None, modified: None, id: None, executable: None });
     }
     let more = found.next().is_some();
-    let last = Message::Found(Found { peer: peer.to_string(), rows });
+    let last = Message::Found(Found::new(peer.to_string(), rows));
     let answered = Message::Answered(Answered { peer: peer.to_string(), error: None, more });
     // Nobody listens any more only when the whole search was ended.
     if tell.send(last).await.is_ok() {

@@ -33,7 +33,8 @@ async fn open(desk: &Desk, read: Read) -> Result<Source, Refusal> {
 
 /// Sends all of it, or says why it ends before its end.
 async fn send(mut source: Source, mut answer: Answer) {
-    let file = File { version: source.version().into(), length: source.left() };
+    let executable = source.is_executable().then_some(true);
+    let file = File { executable, ..File::new(source.version().into(), source.left()) };
     if answer.reply(file).await.is_err() {
         return;
     }

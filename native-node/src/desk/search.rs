@@ -1,4 +1,4 @@
-//! Which files match: of the node and its tabs here, of everybody in `pool`.
+//! Which files match: of the node and its tabs here, of everybody in `pool`; and, behind them, of those that are away.
 //!
 //! A search runs on a thread of its own kind, some thousands of rows at a time: a million names delay nobody, nothing waits in
 //! memory for an end that takes rows slowly, and no thread waits for it.
@@ -12,6 +12,7 @@ use shared::{Catalog, Entry, Listing, PathRef, Pattern, PatternKind, PeerUrl, Sh
 use super::pool;
 use super::refusal::Refusal;
 use super::session::Desk;
+use crate::follow::Away;
 use crate::http::{FIRST_LOOK_PATIENCE, on_another_thread, out_of_time, too_costly};
 use crate::link::{Answer, Unwanted};
 use crate::node::Node;
@@ -85,7 +86,15 @@ pub(super) async fn here(
     replicas: Vec<(PeerUrl, Arc<Catalog>)>,
     answer: &mut Answer,
 ) -> Result<(), Stopped> {
-    let mut looking = Looking::new(node, wanted, replicas);
+    look(Looking::new(node, wanted, replicas), answer).await
+}
+
+/// Searches what those shared that are away.
+pub(super) async fn away(node: &Node, wanted: &Wanted, away: Vec<Away>, answer: &mut Answer) -> Result<(), Stopped> {
+    look(Looking::of_away(node, wanted, away), answer).await
+}
+
+async fn look(mut looking: Looking, answer: &mut Answer) -> Result<(), Stopped> {
     loop {
         let thinking = on_another_thread(move || {
             let messages = looking.go_on();
@@ -104,10 +113,17 @@ pub(super) async fn here(
     }
 }
 
+/// Whose catalog is searched.
+struct Holder {
+    /// What is told of it, but for the rows.
+    told: Found,
+    listing: Listing,
+}
+
 /// A search of several catalogs, and how far it is.
 struct Looking {
     /// Those to be searched yet; the one at hand is the last.
-    peers: Vec<(PeerUrl, Listing)>,
+    peers: Vec<Holder>,
     after: Option<SharedPath>,
     /// Rows of the peer at hand that may still be told.
     left: usize,
@@ -122,27 +138,39 @@ impl Looking {
             ours.sort_by_key(|(url, _)| url == node.url());
             ours
         });
+        let here = |(url, files): (PeerUrl, _)| (Found::new(url.to_string(), Vec::new()), files);
+        // From the end: ours before those of others.
+        Self::of(wanted, replicas.into_iter().chain(catalogs).map(here))
+    }
+
+    fn of_away(node: &Node, wanted: &Wanted, away: Vec<Away>) -> Self {
+        let told = |Away { peer, files, seen }: Away| {
+            let name = node.known_peers().of(&peer).and_then(|known| known.name);
+            (Found { last_seen_s: Some(seen.as_secs()), name, ..Found::new(peer.to_string(), Vec::new()) }, files)
+        };
+        Self::of(wanted, away.into_iter().map(told))
+    }
+
+    fn of(wanted: &Wanted, holders: impl Iterator<Item = (Found, Arc<Catalog>)>) -> Self {
         let is_late = Arc::new(out_of_time());
-        let listing = |(url, files)| {
+        let holder = |(told, files)| {
             let is_late = Arc::clone(&is_late);
-            (url, Listing::of(files, wanted.pattern.clone()).until(move || is_late()))
+            Holder { told, listing: Listing::of(files, wanted.pattern.clone()).until(move || is_late()) }
         };
         let most = wanted.most();
-        // From the end: ours before those of others.
-        let peers = replicas.into_iter().chain(catalogs).map(listing).collect();
-        Self { peers, after: None, left: most, most }
+        Self { peers: holders.map(holder).collect(), after: None, left: most, most }
     }
 
     /// The next messages: as many as there are to be at once, or the last.
     fn go_on(&mut self) -> Vec<Message> {
         let mut messages = Vec::with_capacity(AT_ONCE);
         while messages.len() < AT_ONCE
-            && let Some((url, listing)) = self.peers.last()
+            && let Some(Holder { told, listing }) = self.peers.last()
         {
             let (rows, last) = rows_after(listing, self.after.as_ref(), self.left);
             self.left -= rows.len();
             if !rows.is_empty() {
-                messages.push(Message::Found(Found { peer: url.to_string(), rows }));
+                messages.push(Message::Found(Found { rows, ..told.clone() }));
             }
             self.after = last.or(self.after.take());
             let more = listing.files_after(self.after.as_ref()).next().is_some();
@@ -151,7 +179,7 @@ impl Looking {
             }
             // Both may be one too many by now; nobody counts.
             let error = listing.is_late().then(|| too_costly().message);
-            messages.push(Message::Answered(Answered { peer: url.to_string(), error, more }));
+            messages.push(Message::Answered(Answered { peer: told.peer.clone(), error, more }));
             self.peers.pop();
             (self.after, self.left) = (None, self.most);
         }

@@ -119,8 +119,8 @@ impl Dialer {
     /// See [`CallError`]; [`CallError::NoBridge`] for a peer of 2004.
     pub async fn search(&self, url: &PeerUrl, kind: PatternKind, pattern: &str) -> Result<HostFound, CallError> {
         let mut found = HostFound::default();
-        self.search_in(SearchScope::Here, url, kind, pattern, |said| match said {
-            Message::Found(rows) => found.add(&rows.peer, rows.rows),
+        self.ask_search(url, search_of(SearchScope::Here, kind, pattern), |said| match said {
+            Message::Found(rows) if rows.last_seen_s.is_none() => found.add(&rows.peer, rows.rows),
             Message::Answered(answered) => found.answered(answered),
             _ => {}
         })
@@ -129,7 +129,7 @@ impl Dialer {
     }
 
     /// The same of everybody, as a modern node knows it: told is each [`Message::Found`] and [`Message::Answered`] as it
-    /// comes, each of one peer, which it names by URL.
+    /// comes, each of one peer, which it names by URL; with `away`, of those that are away, too, behind all others.
     ///
     /// # Errors
     /// See [`CallError`]; [`CallError::NoBridge`] for a peer of 2004.
@@ -138,26 +138,15 @@ impl Dialer {
         url: &PeerUrl,
         kind: PatternKind,
         pattern: &str,
+        away: bool,
         told: impl FnMut(Message),
     ) -> Result<(), CallError> {
-        self.search_in(SearchScope::Pool, url, kind, pattern, told).await
+        let search = search_of(SearchScope::Pool, kind, pattern);
+        self.ask_search(url, Search { away: away.then_some(true), ..search }, told).await
     }
 
-    async fn search_in(
-        &self,
-        scope: SearchScope,
-        url: &PeerUrl,
-        kind: PatternKind,
-        pattern: &str,
-        mut told: impl FnMut(Message),
-    ) -> Result<(), CallError> {
+    async fn ask_search(&self, url: &PeerUrl, search: Search, mut told: impl FnMut(Message)) -> Result<(), CallError> {
         let link = self.link(url).await?;
-        let kind = match kind {
-            PatternKind::Words => SearchKind::Words,
-            PatternKind::Glob => SearchKind::Glob,
-            PatternKind::Regex => SearchKind::Regex,
-        };
-        let search = Search { kind, pattern: pattern.to_owned(), scope, most: 0 };
         let mut replies = link.ask(search, WINDOW).await?.within(SEARCH);
         let mut held = 0_usize;
         while let Some(reply) = replies.next().await? {
@@ -241,6 +230,16 @@ impl Dialer {
             Way::Old => Err(CallError::LegacyOff),
         }
     }
+}
+
+/// All rows of those who are here.
+fn search_of(scope: SearchScope, kind: PatternKind, pattern: &str) -> Search {
+    let kind = match kind {
+        PatternKind::Words => SearchKind::Words,
+        PatternKind::Glob => SearchKind::Glob,
+        PatternKind::Regex => SearchKind::Regex,
+    };
+    Search { kind, pattern: pattern.to_owned(), scope, most: 0, away: None }
 }
 
 /// How a command introduces itself: it has neither a name nor a URL.

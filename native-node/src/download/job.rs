@@ -64,6 +64,13 @@ pub struct Report {
     pub interrupted: bool,
 }
 
+impl Report {
+    /// Whether nothing matched, as far as everybody answered.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.saved == 0 && self.already_here == 0 && self.missed.is_empty() && !self.interrupted
+    }
+}
+
 /// How a file came.
 #[derive(Debug, Clone, Default)]
 pub struct Provenance {

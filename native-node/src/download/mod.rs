@@ -33,7 +33,7 @@ use patience::Patience;
 
 pub use job::{DownloadError, Job, Missed, Observer, Provenance, Report, SavedFile};
 use offers::offers;
-pub use offers::{Offered, Offers, OffersOf, Wanted, offers_known, peers_of};
+pub use offers::{LastSeen, Offered, Offers, OffersOf, Wanted, offers_known, peers_of};
 
 /// Largest file taken from a peer that does not say beforehand how large it is, in bytes, unless the person says otherwise.
 pub const MAX_UNANNOUNCED: u64 = 16 << 30;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use shared::bridge::{Message, PeerInfo, Row};
+use shared::bridge::{Found, Message, PeerInfo, Row};
 use shared::xmlrpc::Name;
-use shared::{ContentId, Pattern, PatternKind, PeerUrl, Printable, SharedPath, printable_bytes};
+use shared::{ContentId, Pattern, PatternKind, PeerUrl, Printable, SharedPath, peer_name, printable_bytes};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{DownloadError, JoinSet};
@@ -83,6 +83,17 @@ pub struct OffersOf {
     pub refused: Vec<String>,
     /// How many more there are: nobody reads a million.
     pub more_refused: usize,
+    /// Where the peer is away: then none of it can be fetched.
+    pub last_seen: Option<LastSeen>,
+}
+
+/// When a peer was there that is not any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastSeen {
+    /// How long ago, in seconds.
+    pub seconds: u64,
+    /// What people call it, where that is known; fit to be shown.
+    pub name: Option<String>,
 }
 
 impl OffersOf {
@@ -170,21 +181,35 @@ pub(super) async fn offers(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> 
 }
 
 /// What everybody offers, as the modern node `pool` knows it: at once, though somebody be slow, and of those, too, that cannot
-/// be reached from here. A peer of 2004 knows of nobody's files; then everybody is asked.
+/// be reached from here. With `away`, behind them, what those shared that are away. A peer of 2004 knows of nobody's files; then
+/// everybody is asked.
 ///
 /// # Errors
 /// That `pool` itself is no help.
-pub async fn offers_known(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> Result<Offers, DownloadError> {
+pub async fn offers_known(
+    dialer: &Dialer,
+    pool: &PeerUrl,
+    wanted: &Wanted,
+    away: bool,
+) -> Result<Offers, DownloadError> {
     let wrong = |error| DownloadError::Pool(pool.clone(), error);
     dialer.links().typed(pool);
     let Exchanged { urls, is_node, .. } = dialer.exchange(pool, &[]).await.map_err(wrong)?;
     let itself = urls.into_iter().flatten().next().and_then(|url| PeerUrl::parse(&url).ok());
     let Some(itself) = itself.filter(|_| is_node) else { return offers(dialer, pool, wanted).await };
     let mut rows = BTreeMap::<PeerUrl, Vec<Row>>::new();
+    let mut gone = BTreeMap::<PeerUrl, (LastSeen, Vec<Row>)>::new();
     let mut failed = Vec::new();
     let told = |message| {
         let peer = |url: &str| PeerUrl::parse(url).ok().map(|url| as_reached(&url, &itself, pool));
         match message {
+            // A node that was not asked for them has none.
+            Message::Found(Found { peer: url, rows, last_seen_s: Some(seconds), name }) => {
+                if let Some(peer) = peer(&url).filter(|_| away && gone.len() < MOST_PEERS) {
+                    let seen = || LastSeen { seconds, name: name.as_deref().and_then(peer_name) };
+                    gone.entry(peer).or_insert_with(|| (seen(), Vec::new())).1.extend(rows);
+                }
+            }
             Message::Found(found) => {
                 if let Some(peer) = peer(&found.peer).filter(|_| rows.len() < MOST_PEERS) {
                     rows.entry(peer).or_default().extend(found.rows);
@@ -197,13 +222,16 @@ pub async fn offers_known(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> R
             _ => {}
         }
     };
-    dialer.search_pool(pool, wanted.pattern.kind(), wanted.pattern.text(), told).await.map_err(wrong)?;
+    dialer.search_pool(pool, wanted.pattern.kind(), wanted.pattern.text(), away, told).await.map_err(wrong)?;
     let (tell, answers) = mpsc::channel(4);
     let wanted = wanted.clone();
     let mut telling = JoinSet::new();
     telling.spawn(async move {
         let found = rows.into_iter().map(|(peer, rows)| (peer, Ok(offered(rows, &wanted))));
-        for answer in found.chain(failed.into_iter().map(|(peer, why)| (peer, Err(why)))) {
+        let gone = gone
+            .into_iter()
+            .map(|(peer, (seen, rows))| (peer, Ok(OffersOf { last_seen: Some(seen), ..offered(rows, &wanted) })));
+        for answer in found.chain(failed.into_iter().map(|(peer, why)| (peer, Err(why)))).chain(gone) {
             // Nobody listens any more only when all was ended.
             let _ended = tell.send(answer).await;
         }

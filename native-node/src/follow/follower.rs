@@ -27,7 +27,7 @@ const RETRY_MAX: Duration = Duration::from_secs(2 * 60);
 const RETRY_IMPOSSIBLE: Duration = Duration::from_secs(10 * 60);
 /// What held for so long was no failure: the next wait is the first again.
 const HELD: Duration = Duration::from_secs(60);
-/// How long what is known of a node is kept when it is not there any more, so that it need not tell all anew.
+/// How long a node that is not there any more need not tell all anew when it comes back.
 const LINGER: Duration = Duration::from_secs(10 * 60);
 /// By when a node must have begun to answer.
 const FIRST: Duration = Duration::from_secs(30);
@@ -69,7 +69,7 @@ impl From<LinkError> for Stopped {
     }
 }
 
-/// Follows a node for as long as it is there, and some time longer.
+/// Follows a node for as long as it is there, and some time longer. What is held of it then, is left where it is.
 pub(super) async fn follow(node: Arc<Node>, url: PeerUrl, mut is_there: watch::Receiver<bool>) {
     let _session_stands = node.dialer().links().hold(&url);
     let mut follower = Follower { node, url, epoch: None, replicas: BTreeMap::new(), tried: pair::Tried::default() };
@@ -81,7 +81,7 @@ pub(super) async fn follow(node: Arc<Node>, url: PeerUrl, mut is_there: watch::R
         }
         let begun = Instant::now();
         let Err(why) = follower.once().await;
-        follower.node.replicas().set_current(&follower.url, false);
+        follower.node.replicas().set_stale(&follower.url);
         tracing::debug!(peer = %follower.url, %why, "is not followed for now");
         if begun.elapsed() > HELD {
             wait = RETRY;
@@ -118,12 +118,6 @@ struct Follower {
     /// By the paths of the peers there; empty for the node itself.
     replicas: BTreeMap<String, Replica>,
     tried: pair::Tried,
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        self.node.replicas().forget(&self.url);
-    }
 }
 
 impl Follower {
@@ -172,7 +166,7 @@ impl Follower {
             match reply {
                 Some(Reply::Message(Message::Changes(changes), _)) => self.handle(changes).await?,
                 Some(Reply::Message(Message::Following(following), _)) if Some(following.epoch) == self.epoch => {
-                    node.replicas().set_current(&self.url, true);
+                    node.replicas().set_current(&self.url, following.epoch);
                     tracing::debug!(peer = %self.url, "all it shares is known here");
                 }
                 _ => return Err(Stopped::Senseless),

@@ -4,6 +4,8 @@
 //! keep: who is there ─► one Follower a node ─► Follow over its session ─► Changes ─► Replica ─► Replicas ─► a search
 //! ```
 //!
+//! Of a node that goes away it is kept what it shared, as last seen, until it is back, a day is over or the room is needed.
+//!
 //! A session stands while both nodes are there, is dialed again when it breaks, and is one for both directions ([`pair`]).
 //! Beyond [`STANDING_SESSIONS`] nodes, and whatever is too much to be held, is searched live as ever.
 
@@ -15,9 +17,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::PeerUrl;
 use shared::bridge::TabId;
 use shared::limits::STANDING_SESSIONS;
+use shared::{Moment, PeerUrl};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -25,10 +27,12 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::node::Node;
 
 pub(crate) use pair::{Callers, Entered, proofs};
-pub(crate) use replicas::Replicas;
+pub(crate) use replicas::{Away, Replicas};
 
 /// Least time between two looks at who is there.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Most time between two.
+const LOOK_AT_LEAST: Duration = Duration::from_secs(10 * 60);
 
 /// A node that is followed.
 struct Followed {
@@ -36,22 +40,47 @@ struct Followed {
     task: AbortOnDropHandle<()>,
 }
 
+impl Followed {
+    /// Takes note of whether the node is there now. Answers whether it is still to be followed so.
+    fn look(&self, replicas: &Replicas, authority: &str, is_there: bool, now: Moment) -> bool {
+        let was_there = *self.is_there.borrow();
+        // Away already, and nothing is held of it any more: there is nothing to go on with.
+        let has_what_to_go_on_with = match (was_there, is_there) {
+            (true, false) => {
+                replicas.leave(authority, now);
+                true
+            }
+            (false, true) => replicas.back(authority),
+            (false, false) => replicas.has(authority),
+            (true, true) => true,
+        };
+        self.is_there.send_if_modified(|before| std::mem::replace(before, is_there) != is_there);
+        let has_ended = self.task.is_finished();
+        if has_ended {
+            replicas.retire(authority);
+        }
+        has_what_to_go_on_with && !has_ended
+    }
+}
+
 /// Follows whoever is there, until `shutdown`.
 pub(crate) async fn keep(node: Arc<Node>, shutdown: CancellationToken) {
-    let mut changed = node.changes();
+    let (mut changed, mut dropped) = (node.changes(), node.replicas().dropped());
     let mut followed = BTreeMap::<String, Followed>::new();
     loop {
         let there = nodes_there(&node);
+        let now = node.now();
+        node.replicas().forget_old(now);
         followed.retain(|authority, follower| {
-            let now = there.iter().any(|url| url.authority() == authority);
-            follower.is_there.send_if_modified(|is_there| std::mem::replace(is_there, now) != now);
-            !follower.task.is_finished()
+            let is_there = there.iter().any(|url| url.authority() == authority);
+            follower.look(node.replicas(), authority, is_there, now)
         });
         for url in there {
             if followed.len() >= STANDING_SESSIONS {
                 break;
             }
             followed.entry(url.authority().to_owned()).or_insert_with(|| {
+                node.replicas().back(url.authority());
                 let (is_there, at_there) = watch::channel(true);
                 let following = follower::follow(Arc::clone(&node), url, at_there);
                 Followed { is_there, task: AbortOnDropHandle::new(tokio::spawn(following)) }
@@ -59,7 +88,12 @@ pub(crate) async fn keep(node: Arc<Node>, shutdown: CancellationToken) {
         }
         let look = async {
             tokio::time::sleep(LOOK_EVERY).await;
-            changed.changed().await
+            tokio::select! {
+                looks = changed.changed() => looks,
+                looks = dropped.changed() => looks,
+                // Time alone makes what is kept too old.
+                () = tokio::time::sleep(LOOK_AT_LEAST) => Ok(()),
+            }
         };
         tokio::select! {
             () = shutdown.cancelled() => return,

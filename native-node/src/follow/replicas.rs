@@ -1,20 +1,30 @@
-//! What is held of the catalogs that are followed, ready to be searched, and how much that may be.
+//! What is held of the catalogs that are followed, ready to be searched, and how much that may be; and of nodes that went
+//! away, what they shared when they were last seen.
+//!
+//! Time is an argument. Who is away is told to whoever asks for that in a search, and to nobody else: it is in no list, and
+//! nobody is dialed for it. It makes room for what is followed, and is not kept when we are started anew.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use shared::limits::{REPLICA_BYTES, REPLICA_FILES, REPLICA_SHARE_OF_NODE};
-use shared::{Catalog, PeerUrl};
+use shared::limits::{AWAY_FOR, AWAY_NODES, REPLICA_BYTES, REPLICA_FILES, REPLICA_SHARE_OF_NODE};
+use shared::{Catalog, Moment, PeerUrl};
+use tokio::sync::watch;
 
 /// There are more files than can be held: the node is searched live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it shares more files than can be held here")]
 pub(crate) struct TooMuch;
 
-/// Replicas of all nodes that are followed, by the authority of their URLs.
+/// Replicas of all nodes that are followed, or were, by the authority of their URLs.
 #[derive(Default)]
-pub(crate) struct Replicas(Mutex<State>);
+pub(crate) struct Replicas {
+    state: Mutex<State>,
+    /// Something that was kept of a node that is away is not any more.
+    dropped: watch::Sender<()>,
+}
 
 #[derive(Default)]
 struct State {
@@ -29,12 +39,25 @@ struct OfNode {
     held: Weight,
     /// Whether what is held is what the node shares now, as far as it could tell us.
     is_current: bool,
+    /// Which process of that node it is of, once all of it was there.
+    epoch: Option<u64>,
+    /// Since when the node is away; none: it is here.
+    away: Option<Moment>,
 }
 
 struct Held {
     files: Arc<Catalog>,
     /// Whether all of it is there.
     is_whole: bool,
+}
+
+/// What a peer that is away shared.
+#[derive(Debug, Clone)]
+pub(crate) struct Away {
+    pub(crate) peer: PeerUrl,
+    pub(crate) files: Arc<Catalog>,
+    /// How long ago it was last seen.
+    pub(crate) seen: Duration,
 }
 
 /// What files take.
@@ -60,8 +83,30 @@ impl Weight {
     }
 }
 
+impl State {
+    /// Forgets a node and its tabs.
+    fn forget(&mut self, authority: &str) {
+        if let Some(gone) = self.nodes.remove(authority) {
+            self.held.replace(gone.held, Weight::default());
+        }
+    }
+
+    /// Forgets whoever is away for longest, but for this one. Answers whether there was any.
+    fn forget_longest_away(&mut self, but: &str) -> bool {
+        let others = self.nodes.iter().filter(|(authority, _)| *authority != but);
+        let longest = others.filter_map(|(authority, of_node)| Some((of_node.away?, authority))).min();
+        let Some(authority) = longest.map(|(_, authority)| authority.clone()) else { return false };
+        self.forget(&authority);
+        true
+    }
+
+    fn count_away(&self) -> usize {
+        self.nodes.values().filter(|of_node| of_node.away.is_some()).count()
+    }
+}
+
 impl Replicas {
-    /// Holds these files of a peer at this node.
+    /// Holds these files of a peer at this node. Where there is no room, those that are away make it.
     ///
     /// # Errors
     /// [`TooMuch`]: then they are not held. What was held of the peer before, still is.
@@ -73,25 +118,114 @@ impl Replicas {
         is_whole: bool,
     ) -> Result<(), TooMuch> {
         let mut state = self.state();
-        let State { nodes, held } = &mut *state;
-        let of_node = nodes.entry(node.authority().to_owned()).or_default();
+        let (authority, weight) = (node.authority(), Weight::of(&files));
+        let of_node = state.nodes.entry(authority.to_owned()).or_default();
         let before = of_node.peers.get(peer).map(|held| Weight::of(&held.files)).unwrap_or_default();
-        let (mut all, mut of_this) = (*held, of_node.held);
-        all.replace(before, Weight::of(&files));
-        of_this.replace(before, Weight::of(&files));
-        if !(all.fits(1) && of_this.fits(REPLICA_SHARE_OF_NODE)) {
+        let mut of_this = of_node.held;
+        of_this.replace(before, weight);
+        if !of_this.fits(REPLICA_SHARE_OF_NODE) {
             return Err(TooMuch);
         }
-        (*held, of_node.held) = (all, of_this);
-        of_node.peers.insert(peer.clone(), Held { files, is_whole });
+        let all = loop {
+            let mut all = state.held;
+            all.replace(before, weight);
+            if all.fits(1) {
+                break all;
+            }
+            if !state.forget_longest_away(authority) {
+                return Err(TooMuch);
+            }
+            self.dropped.send_replace(());
+        };
+        state.held = all;
+        if let Some(of_node) = state.nodes.get_mut(authority) {
+            of_node.held = of_this;
+            of_node.peers.insert(peer.clone(), Held { files, is_whole });
+        }
         Ok(())
     }
 
-    /// Says whether what is held of a node and its tabs is what they share now.
-    pub(crate) fn set_current(&self, node: &PeerUrl, is_current: bool) {
-        if let Some(of_node) = self.state().nodes.get_mut(node.authority()) {
-            of_node.is_current = is_current;
+    /// What is held of a node and its tabs is what they share now, in the process of this epoch. What the same process
+    /// shared while it was reached by another name is void.
+    pub(crate) fn set_current(&self, node: &PeerUrl, epoch: u64) {
+        let mut state = self.state();
+        let Some(of_node) = state.nodes.get_mut(node.authority()) else { return };
+        (of_node.is_current, of_node.epoch) = (true, Some(epoch));
+        let is_former = |(authority, other): &(&String, &OfNode)| {
+            other.epoch == Some(epoch) && other.away.is_some() && *authority != node.authority()
+        };
+        let former: Vec<_> = state.nodes.iter().filter(is_former).map(|(authority, _)| authority.clone()).collect();
+        for authority in former {
+            state.forget(&authority);
+            self.dropped.send_replace(());
         }
+    }
+
+    /// What is held of a node and its tabs may not be what they share now.
+    pub(crate) fn set_stale(&self, node: &PeerUrl) {
+        if let Some(of_node) = self.state().nodes.get_mut(node.authority()) {
+            of_node.is_current = false;
+        }
+    }
+
+    /// The node of this authority is not there any more: what is held of it is what it had when it was last seen, now.
+    pub(crate) fn leave(&self, authority: &str, now: Moment) {
+        let mut state = self.state();
+        let Some(of_node) = state.nodes.get_mut(authority) else { return };
+        of_node.away = Some(now);
+        let epoch = of_node.epoch;
+        // One process that is called by two names is not away while it is there by one of them.
+        let is_itself = |of_node: &OfNode| epoch.is_some() && of_node.epoch == epoch && of_node.away.is_none();
+        if state.nodes.values().any(is_itself) {
+            state.forget(authority);
+        }
+        while state.count_away() > AWAY_NODES && state.forget_longest_away("") {
+            self.dropped.send_replace(());
+        }
+    }
+
+    /// The node of this authority is there again. Answers whether anything is held of it.
+    pub(crate) fn back(&self, authority: &str) -> bool {
+        let mut state = self.state();
+        let of_node = state.nodes.get_mut(authority);
+        of_node.map(|of_node| of_node.away = None).is_some()
+    }
+
+    /// Whether anything is held of the node of this authority.
+    pub(crate) fn has(&self, authority: &str) -> bool {
+        self.state().nodes.contains_key(authority)
+    }
+
+    /// The node of this authority is followed no more. Where it is away, what was whole is kept.
+    pub(crate) fn retire(&self, authority: &str) {
+        let mut state = self.state();
+        let State { nodes, held } = &mut *state;
+        let Some(of_node) = nodes.get_mut(authority) else { return };
+        let before = of_node.held;
+        of_node.peers.retain(|_, held| held.is_whole && !held.files.is_empty());
+        of_node.held = Weight::default();
+        of_node.peers.values().for_each(|kept| of_node.held.replace(Weight::default(), Weight::of(&kept.files)));
+        held.replace(before, of_node.held);
+        if of_node.away.is_none() || of_node.peers.is_empty() {
+            state.forget(authority);
+        }
+    }
+
+    /// Forgets who is away for too long.
+    pub(crate) fn forget_old(&self, now: Moment) {
+        let mut state = self.state();
+        let is_old = |of_node: &OfNode| of_node.away.is_some_and(|since| now.since(since) > AWAY_FOR);
+        let old = state.nodes.iter().filter(|(_, of_node)| is_old(of_node));
+        let old: Vec<_> = old.map(|(authority, _)| authority.clone()).collect();
+        for authority in old {
+            state.forget(&authority);
+            self.dropped.send_replace(());
+        }
+    }
+
+    /// Tells whenever something that was kept of a node that is away is not any more.
+    pub(crate) fn dropped(&self) -> watch::Receiver<()> {
+        self.dropped.subscribe()
     }
 
     /// Forgets a peer at this node.
@@ -107,10 +241,7 @@ impl Replicas {
 
     /// Forgets a node and its tabs.
     pub(crate) fn forget(&self, node: &PeerUrl) {
-        let mut state = self.state();
-        if let Some(gone) = state.nodes.remove(node.authority()) {
-            state.held.replace(gone.held, Weight::default());
-        }
+        self.state().forget(node.authority());
     }
 
     /// What the node of this authority and its tabs share now, of those peers of which that is known.
@@ -121,8 +252,20 @@ impl Replicas {
         peers.filter(|(_, held)| held.is_whole).map(|(url, held)| (url.clone(), Arc::clone(&held.files))).collect()
     }
 
+    /// What those who are away shared, without those that `is_there` knows better of, by their authority.
+    pub(crate) fn away(&self, now: Moment, is_there: impl Fn(&str) -> bool) -> Vec<Away> {
+        let state = self.state();
+        let nodes = state.nodes.iter().filter_map(|(authority, of_node)| Some((authority, of_node, of_node.away?)));
+        let nodes = nodes.map(|(authority, of_node, since)| (authority, of_node, now.since(since)));
+        let nodes = nodes.filter(|(authority, _, seen)| *seen <= AWAY_FOR && !is_there(authority));
+        let peers =
+            nodes.flat_map(|(_, of_node, seen)| of_node.peers.iter().map(move |(peer, held)| (peer, held, seen)));
+        let whole = peers.filter(|(_, held, _)| held.is_whole);
+        whole.map(|(peer, held, seen)| Away { peer: peer.clone(), files: Arc::clone(&held.files), seen }).collect()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,55 +276,5 @@ impl fmt::Debug for Replicas {
 }
 
 #[cfg(test)]
-mod tests {
-    use shared::{Entry, Replica, SharedPath, Update};
-
-    use super::*;
-
-    fn url(text: &str) -> PeerUrl {
-        PeerUrl::parse(text).unwrap()
-    }
-
-    fn files(count: usize) -> Arc<Catalog> {
-        let mut replica = Replica::default();
-        let path = |number| SharedPath::parse(&format!("{number:07}")).unwrap();
-        let put = (0..count).map(|number| (path(number), Entry::unread(1, 1))).collect();
-        replica.handle(Update { whole: true, put, to: Some(1), ..Update::default() }).unwrap();
-        Arc::new(replica.catalog().clone())
-    }
-
-    #[test]
-    fn only_what_is_whole_and_current_is_searched() {
-        let (replicas, a, tab) = (Replicas::default(), url("http://a:1"), url("http://a:1/peer/x"));
-        replicas.hold(&a, &a, files(2), true).unwrap();
-        replicas.hold(&a, &tab, files(1), false).unwrap();
-        assert!(replicas.current("a:1").is_empty());
-        replicas.set_current(&a, true);
-        let peers = || replicas.current("a:1").into_iter().map(|(url, files)| (url, files.len())).collect::<Vec<_>>();
-        assert_eq!(peers(), [(a.clone(), 2)]);
-        replicas.hold(&a, &tab, files(1), true).unwrap();
-        assert_eq!(peers(), [(a.clone(), 2), (tab.clone(), 1)]);
-        replicas.forget_peer(&a, &tab);
-        assert_eq!(peers(), [(a.clone(), 2)]);
-        replicas.set_current(&a, false);
-        assert!(peers().is_empty() && replicas.current("b:1").is_empty());
-        replicas.forget(&a);
-        assert_eq!(replicas.state().held, Weight::default());
-    }
-
-    #[test]
-    fn one_node_leaves_room_for_others() {
-        let (replicas, a, b) = (Replicas::default(), url("http://a:1"), url("http://b:1"));
-        let half = files(REPLICA_FILES / REPLICA_SHARE_OF_NODE);
-        replicas.hold(&a, &a, half.clone(), true).unwrap();
-        replicas.hold(&a, &a, half.clone(), true).unwrap();
-        assert_eq!(replicas.hold(&a, &url("http://a:1/peer/x"), files(1), true), Err(TooMuch));
-        replicas.hold(&b, &b, half, true).unwrap();
-        let c = url("http://c:1");
-        assert_eq!(replicas.hold(&c, &c, files(1), true), Err(TooMuch));
-        replicas.forget(&a);
-        replicas.hold(&c, &c, files(1), true).unwrap();
-        replicas.set_current(&c, true);
-        assert_eq!(replicas.current("c:1").len(), 1);
-    }
-}
+#[path = "replicas_tests.rs"]
+mod tests;

@@ -118,19 +118,10 @@ pub async fn open_proved(node: &Arc<Node>, reading: Reading) -> Result<Source, S
 /// # Errors
 /// See [`SourceError`].
 pub async fn look(node: &Arc<Node>, peer: &PeerUrl, path: &SharedPath, reader: &str) -> Result<Version, SourceError> {
-    match Holder::of(node, peer)? {
-        Holder::Own => look_at_own(node, path).await,
-        Holder::Tab(tab) => offered(node, tab.url(), path),
-        Holder::Old(peer) => Ok(old::count(node, &peer, path).await?.version()),
-        holder @ Holder::Node(_) => {
-            let (node, path, reader) = (Arc::clone(node), path.clone(), reader.to_owned());
-            let nothing = Relay { node, holder, path, from: 0, left: Some(0), version: None, reader };
-            Ok(nothing.open().await?.version())
-        }
-    }
+    Ok(look_closely(node, peer, path, reader).await?.0)
 }
 
-/// The same, and whether its owner may run it, where we can know.
+/// The same, and whether its owner may run it, where its holder says.
 ///
 /// # Errors
 /// See [`SourceError`].
@@ -140,11 +131,20 @@ pub async fn look_closely(
     path: &SharedPath,
     reader: &str,
 ) -> Result<(Version, bool), SourceError> {
-    if let Holder::Own = Holder::of(node, peer)? {
-        let opened = open_own(node, path).await?;
-        return Ok((opened.version(), opened.executable));
+    match Holder::of(node, peer)? {
+        Holder::Own => {
+            let opened = open_own(node, path).await?;
+            Ok((opened.version(), opened.executable))
+        }
+        Holder::Tab(tab) => Ok((offered(node, tab.url(), path)?, false)),
+        Holder::Old(peer) => Ok((old::count(node, &peer, path).await?.version(), false)),
+        holder @ Holder::Node(_) => {
+            let (node, path, reader) = (Arc::clone(node), path.clone(), reader.to_owned());
+            let nothing = Relay { node, holder, path, from: 0, left: Some(0), version: None, reader };
+            let source = nothing.open().await?;
+            Ok((source.version(), source.is_executable()))
+        }
     }
-    Ok((look(node, peer, path, reader).await?, false))
 }
 
 /// The version that there is of a file of our own.

@@ -100,6 +100,7 @@ pub enum SourceError {
 #[derive(Debug)]
 pub struct Source {
     version: Version,
+    is_executable: bool,
     /// Bytes still to be given.
     left: u64,
     held: Held,
@@ -120,8 +121,9 @@ impl Source {
     /// A part of an own file that is open.
     #[must_use]
     pub fn own(opened: Arc<OpenedFile>, part: Range<u64>, place: Place) -> Self {
-        let (version, left) = (opened.version(), part.end.saturating_sub(part.start));
-        Self { version, left, held: Held::Own(OwnReader::new(opened, part, place.piece())), place }
+        let (version, is_executable) = (opened.version(), opened.executable);
+        let left = part.end.saturating_sub(part.start);
+        Self { version, is_executable, left, held: Held::Own(OwnReader::new(opened, part, place.piece())), place }
     }
 
     /// A part of a file that somebody else sends: what is given to the feeder comes out here, `length` bytes in all. The
@@ -129,13 +131,19 @@ impl Source {
     #[must_use]
     pub fn arriving(version: Version, length: u64, place: Place) -> (Feeder, Self) {
         let (feeder, arriving) = arriving::channel(length);
-        (feeder, Self { version, left: length, held: Held::Arriving(arriving), place })
+        (feeder, Self { version, is_executable: false, left: length, held: Held::Arriving(arriving), place })
     }
 
     /// The version these bytes are of.
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// Whether the owner of the file may run it, where its holder says.
+    #[must_use]
+    pub fn is_executable(&self) -> bool {
+        self.is_executable
     }
 
     /// How many bytes are still to come.

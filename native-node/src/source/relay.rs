@@ -50,15 +50,16 @@ impl Relay {
         // Before anything is asked: who waits holds nothing.
         let most = self.version.map_or(u64::MAX, |version| version.size.saturating_sub(self.from));
         let place = Place::relay(&self.node, most.min(self.left.unwrap_or(u64::MAX))).await?;
-        let (replies, version, length) = self.ask(0).await?;
-        (self.version, self.left) = (Some(version), Some(length));
-        let (feeder, source) = Source::arriving(version, length, place);
+        let (replies, file) = self.ask(0).await?;
+        let version = Version::from(file.version);
+        (self.version, self.left) = (Some(version), Some(file.length));
+        let (feeder, source) = Source::arriving(version, file.length, place);
         tokio::spawn(self.feed(replies, feeder));
-        Ok(source)
+        Ok(Source { is_executable: file.executable.unwrap_or_default(), ..source })
     }
 
     /// Asks for what is left, over whatever session there is or comes. `window` is as [`crate::link::Link::ask`] has it.
-    pub(super) async fn ask(&self, window: u32) -> Result<(Replies, Version, u64), SourceError> {
+    pub(super) async fn ask(&self, window: u32) -> Result<(Replies, File), SourceError> {
         let mut breaks = 0;
         loop {
             let link = self.holder.link(&self.node).await?;
@@ -69,8 +70,8 @@ impl Relay {
             };
             match asked.await {
                 Ok((replies, file)) => {
-                    let (version, length) = self.check(file)?;
-                    return Ok((replies, version, length));
+                    self.check(&file)?;
+                    return Ok((replies, file));
                 }
                 Err(LinkError::Interrupted) if breaks < BREAKS => breaks += 1,
                 Err(error) => return Err(said(error)),
@@ -92,7 +93,7 @@ impl Relay {
     }
 
     /// What the holder says it sends: the version that is wanted, and exactly what there is of what was asked for.
-    fn check(&self, file: File) -> Result<(Version, u64), SourceError> {
+    fn check(&self, file: &File) -> Result<(), SourceError> {
         let version = Version::from(file.version);
         if self.version.is_some_and(|wanted| wanted != version) {
             return Err(SourceError::Changed);
@@ -101,7 +102,7 @@ impl Relay {
         if file.length != self.left.map_or(there_is, |wanted| wanted.min(there_is)) {
             return Err(SourceError::Failed("it answers with another part than was asked for".into()));
         }
-        Ok((version, file.length))
+        Ok(())
     }
 
     async fn feed(self, replies: Replies, feeder: Feeder) {
@@ -137,8 +138,8 @@ impl Relay {
                 Ok(Some(_)) => return Err(said(LinkError::Senseless)),
                 Err(LinkError::Interrupted) if breaks < BREAKS => {
                     breaks += 1;
-                    let (again, _, length) = self.ask(0).await?;
-                    (replies, self.left) = (again, Some(length));
+                    let (again, file) = self.ask(0).await?;
+                    (replies, self.left) = (again, Some(file.length));
                 }
                 Err(error) => return Err(said(error)),
             }

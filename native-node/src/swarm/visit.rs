@@ -85,7 +85,7 @@ impl Visitor {
             places = places => places,
             () = answer.unwanted() => return,
         };
-        if answer.reply(File { version, length: to - read.from }).await.is_err() {
+        if answer.reply(File::new(version, to - read.from)).await.is_err() {
             return;
         }
         let mut at = read.from;

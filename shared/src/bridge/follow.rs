@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::frame::Row;
+use super::search::Row;
 
 /// Tell me what you and your tabs share, and go on telling me what changes: answered with [`Following`], then [`Changes`]
 /// for as long as the stream is wanted. Only nodes ask so.

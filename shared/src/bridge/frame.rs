@@ -11,6 +11,7 @@ use super::fields::readable;
 use super::kind::Kind;
 use super::offer::Offer;
 use super::outline::*;
+use super::search::*;
 #[cfg(feature = "node")]
 use super::{follow::*, members::*, swarm::*};
 
@@ -42,33 +43,6 @@ pub enum PeerKind {
     /// A peer of 2004: not encrypted, nothing verifiable.
     #[n(2)]
     Old,
-}
-
-/// How a pattern is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum SearchKind {
-    /// A few words that must all occur, in any order and case.
-    #[n(0)]
-    Words,
-    /// A file pattern such as `*.pdf`.
-    #[n(1)]
-    Glob,
-    /// An expression of Python's `re`.
-    #[n(2)]
-    Regex,
-}
-
-/// Whom a search asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum SearchScope {
-    /// The node itself and its tabs.
-    #[n(0)]
-    Here,
-    /// Everybody the node knows. Only who introduced itself as a tab or a command may ask so, or searches would circle.
-    #[n(1)]
-    Pool,
 }
 
 /// Who an end is; on stream 0, the first record of each direction.
@@ -155,73 +129,6 @@ pub struct Exchanged {
     pub peers: Vec<PeerInfo>,
 }
 
-/// Which files match?
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct Search {
-    /// How the pattern is meant.
-    #[n(0)]
-    pub kind: SearchKind,
-    /// Empty: every file.
-    #[n(1)]
-    pub pattern: String,
-    /// Whom to ask.
-    #[n(2)]
-    pub scope: SearchScope,
-    /// Most rows that are wanted of one peer.
-    #[n(3)]
-    pub most: u32,
-}
-
-/// One file that a search found.
-#[derive(Debug, Clone, PartialEq, Eq, Encode)]
-#[cbor(array)]
-pub struct Row {
-    /// Its path at its holder.
-    #[n(0)]
-    pub path: String,
-    /// Bytes, where the holder says.
-    #[n(1)]
-    pub size: Option<u64>,
-    /// Last change, in nanoseconds since 1970-01-01 UTC, where the holder says.
-    #[n(2)]
-    pub modified: Option<i64>,
-    /// The [`ContentId`](crate::ContentId) of its bytes, where the holder knows it.
-    #[cbor(n(3), with = "super::id", has_nil)]
-    pub id: Option<[u8; 32]>,
-    /// Whether it is a program that its owner may run, where the holder's system knows of such a thing.
-    #[cfg(feature = "node")]
-    #[n(4)]
-    pub executable: Option<bool>,
-}
-
-/// Some of what a search found.
-#[derive(Debug, Clone, PartialEq, Eq, Encode)]
-#[cbor(map)]
-pub struct Found {
-    /// URL of the peer that holds these.
-    #[n(0)]
-    pub peer: String,
-    /// At most [`ROWS_PER_RECORD`](crate::limits::ROWS_PER_RECORD).
-    #[n(1)]
-    pub rows: Vec<Row>,
-}
-
-/// One peer has answered a search in full, or will not.
-#[derive(Debug, Clone, PartialEq, Eq, Encode)]
-#[cbor(map)]
-pub struct Answered {
-    /// Its URL.
-    #[n(0)]
-    pub peer: String,
-    /// Why it will not, in words.
-    #[n(1)]
-    pub error: Option<String>,
-    /// Whether it has more than was wanted.
-    #[n(2)]
-    pub more: bool,
-}
-
 /// One version of a file: what may change under a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode)]
 #[cbor(array)]
@@ -271,6 +178,23 @@ pub struct File {
     /// How many bytes follow, exactly.
     #[n(1)]
     pub length: u64,
+    /// Whether it is a program that its owner may run, where the holder's system knows of such a thing.
+    #[cfg(feature = "node")]
+    #[n(2)]
+    pub executable: Option<bool>,
+}
+
+impl File {
+    /// So many bytes of this version, of a file that is no program as far as is known.
+    #[must_use]
+    pub fn new(version: Version, length: u64) -> Self {
+        Self {
+            version,
+            length,
+            #[cfg(feature = "node")]
+            executable: None,
+        }
+    }
 }
 
 /// The bytes of several small files: answered with [`Files`], then the bytes of all, one after the other, then END.
@@ -327,12 +251,9 @@ readable! {
     Address map { 0 url }
     PeerInfo map { 0 url, 1 kind, 2 name, 3 here_ms, 4 files, 5 itself }
     Peers map { 0 peers }
-    Found map { 0 peer, 1 rows }
-    Answered map { 0 peer, 1 error, 2 more }
     Read map { 0 peer, 1 of, 2 path, 3 from, 4 length, 5 version, 6 reader }
-    File map { 0 version, 1 length }
+    File map { 0 version, 1 length, #[cfg(feature = "node")] 2 executable }
     Version array { 0 size, 1 modified }
-    Row array { 0 path, 1 size, 2 modified, 3 id by super::id::decode, #[cfg(feature = "node")] 4 executable }
     Ticketed map { 0 href, 1 version }
 }
 

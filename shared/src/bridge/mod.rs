@@ -41,6 +41,7 @@ mod record;
 mod reset;
 mod responder;
 mod seal;
+mod search;
 mod secret;
 #[cfg(feature = "node")]
 mod swarm;
@@ -54,8 +55,8 @@ pub use collect::Collect;
 #[cfg(feature = "node")]
 pub use follow::{Changes, Follow, Following, Proof, Since};
 pub use frame::{
-    Address, Answered, Exchange, Exchanged, File, Files, Found, FrameError, Hello, Message, PeerInfo, PeerKind, Peers,
-    Read, ReadMany, Role, Row, Search, SearchKind, SearchScope, Ticket, Ticketed, Version,
+    Address, Exchange, Exchanged, File, Files, FrameError, Hello, Message, PeerInfo, PeerKind, Peers, Read, ReadMany,
+    Role, Ticket, Ticketed, Version,
 };
 pub use handshake::{HandshakeError, Peer, Randomness, Session};
 pub use initiator::Initiator;
@@ -72,6 +73,7 @@ pub use record::Record;
 pub use reset::{Reset, ResetCode};
 pub use responder::{OwnNames, Responder};
 pub use seal::{Ending, OpenError, Opener, SealError, Sealer};
+pub use search::{Answered, Found, Row, Search, SearchKind, SearchScope};
 pub use secret::{Secret, SecretError};
 #[cfg(feature = "node")]
 pub use swarm::{Swarm, Swarming};

@@ -2,7 +2,8 @@
 //!
 //! Equal content is what bears the same name and the same id at different peers, or, as long as one of them does not know its
 //! file's id, the same known size. An unknown size proves nothing, another id is another content, and two files of one peer
-//! are never one: it would not offer the same thing twice. It does not know in which order rows are shown.
+//! are never one: it would not offer the same thing twice. What only those had who are away now is a row without a holder. It
+//! does not know in which order rows are shown.
 
 use std::collections::BTreeMap;
 
@@ -41,6 +42,8 @@ pub struct Found {
     copies: Vec<Copy>,
     rows: Vec<Row>,
     peers: Vec<PeerUrl>,
+    /// How long ago each of these was last seen, in seconds, or [`HERE`].
+    seen: Vec<u64>,
     /// What rows hold, of those of which it is known.
     ids: Vec<ContentId>,
     /// From the hash of a name and size to the newest row with it. A tree, so that no peer can make it slow.
@@ -74,6 +77,8 @@ struct Copy {
 
 /// No row, no copy, no id.
 const NONE: u32 = u32::MAX;
+/// Of a peer that is here.
+const HERE: u64 = u64::MAX;
 /// A time that nobody told.
 const NO_TIME: i64 = i64::MIN;
 /// Rows of the same name and size that are looked through for one to fold into: a peer with a thousand empty
@@ -109,6 +114,10 @@ impl Found {
         let hash = offer.size.map(|size| hash(name, size));
         let newest = hash.and_then(|hash| self.folded.get(&hash).copied()).unwrap_or(NONE);
         let into = self.row_to_fold_into(newest, peer, name, offer);
+        let is_here = self.seen.get(usize::from(peer)) == Some(&HERE);
+        if into.is_some() && !is_here {
+            return Added::Nothing;
+        }
         self.text.push_str(&offer.path);
         self.copies.push(Copy { start, length, name: name_start, peer, next: NONE });
         if let Some(into) = into {
@@ -128,7 +137,7 @@ impl Found {
             first: copy,
             last: copy,
             older: newest,
-            holders: 1,
+            holders: u16::from(is_here),
             kind: Kind::of(name),
         });
         Added::Row(number)
@@ -181,7 +190,16 @@ impl Found {
         }
         let number = u16::try_from(self.peers.len()).ok()?;
         self.peers.push(peer.clone());
+        self.seen.push(HERE);
         Some(number)
+    }
+
+    /// A peer is away, last seen so many seconds ago: what it offers next can be had of nobody.
+    pub(crate) fn saw(&mut self, peer: &PeerUrl, seconds: u64) {
+        let number = self.peer_number(peer);
+        if let Some(seen) = number.and_then(|number| self.seen.get_mut(usize::from(number))) {
+            *seen = seconds;
+        }
     }
 
     /// How many rows there are.
@@ -240,7 +258,16 @@ impl Found {
         self.row(row).map_or(Kind::Other, |row| row.kind)
     }
 
-    /// How many hold it.
+    /// How many seconds ago its holder was last seen, where it is away.
+    #[must_use]
+    pub fn last_seen(&self, row: u32) -> Option<u64> {
+        if self.holders(row) > 0 {
+            return None;
+        }
+        self.seen.get(usize::from(self.first(row)?.peer)).copied()
+    }
+
+    /// How many hold it: none where it was only seen at somebody who is away.
     #[must_use]
     pub fn holders(&self, row: u32) -> u16 {
         self.row(row).map_or(0, |row| row.holders)
@@ -258,7 +285,7 @@ impl Found {
             let peer = self.peers.get(usize::from(copy.peer))?.clone();
             Some(Source { peer, path: self.path_of(copy).to_owned() })
         };
-        self.copies_of(row).filter_map(source).collect()
+        if self.holders(row) > 0 { self.copies_of(row).filter_map(source).collect() } else { Vec::new() }
     }
 
     /// The first bytes of its name's place in the order of names.
@@ -357,6 +384,21 @@ mod tests {
         assert_eq!(found.add(&peers[1], &known("b", 3)), Added::Folded(3));
         assert_eq!(found.content(3), Some(ContentId([3; 32])));
         assert_eq!(found.add(&peers[2], &known("b", 4)), Added::Row(4));
+    }
+
+    #[test]
+    fn what_only_those_had_who_are_away_is_a_row_that_nobody_holds() {
+        let (here, away, other) = (peer("here"), peer("away"), peer("other"));
+        let mut found = Found::default();
+        found.add(&here, &offer("both.txt", Some(5)));
+        found.saw(&away, 300);
+        found.saw(&other, 9_000);
+        assert_eq!(found.add(&away, &offer("both.txt", Some(5))), Added::Nothing);
+        assert_eq!(found.add(&away, &offer("gone.txt", Some(5))), Added::Row(1));
+        assert_eq!(found.add(&other, &offer("gone.txt", Some(5))), Added::Nothing);
+        assert_eq!([0, 1].map(|row| (found.holders(row), found.last_seen(row))), [(1, None), (0, Some(300))]);
+        assert_eq!((found.sources(0).len(), found.sources(1).len()), (1, 0));
+        assert_eq!(found.holding(1).collect::<Vec<_>>(), [&away], "to be named");
     }
 
     #[test]

@@ -87,6 +87,11 @@ impl Results {
         self.waiting.push_back((peer, offers.into_iter()));
     }
 
+    /// A peer is away, last seen so many seconds ago.
+    pub(crate) fn saw(&mut self, peer: &PeerUrl, seconds: u64) {
+        self.found.saw(peer, seconds);
+    }
+
     /// Whether `Results::work` has something to do.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
@@ -203,7 +208,7 @@ impl Results {
     /// Selects all that is shown, or nothing if it already is.
     pub(crate) fn select_all(&mut self) {
         let shown = self.filtered.as_deref().unwrap_or_else(|| self.order.rows());
-        if shown.iter().all(|row| self.selection.has(*row)) {
+        if shown.iter().all(|row| self.selection.has(*row) || self.found.holders(*row) == 0) {
             self.selection.clear();
         } else {
             self.selection.add(&self.found, shown);

@@ -76,7 +76,8 @@ impl Selection {
     }
 
     fn set(&mut self, found: &Found, row: u32, is_selected: bool) {
-        if self.has(row) == is_selected || row as usize >= found.len() {
+        // What nobody holds can neither be saved nor selected.
+        if self.has(row) == is_selected || found.holders(row) == 0 {
             return;
         }
         let place = row as usize / 64;
@@ -121,5 +122,10 @@ mod tests {
         selection.move_to(Some(2));
         selection.clear();
         assert_eq!((selection.count(), selection.bytes(), selection.cursor()), (0, (0, true), Some(2)));
+        let away = PeerUrl::parse("http://cellar:1").unwrap();
+        found.saw(&away, 60);
+        found.add(&away, &Offer { path: "away".into(), size: Some(1), modified: None, id: None });
+        selection.add(&found, &[2, 3]);
+        assert_eq!(selection.rows().collect::<Vec<_>>(), [2]);
     }
 }

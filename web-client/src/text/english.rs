@@ -113,6 +113,8 @@ pub(super) const WORDS: Words = Words {
     invite_copied: "The invite link is in your clipboard.",
     close: "Close",
     leave: "Leave",
+    last_seen: "last seen {}",
+    away: "It can be saved when whoever has it is back.",
     preview_loading: "Loading …",
     preview_failed: "This cannot be shown. {}",
     preview_cut: "Only the beginning is shown.",

@@ -113,6 +113,8 @@ pub(super) const WORDS: Words = Words {
     invite_copied: "Der Einladungslink ist in der Zwischenablage.",
     close: "Schließen",
     leave: "Verlassen",
+    last_seen: "zuletzt gesehen {}",
+    away: "Speichern geht wieder, wenn jemand da ist, der sie hat.",
     preview_loading: "Wird geladen …",
     preview_failed: "Das lässt sich nicht zeigen. {}",
     preview_cut: "Nur der Anfang wird gezeigt.",

@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_header_that_promises_more_than_there_is_is_strange() {
-        let file = |size, length| Reply::Message(File { version: Version { size, modified: 0 }, length }.into());
+        let file = |size, length| Reply::Message(File::new(Version { size, modified: 0 }, length).into());
         assert!(header(file(10, 6), 4).is_ok());
         assert_eq!(header(file(10, 7), 4), Err(ReplyError::Strange));
         assert_eq!(header(file(3, 1), 4), Err(ReplyError::Strange));

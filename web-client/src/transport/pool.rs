@@ -49,13 +49,15 @@ impl Tab {
             PatternKind::Glob => SearchKind::Glob,
             PatternKind::Regex => SearchKind::Regex,
         };
-        let search = Search { kind, pattern, scope: SearchScope::Pool, most: MOST };
+        let search = Search { kind, pattern, scope: SearchScope::Pool, most: MOST, away: Some(true) };
         let mut replies = link.ask(search, WINDOW)?;
         loop {
             let event = match replies.next(PATIENCE).await? {
                 Reply::Message(Message::Found(found)) => {
                     let offers = found.rows.into_iter().map(offer).collect();
-                    PeerUrl::parse(&found.peer).ok().map(|peer| PoolEvent::Found { search: id, peer, offers })
+                    let seen = found.last_seen_s;
+                    let peer = PeerUrl::parse(&found.peer).ok();
+                    peer.map(|peer| PoolEvent::Found { search: id, peer, offers, seen })
                 }
                 Reply::Message(Message::Answered(answered)) => {
                     let peer = PeerUrl::parse(&answered.peer).ok();

@@ -25,11 +25,14 @@ pub(super) fn update(model: &mut Model, event: PoolEvent, effects: &mut Vec<Effe
             pool.mode = mode;
             return search(model, effects);
         }
-        PoolEvent::Found { search, peer, offers } => {
+        PoolEvent::Found { search, peer, offers, seen } => {
             if search != pool.asked {
                 return;
             }
             show(model, search);
+            if let Some(seconds) = seen {
+                model.pool.results.saw(&peer, seconds);
+            }
             model.pool.results.take(peer, offers);
             return schedule(model, effects);
         }
@@ -168,7 +171,7 @@ mod tests {
     fn found(search: u32, names: &[&str]) -> PoolEvent {
         let offers =
             names.iter().map(|name| Offer { path: (*name).into(), size: Some(3), modified: None, id: None }).collect();
-        PoolEvent::Found { search, peer: PeerUrl::parse("http://attic:1").unwrap(), offers }
+        PoolEvent::Found { search, peer: PeerUrl::parse("http://attic:1").unwrap(), offers, seen: None }
     }
 
     fn rows(model: &Model) -> usize {

@@ -38,7 +38,7 @@ pub(super) fn update(model: &mut Model, event: PreviewEvent, effects: &mut Vec<E
 fn open(model: &mut Model, id: u32, effects: &mut Vec<Effect>) {
     let Some((found, row)) = model.pool.file_of(id) else { return };
     let name = found.name(row).to_owned();
-    let Some((viewer, media_type)) = Viewer::of(&name) else { return };
+    let Some((viewer, media_type)) = Viewer::of(&name).filter(|_| found.holders(row) > 0) else { return };
     let (sources, size, content) = (found.sources(row), found.size(row), found.content(row));
     let id = model.chance();
     close(model, effects);
@@ -74,7 +74,7 @@ mod tests {
         let _ = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
         let offer = |path: &str| Offer { path: path.into(), size: Some(1), modified: None, id: None };
         let peer = shared::PeerUrl::parse("http://attic:1").unwrap();
-        let found = PoolEvent::Found { search: 1, peer, offers: vec![offer("a.png"), offer("b.exe")] };
+        let found = PoolEvent::Found { search: 1, peer, offers: vec![offer("a.png"), offer("b.exe")], seen: None };
         let _ = update(&mut model, Event::Pool(found));
         let _ = update(&mut model, Event::TimeUp(Timer::Work));
         let mut send = |event| update(&mut model, Event::Preview(event));

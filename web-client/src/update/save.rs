@@ -208,7 +208,7 @@ mod tests {
         let offers =
             names.iter().map(|name| Offer { path: (*name).into(), size: Some(1000), modified: None, id: None });
         let peer = PeerUrl::parse("http://attic:1").unwrap();
-        let found = PoolEvent::Found { search: 1, peer, offers: offers.collect() };
+        let found = PoolEvent::Found { search: 1, peer, offers: offers.collect(), seen: None };
         let _ = update(&mut model, Event::Pool(found));
         let _ = update(&mut model, Event::TimeUp(Timer::Work));
         model

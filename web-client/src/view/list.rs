@@ -220,7 +220,13 @@ impl Line {
         let shown_end = end.filter(|end| end.len() <= 4 && end.is_ascii()).map(str::to_ascii_uppercase);
         set(badge, &Printable(shown_end.as_deref().unwrap_or("·")).to_string());
         mark(badge, "data-kind", kind.key());
-        let can_be_shown = Viewer::of(name).is_some();
+        let seen = found.last_seen(row);
+        mark_if(&self.element, "aria-disabled", seen.is_some());
+        if let Some(button) = act.dyn_ref::<web_sys::HtmlButtonElement>() {
+            button.set_disabled(seen.is_some());
+        }
+        mark(act, "title", if seen.is_some() { scene.words.away } else { "" });
+        let can_be_shown = seen.is_none() && Viewer::of(name).is_some();
         if let Some(button) = badge.dyn_ref::<web_sys::HtmlButtonElement>() {
             button.set_disabled(!can_be_shown);
         }
@@ -232,11 +238,18 @@ impl Line {
         mark(act, "aria-label", &act_words(scene.words.save));
         set(size, &found.size(row).map(|size| scene.measures.size(size)).unwrap_or_default());
         set(age, &found.modified(row).map(|time| scene.measures.ago(self.age(scene, time))).unwrap_or_default());
-        set(holders, &holder_names(scene, row));
+        set(
+            holders,
+            &match seen {
+                Some(seconds) => fill(scene.words.last_seen, &scene.measures.ago(Age(seconds))),
+                None => holder_names(scene, row),
+            },
+        );
         let content = found.content(row);
         mark(holders, "class", if content.is_some() { "c-holders is-known" } else { "c-holders" });
         let known = content.map(|id| fill(scene.words.known, &id.to_string()));
-        mark(holders, "title", known.as_deref().unwrap_or(scene.words.unknown));
+        let why = if seen.is_some() { scene.words.away } else { scene.words.unknown };
+        mark(holders, "title", known.as_deref().filter(|_| seen.is_none()).unwrap_or(why));
     }
 
     fn age(&self, scene: &Scene<'_>, nanoseconds: i64) -> Age {

@@ -56,7 +56,7 @@ pub(crate) async fn lend(request: &Read, lending: Lending<'_>, mut answer: Answe
         }
     };
     let _place = Place::take(readers.clone());
-    let header = File { version, length: part.length };
+    let header = File::new(version, part.length);
     if answer.reply(header).await.is_err() {
         return false;
     }

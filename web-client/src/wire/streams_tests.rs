@@ -135,7 +135,7 @@ fn who_answers_waits_for_credit_for_the_network_and_for_nobody_gone() {
     let [Begun::Asked { stream, .. }] = begun[..] else { panic!("{begun:?}") };
     assert!(ends.tab.poll_room(stream, 10, false, &cx).is_pending(), "the network is full");
     assert_eq!(ends.tab.poll_room(stream, 10, true, &cx), Poll::Ready(Ok(())));
-    let header = File { version: Version { size: 9, modified: 0 }, length: 9 };
+    let header = File::new(Version { size: 9, modified: 0 }, 9);
     ends.tab.mux().reply(stream, &header.into()).unwrap();
     assert!(ends.tab.poll_room(stream, STREAM_WINDOW_BYTES as usize, true, &cx).is_pending());
     let before = woken.0.load(Ordering::Relaxed);

@@ -49,8 +49,15 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
         (Peers { peers: vec![peer.clone()] }.into(), "13a10081a6006a687474703a2f2f613a3101010263416461030704 0205f5"),
         (Exchange { of: "/peer/a".into(), tell: vec!["u".into()] }.into(), "20a200672f706565722f61018161 75"),
         (
-            Search { kind: SearchKind::Regex, pattern: "x".into(), scope: SearchScope::Pool, most: 9 }.into(),
-            "21a4000201617802010309",
+            Search {
+                kind: SearchKind::Regex,
+                pattern: "x".into(),
+                scope: SearchScope::Pool,
+                most: 9,
+                away: Some(true),
+            }
+            .into(),
+            "21a5000201617802010309 04f5",
         ),
         (
             Read {
@@ -89,12 +96,15 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
                     id: Some([7; 32]),
                     executable: Some(true),
                 }],
+                last_seen_s: Some(300),
+                name: Some("Ada".into()),
             }
             .into(),
-            "31a20061750181856161 0520 5820 0707070707070707070707070707070707070707070707070707070707070707 f5",
+            "31a40061750181856161 0520 5820 0707070707070707070707070707070707070707070707070707070707070707 f5\
+             0219012c 0363416461",
         ),
         (Answered { peer: "u".into(), error: Some("e".into()), more: true }.into(), "32a3006175016165 02f5"),
-        (File { version, length: 3 }.into(), "33a20082052001 03"),
+        (File { version, length: 3, executable: Some(true) }.into(), "33a30082052001 0302f5"),
         (Files { sizes: vec![Some(1), None] }.into(), "34a1008201f6"),
         (Ticketed { href: "/get/x".into(), version }.into(), "35a200662f6765742f7801820520"),
         (
@@ -203,6 +213,25 @@ fn rows_of_older_and_newer_peers_are_understood() {
     // What is not known costs a row nothing.
     assert_eq!(encode(&row(None)), hex("8361610520"));
     assert!(decode::<Row>(Kind::FOUND, &hex("8461610520430102 03".replace(' ', "").as_str())).is_err(), "3 bytes");
+}
+
+/// What bytes of an older holder are, and of no program: the same as ever.
+#[test]
+fn a_file_that_is_no_program_is_told_as_before() {
+    let file = File::new(Version { size: 5, modified: -1 }, 3);
+    assert_eq!(encode(&file), hex("a2008205200103"));
+    assert_eq!(decode::<File>(Kind::FILE, &hex("a2008205200103")), Ok(file));
+}
+
+/// Who does not ask for those that are away says what it always said, and hears what it always heard.
+#[test]
+fn a_search_of_who_is_here_is_told_as_before() {
+    let search = Search { kind: SearchKind::Regex, pattern: "x".into(), scope: SearchScope::Pool, most: 9, away: None };
+    assert_eq!(encode(&search), hex("a4000201617802010309"));
+    assert_eq!(decode::<Search>(Kind::SEARCH, &hex("a4000201617802010309")), Ok(search));
+    let found = Found::new("u".into(), Vec::new());
+    assert_eq!(encode(&found), hex("a20061750180"));
+    assert_eq!(decode::<Found>(Kind::FOUND, &hex("a20061750180")), Ok(found));
 }
 
 #[test]

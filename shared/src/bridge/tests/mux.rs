@@ -44,7 +44,7 @@ fn read(path: &str) -> Message {
 }
 
 fn file(length: u64) -> Message {
-    File { version: Version { size: length, modified: 0 }, length }.into()
+    File::new(Version { size: length, modified: 0 }, length).into()
 }
 
 #[test]
