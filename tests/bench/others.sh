@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the programs beside which `cargo bench --bench against-others` measures, at the versions it was measured with, into a
 # folder of the build: copyparty and magic-wormhole with its two servers from PyPI; dufs, miniserve and sendme from crates.io
-# (compiled: a quarter of an hour on two cores, most of it sendme). Syncthing, netcat and wrk are Debian's.
+# (compiled with Rust 1.91 or newer; ten minutes of two cores, most of it sendme). Syncthing, netcat and wrk are Debian's.
 # What cannot be had is named at the end: without netcat, wrk, curl or tar it fails, all else is left out of the measurements.
 set -euo pipefail
 
@@ -26,7 +26,7 @@ rm -rf "$folder/build"
 command -v syncthing >/dev/null || left_out+=("syncthing: on Debian: apt-get install syncthing")
 command -v unshare >/dev/null && unshare --map-root-user --net ip link set lo up 2>/dev/null ||
   left_out+=("sendme: it runs in a network of its own, and none is to be had here (unshare, ip)")
-left_out+=("croc: it is neither Debian's nor on crates.io or PyPI, and Go's module proxy was never to be reached")
+left_out+=("croc: it comes through Go's module proxy alone, which could not be reached; there is no contest for it yet")
 for line in "${left_out[@]}"; do
   echo "tests/bench/others.sh: LEFT OUT: $line" >&2
 done

@@ -79,7 +79,9 @@ pub(super) fn syncthing(others: &Others, rounds: usize) -> Vec<Row> {
 /// no machine that this was written on. Its lines stand there all the same.
 pub(super) fn croc(_: &Others, _: usize) -> Vec<Row> {
     eprintln!("LEFT OUT: what is beside croc; tests/bench/others.sh says why");
-    [LARGE_WORK, SMALL_WORK].map(|work| left_out(&format!("{work}; croc, its relay on the same machine"), "≥ 3×")).into()
+    [LARGE_WORK, SMALL_WORK]
+        .map(|work| left_out(&format!("{work}; croc, its relay on the same machine"), "≥ 3×"))
+        .into()
 }
 
 /// What is to be moved, and a node that shares it.
