@@ -49,14 +49,14 @@ pub(super) fn folder(others: &Others, rounds: usize) -> Vec<Row> {
 
 /// Both kinds of work beside sendme.
 pub(super) fn sendme(others: &Others, rounds: usize) -> Vec<Row> {
-    [(Work::large as fn() -> Work, "large"), (Work::small, "")]
-        .map(|(work, path)| {
+    [(Work::large as fn() -> Work, "large", "≥ 3×"), (Work::small, "", "")]
+        .map(|(work, path, mark)| {
             let mut work = work();
             let beside = "sendme (iroh) without a relay, hashed before";
             let Some(sendme) = Sendme::share(others, &work.share.path().join(path)) else {
-                return work.left_out(beside, "≥ 3×");
+                return work.left_out(beside, mark);
             };
-            work.beside(beside, "≥ 3×", rounds, |into| seconds(&mut sendme.receive(into)))
+            work.beside(beside, mark, rounds, |into| seconds(&mut sendme.receive(into)))
         })
         .into()
 }
@@ -68,9 +68,9 @@ pub(super) fn syncthing(others: &Others, rounds: usize) -> Vec<Row> {
             let mut work = work();
             let beside = "Syncthing, hashed and connected before";
             let Some(syncthing) = Syncthing::share(others, work.share.path(), work.files) else {
-                return work.left_out(beside, "≥ 3×");
+                return work.left_out(beside, "");
             };
-            work.beside(beside, "≥ 3×", rounds, |into| syncthing.receive(into))
+            work.beside(beside, "", rounds, |into| syncthing.receive(into))
         })
         .into()
 }
