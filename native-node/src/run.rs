@@ -148,7 +148,7 @@ pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, 
     let url = config.url.or_else(|| names.urls().into_iter().next()).ok_or(NodeError::NoUrl)?;
     let machine = || gethostname::gethostname().to_string_lossy().into_owned();
     let share = Share::open(&config.dir, ShareOptions { hidden: config.hidden })?;
-    let identity = Identity::new(&config.password, config.legacy).await?;
+    let identity = Identity::begin(&config.password, config.legacy)?;
     let mut seed = [0; 8];
     getrandom::fill(&mut seed)?;
     let mut roster = Roster::new(url.clone(), u64::from_le_bytes(seed));
@@ -187,7 +187,7 @@ impl Prepared {
     /// Serves, watches the folder and gossips, until `shutdown`.
     ///
     /// # Errors
-    /// When the folder cannot be watched at all.
+    /// When the folder cannot be watched at all, or the password not prepared.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), NodeError> {
         // Its threads end when this is dropped.
         let _watching = watch_folder(&self.node).map_err(NodeError::Watch)?;
@@ -198,14 +198,18 @@ impl Prepared {
         let gossip = tokio::spawn(members::keep(Arc::clone(&self.node), shutdown.clone()));
         let following = tokio::spawn(follow::keep(Arc::clone(&self.node), shutdown.clone()));
         let swimming = tokio::spawn(swim::keep(Arc::clone(&self.node), self.socket, shutdown.clone()));
-        http::serve(self.listener, routes, self.limits, shutdown).await;
+        // It serves while the password is prepared, too: only a handshake has to wait for it.
+        let ended = tokio::select! {
+            () = http::serve(self.listener, routes, self.limits, shutdown) => Ok(()),
+            Err(error) = self.node.identity().prepared() => Err(error.into()),
+        };
         following.abort();
         gossip.abort();
         // It says goodbye, which takes no time.
         let _said = tokio::time::timeout(GOODBYE, swimming).await;
         telling.abort();
         self.node.dialer().links().close();
-        Ok(())
+        ended
     }
 }
 

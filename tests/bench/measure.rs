@@ -18,6 +18,9 @@ pub(crate) enum Unit {
     Seconds,
     /// Calls per second; more is better.
     Rate,
+    /// Memory; less is better.
+    #[allow(dead_code, reason = "not every benchmark measures it in turns")]
+    Bytes,
 }
 
 /// One line of the table.
@@ -65,7 +68,7 @@ pub(crate) fn alternate(
     for round in 1..=rounds {
         let (theirs, our) = (original(), ours());
         let ratio = match unit {
-            Unit::Seconds => theirs / our,
+            Unit::Seconds | Unit::Bytes => theirs / our,
             Unit::Rate => our / theirs,
         };
         eprintln!("  {work}, round {round}: {}, {}, {}×", shown(unit, theirs), shown(unit, our), times(ratio));
@@ -100,6 +103,7 @@ fn shown(unit: Unit, value: f64) -> String {
         Unit::Seconds if value < 1. => format!("{:.1} ms", value * 1e3),
         Unit::Seconds => format!("{value:.2} s"),
         Unit::Rate => format!("{value:.0}/s"),
+        Unit::Bytes => format!("{:.1} MiB", value / f64::from(1 << 20)),
     }
 }
 

@@ -15,7 +15,7 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::upgrade::OnUpgrade;
 use shared::Moment;
-use shared::bridge::{Destination, HandshakeError, Randomness, Responder};
+use shared::bridge::{Destination, HandshakeError, Randomness, Responder, Secret};
 use shared::limits::HANDSHAKE_TIME;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
@@ -182,7 +182,14 @@ async fn meet<C: Callee>(
         tracing::error!(%error, "no randomness for a handshake");
         return None;
     }
-    let mut judged = Judged { responder: responder(node, random), node: &**node, address };
+    let secret = match timeout_at(deadline, node.identity().secret()).await.ok()? {
+        Ok(secret) => secret,
+        Err(error) => {
+            tracing::error!(%error, "no prepared password for a handshake");
+            return None;
+        }
+    };
+    let mut judged = Judged { responder: responder(node, &secret, random), node: &**node, address };
     let talked = timeout_at(deadline, talk(&mut judged, &mut socket, || node.now())).await;
     let error = match talked.unwrap_or(Err(HandshakeError::Late.into())) {
         // A caller waits for our proof before its first record. What came too early would be lost with this socket.
@@ -203,12 +210,12 @@ async fn meet<C: Callee>(
     None
 }
 
-fn responder<C: Callee>(node: &Arc<C>, random: [u8; 48]) -> Responder {
+fn responder<C: Callee>(node: &Arc<C>, secret: &Secret, random: [u8; 48]) -> Responder {
     let names = Arc::clone(node);
     let is_ours = Box::new(move |dialed: &Destination| names.names().is_dialed_as(dialed));
     let identity = node.identity();
     let random = Randomness::from_bytes(random);
-    Responder::new(&identity.secret, identity.id, identity.flags, is_ours, random, node.now())
+    Responder::new(secret, identity.id, identity.flags, is_ours, random, node.now())
 }
 
 /// A responder that looks at nothing its caller has no guess left for.

@@ -73,7 +73,9 @@ pub async fn connect(identity: &Identity, url: &PeerUrl, named: Named) -> Result
     // lose them. What the handshake takes is 4 KiB a message all the same.
     let line = Line::dialed(upgraded);
     let mut socket = WebSocketStream::from_raw_socket(line, Role::Client, Some(line::for_sessions())).await;
-    let mut initiator = Initiator::new(&identity.secret, identity.id, identity.flags, destination, random, clock());
+    let secret = timeout_at(deadline, identity.secret()).await;
+    let secret = secret.map_err(DialError::unreachable)?.map_err(DialError::unreachable)?;
+    let mut initiator = Initiator::new(&secret, identity.id, identity.flags, destination, random, clock());
     let talked = timeout_at(deadline, talk(&mut initiator, &mut socket, clock)).await;
     let talked = talked.unwrap_or(Err(HandshakeError::Late.into()));
     let proof_is_out = initiator.proof_is_out();

@@ -1,5 +1,7 @@
 //! Who this process is in every handshake: the prepared password, a random id, and what it says about itself.
 
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 use shared::Password;
 use shared::bridge::{Flags, InstanceId, Secret, SecretError};
 
@@ -9,16 +11,18 @@ const NETWORK: &str = "";
 /// What one process shows in all its handshakes.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// As good as the password.
-    pub(super) secret: Secret,
+    secret: Preparing,
     /// Random per process.
     pub(super) id: InstanceId,
     /// What is said about this process.
     pub(super) flags: Flags,
 }
 
+/// The password while it is prepared, and from then on.
+type Preparing = Shared<BoxFuture<'static, Result<Secret, IdentityError>>>;
+
 /// Why the password cannot be prepared.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum IdentityError {
     /// No memory for it.
     #[error(transparent)]
@@ -32,17 +36,40 @@ pub enum IdentityError {
 }
 
 impl Identity {
-    /// Draws an id and prepares the password, which takes some 30 ms of a thread that may block. Once per process.
+    /// Draws an id and begins to prepare the password, which takes some 30 ms of a thread that may block. Once per process.
     ///
     /// # Errors
-    /// See [`IdentityError`].
-    pub async fn new(password: &Password, legacy: bool) -> Result<Self, IdentityError> {
+    /// [`IdentityError::Randomness`].
+    pub fn begin(password: &Password, legacy: bool) -> Result<Self, IdentityError> {
         let mut id = [0; 16];
         getrandom::fill(&mut id)?;
         let password = password.clone();
         let derived = tokio::task::spawn_blocking(move || Secret::derive(&password, NETWORK));
-        let secret = derived.await.map_err(|_| IdentityError::Ending)??;
+        let secret = async { Ok(derived.await.map_err(|_| IdentityError::Ending)??) }.boxed().shared();
         Ok(Self { secret, id: InstanceId(id), flags: if legacy { Flags::LEGACY } else { Flags::default() } })
+    }
+
+    /// The same, with the password prepared.
+    ///
+    /// # Errors
+    /// See [`IdentityError`].
+    pub async fn new(password: &Password, legacy: bool) -> Result<Self, IdentityError> {
+        let identity = Self::begin(password, legacy)?;
+        identity.prepared().await?;
+        Ok(identity)
+    }
+
+    /// Waits until the password is prepared.
+    ///
+    /// # Errors
+    /// See [`IdentityError`].
+    pub async fn prepared(&self) -> Result<(), IdentityError> {
+        self.secret().await.map(drop)
+    }
+
+    /// The prepared password, as good as the password itself, as soon as there is one.
+    pub(super) async fn secret(&self) -> Result<Secret, IdentityError> {
+        self.secret.clone().await
     }
 
     /// The random id. No secret.

@@ -1,4 +1,4 @@
-//! Programs of today beside which files are moved: magic-wormhole, copyparty, and `tar` into `nc`.
+//! Programs that move files from one machine to another: magic-wormhole, sendme, and `tar` into `nc`.
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -7,31 +7,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::Others;
 use crate::harness::ports::free_port;
 use crate::harness::process::{Running, wait_for};
-
-/// Where `others.sh` installs what comes from PyPI.
-pub(crate) struct Others(PathBuf);
-
-impl Others {
-    /// What is installed.
-    ///
-    /// # Errors
-    /// What is missing, and how to get it.
-    pub(crate) fn find() -> Result<Self, String> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-        let bin = target.join("bench-others/bin");
-        let missing = ["wormhole", "twist", "copyparty"].into_iter().find(|name| !bin.join(name).exists());
-        missing.map_or(Ok(Self(bin)), |name| Err(format!("{name} is missing; run tests/bench/others.sh first")))
-    }
-
-    fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(self.0.join(name));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    }
-}
 
 /// The two servers of magic-wormhole, on this machine alone.
 pub(crate) struct Wormhole<'o> {
@@ -65,7 +43,7 @@ impl<'o> Wormhole<'o> {
 
     /// Sends a file, or a folder, and receives it under `to`: a command that ends when both have, and all is on the disk.
     pub(crate) fn send(&self, number: usize, from: &Path, to: &Path) -> Command {
-        let wormhole = self.others.0.join("wormhole");
+        let wormhole = self.others.folder.join("wormhole");
         let mut command = Command::new("sh");
         command.current_dir(self.folder.path()).env("HOME", self.folder.path()).args([
             "-c",
@@ -79,45 +57,47 @@ impl<'o> Wormhole<'o> {
     }
 }
 
-/// copyparty, reading only.
-pub(crate) struct Copyparty {
-    pub(crate) address: String,
+/// sendme (iroh) that has one path to give, in a network of its own: it tells the world, and the router, where it is.
+pub(crate) struct Sendme {
+    program: PathBuf,
+    ticket: String,
+    sender: Running,
+    /// Where it keeps what it has.
     #[expect(dead_code, reason = "held so that it is there")]
     folder: TempDir,
-    #[expect(dead_code, reason = "held so that it is there")]
-    server: Running,
 }
 
-impl Copyparty {
-    pub(crate) fn serve(others: &Others, share: &Path) -> Self {
+/// No relay, no other address than that of loopback.
+const LOOPBACK: [&str; 6] =
+    ["--no-progress", "--relay", "disabled", "--magic-ipv4-addr", "127.0.0.1:0", "--magic-ipv6-addr=[::1]:0"];
+
+impl Sendme {
+    /// Starts it; when this returns it has hashed all and waits. `None` where it is not installed.
+    pub(crate) fn share(others: &Others, path: &Path) -> Option<Self> {
+        let program = others.optional("sendme")?;
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let port = free_port();
-        let mut command = others.program("copyparty");
-        command.current_dir(folder.path()).env("XDG_CONFIG_HOME", folder.path()).args(["-i", "127.0.0.1", "-q"]);
-        command.args(["-p", &port.to_string(), "-v", &format!("{}::r", share.display())]);
-        let server = Running::new(command.spawn().expect("copyparty"));
-        let address = format!("127.0.0.1:{port}");
-        wait_for("copyparty to listen", Duration::from_secs(30), || TcpStream::connect(&address).ok());
-        Self { address, folder, server }
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"]);
+        command.arg(&program).arg("send").args(LOOPBACK).args(["--ticket-type", "addresses"]).arg(path);
+        command.current_dir(folder.path()).env("HOME", folder.path());
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut sender = Running::new(command.spawn().expect("unshare"));
+        let ticket = wait_for("a ticket of sendme", Duration::from_secs(120), || {
+            assert!(sender.is_running(), "sendme ended: {}", sender.error_text());
+            let text = sender.output_text();
+            let rest = text.split_once("sendme receive ")?.1;
+            Some(rest.split_once('\n')?.0.trim().to_owned())
+        });
+        Some(Self { program, ticket, sender, folder })
     }
-}
 
-/// The web server that comes with Python.
-pub(crate) struct HttpServer {
-    pub(crate) address: String,
-    #[expect(dead_code, reason = "held so that it is there")]
-    server: Running,
-}
-
-impl HttpServer {
-    pub(crate) fn serve(others: &Others, share: &Path) -> Self {
-        let port = free_port();
-        let mut command = others.program("python");
-        command.current_dir(share).args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string()]);
-        let server = Running::new(command.spawn().expect("python"));
-        let address = format!("127.0.0.1:{port}");
-        wait_for("it to listen", Duration::from_secs(10), || TcpStream::connect(&address).ok());
-        Self { address, server }
+    /// Receives it in a folder: a command that ends when all is there, and on the disk.
+    pub(crate) fn receive(&self, into: &Path) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--user", "--preserve-credentials", "--net", "--target", &self.sender.id().to_string()]);
+        command.args(["sh", "-c", "cd \"$1\" && shift && \"$@\" && sync -f .", "sh"]).arg(into);
+        command.arg(&self.program).arg("receive").args(LOOPBACK).arg(&self.ticket).env("HOME", into);
+        command
     }
 }
 
