@@ -25,7 +25,8 @@ impl Page {
     pub(crate) fn open() -> Result<Self, Failed> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let browser = runtime.block_on(async {
-            let browser = Browser::open().await?;
+            // Chromium was seen to lose the second large Blob while it kept the page that had received as much before.
+            let browser = Browser::open_with(&["--disable-features=BackForwardCache"]).await?;
             let patience = TimeoutConfiguration::new(Some(PATIENCE), None, None);
             browser.page.update_timeouts(patience).await?;
             Ok::<_, Failed>(browser)

@@ -126,6 +126,11 @@ pub(crate) struct Browser {
 impl Browser {
     /// Another person's, besides the one a trial is given.
     pub(crate) async fn open() -> Result<Self, Failed> {
+        Self::open_with(&[]).await
+    }
+
+    /// The same, with further flags.
+    pub(crate) async fn open_with(more: &[&str]) -> Result<Self, Failed> {
         let home = tempfile::Builder::new().prefix("tinyp2p-browser-").tempdir()?;
         let downloads = home.path().join("downloads");
         fs::create_dir(&downloads)?;
@@ -146,7 +151,7 @@ impl Browser {
             "--host-resolver-rules=MAP *.test 127.0.0.1",
         ];
         let profile = format!("--user-data-dir={}", home.path().join("profile").display());
-        let flags: Vec<_> = flags.into_iter().chain([profile.as_str()]).collect();
+        let flags: Vec<_> = flags.into_iter().chain([profile.as_str()]).chain(more.iter().copied()).collect();
         let Value::Object(wishes) = json!({
             "browserName": "chrome",
             "goog:loggingPrefs": { "browser": "ALL" },

@@ -19,6 +19,7 @@ const MIB: u64 = 1 << 20;
 pub(super) fn trials(original: &Result<Original, String>) -> Vec<Trial> {
     vec![
         browser::trial("page::saves_files_both_ways_byte_for_byte", both_ways),
+        browser::trial("page::saves_again_after_the_page_was_left_and_opened_anew", opened_anew),
         browser::trial("page::saves_300_mebibytes_through_the_browser", large),
         browser::trial("page::b1_names_that_are_code_or_odd_are_only_names", odd_names),
         browser::trial("page::saves_many_at_once_and_lets_one_be_cancelled", many),
@@ -51,6 +52,24 @@ async fn both_ways(browser: &Browser) -> Result<(), Failed> {
     // What was chosen is remembered, and nothing else is.
     let kept = browser.run("return JSON.stringify({ ...localStorage })", &[]).await?;
     assert_eq!(kept, json!("{\"tinyp2p\":\"en\\nticket\\n\"}"));
+    Ok(())
+}
+
+/// A browser keeps a page that was left as it was, in case somebody goes back.
+async fn opened_anew(browser: &Browser) -> Result<(), Failed> {
+    let files = ["one.bin", "two.bin", "three.bin"].map(|name| (name, binary(48 << 20)));
+    let share = tree(&files.each_ref().map(|(name, bytes)| (*name, bytes.as_slice())));
+    let node = Node::serve(share.path(), PASSWORD, &[]);
+    let nothing = tree(&[]);
+    let other = Node::serve(nothing.path(), PASSWORD, &[]);
+    for (name, bytes) in &files {
+        enter(browser, &node.url).await?;
+        save_by(browser, "session").await?;
+        save(browser, name).await?;
+        until_line(browser, "saves-list", name, "Saved").await?;
+        browser.must_save(name, bytes).await?;
+        browser.go(&other.url).await?;
+    }
     Ok(())
 }
 
