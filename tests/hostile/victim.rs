@@ -10,7 +10,8 @@ use shared::{Password, PeerUrl};
 use tempfile::TempDir;
 
 use super::wire::{Wire, call, post, rpc, string, strings};
-use crate::harness::node::{Node, fresh_state, tinyp2p};
+use crate::harness::node::{Node, fresh_state, run, tinyp2p};
+use crate::harness::ok;
 use crate::harness::tree::tree;
 
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -52,7 +53,8 @@ impl Victim {
         let mut victim = Self { node, token, share, memory: 0 };
         // Once around, so that what is made at the first call is not counted later.
         victim.must_answer();
-        // Preparing the password took 19 MiB for a moment, below which nothing would be seen.
+        // Preparing the password takes 19 MiB for a moment, below which nothing would be seen; a session waits for that.
+        ok(&run(tinyp2p(PASSWORD).args(["ls", &victim.node.url])));
         victim.node.forget_peak_memory();
         victim.memory = victim.node.peak_memory();
         victim

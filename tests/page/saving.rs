@@ -57,6 +57,9 @@ async fn both_ways(browser: &Browser) -> Result<(), Failed> {
 
 /// A browser keeps a page that was left as it was, in case somebody goes back.
 async fn opened_anew(browser: &Browser) -> Result<(), Failed> {
+    // Who leaves a page breaks off what it asks for.
+    browser.expect_in_console("/node.json");
+    browser.expect_in_console("/bridge");
     let files = ["one.bin", "two.bin", "three.bin"].map(|name| (name, binary(48 << 20)));
     let share = tree(&files.each_ref().map(|(name, bytes)| (*name, bytes.as_slice())));
     let node = Node::serve(share.path(), PASSWORD, &[]);

@@ -1,6 +1,5 @@
 //! A file over the session, encrypted: its bytes go to the browser as they come, and a beginning survives the session.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,8 +15,6 @@ use crate::wire::{Link, Parts, Piece, Proof, Replies, Reply, ReplyError, Unprove
 const WINDOW: u32 = 8 << 20;
 /// How long nothing may come: a node waits for a tab that went away less long than this.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-/// Pieces that are proved while further ones come: 4 MiB.
-const CHECKED: usize = 4;
 /// How often a holder that is busy, or whose file changes, is asked again.
 const TRIES: u32 = 5;
 /// … and how long is waited before.
@@ -155,7 +152,7 @@ impl Tab {
         }
     }
 
-    /// Takes what comes, from this byte on, and has it proved: while the worker looks at some pieces, the next are collected.
+    /// Takes what comes, from this byte on, and has it proved: while the worker looks at one piece, the next is collected.
     async fn take_proved(
         &self,
         id: u32,
@@ -164,7 +161,7 @@ impl Tab {
         from: u64,
         progress: &dyn Fn(u64),
     ) -> Result<(), Broken> {
-        let (mut piece, mut checks) = (Piece::at(from, proof.size()), VecDeque::new());
+        let (mut piece, mut check) = (Piece::at(from, proof.size()), None);
         let came = loop {
             match replies.next(PATIENCE).await {
                 Ok(Reply::Data(record)) => {
@@ -172,8 +169,11 @@ impl Tab {
                     while !rest.is_empty() {
                         rest = piece.take(rest)?;
                         if piece.is_whole() {
-                            checks.push_back(proof.check(&piece));
+                            let before = check.replace(proof.check(&piece));
                             piece = Piece::at(piece.end(), proof.size());
+                            if let Some(before) = before {
+                                progress(before.await?);
+                            }
                         }
                     }
                 }
@@ -181,14 +181,9 @@ impl Tab {
                 Ok(_) => break Err(ReplyError::Strange),
                 Err(why) => break Err(why),
             }
-            while checks.len() > CHECKED {
-                if let Some(check) = checks.pop_front() {
-                    progress(check.await?);
-                }
-            }
         };
-        for check in checks {
-            progress(check.await?);
+        if let Some(last) = check {
+            progress(last.await?);
         }
         came?;
         let whole = proof.gather().await?;
