@@ -46,12 +46,13 @@ pub(super) async fn is_open(browser: &Browser) -> Result<(), Failed> {
 /// Types into the search field, instead of what is in it.
 pub(super) async fn search(browser: &Browser, pattern: &str) -> Result<(), Failed> {
     browser.click("#search").await?;
-    browser.write("#search", pattern).await?;
-    if pattern.is_empty() {
-        // Emptying a field is no typing to the driver.
-        browser.run("document.getElementById('search').dispatchEvent(new Event('input'))", &[]).await?;
-    }
-    Ok(())
+    // At once, and heard: what the driver empties alone the page may write again before it hears of it.
+    let empty = "
+        const field = document.getElementById('search');
+        field.value = '';
+        field.dispatchEvent(new Event('input'));";
+    browser.run(empty, &[]).await?;
+    if pattern.is_empty() { Ok(()) } else { browser.write("#search", pattern).await }
 }
 
 /// Chooses how the search field is read: `words`, `glob` or `regex`.
