@@ -162,9 +162,10 @@ impl Tab {
         progress: &dyn Fn(u64),
     ) -> Result<(), Broken> {
         let (mut piece, mut check) = (Piece::at(from, proof.size()), None);
-        let came = loop {
-            match replies.next(PATIENCE).await {
-                Ok(Reply::Data(record)) => {
+        loop {
+            // What the worker looks at when this breaks off is kept all the same.
+            match replies.next(PATIENCE).await? {
+                Reply::Data(record) => {
                     let mut rest = record.payload();
                     while !rest.is_empty() {
                         rest = piece.take(rest)?;
@@ -177,15 +178,13 @@ impl Tab {
                         }
                     }
                 }
-                Ok(Reply::Ended) if piece.is_none() => break Ok(()),
-                Ok(_) => break Err(ReplyError::Strange),
-                Err(why) => break Err(why),
+                Reply::Ended if piece.is_none() => break,
+                _ => return Err(ReplyError::Strange.into()),
             }
-        };
+        }
         if let Some(last) = check {
             progress(last.await?);
         }
-        came?;
         let whole = proof.gather().await?;
         Ok(self.with_partial(id, |partial| partial.parts.push_blob(&whole))?)
     }
