@@ -22,7 +22,7 @@ pub use answer::{CallError, HostFound};
 pub use content::ContentStream;
 pub use links::{Held, Links, Start, Way};
 pub use old::OldDialer;
-pub use part::{Outlined, fetch_part_over};
+pub use part::{Outlined, fetch_part_over, outlined};
 
 /// The whole of an exchange must be over by then.
 const EXCHANGE: Duration = Duration::from_secs(10);

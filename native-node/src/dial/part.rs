@@ -7,7 +7,7 @@ use shared::bridge::{self, Message, Read, ResetCode};
 use shared::transfer::{Outline, Value, pieces_of};
 
 use super::{CallError, ContentStream, Dialer, of};
-use crate::link::{Link, LinkError, Reply};
+use crate::link::{Link, LinkError, Replies, Reply};
 use crate::source::Version;
 use shared::PeerUrl;
 
@@ -57,35 +57,42 @@ impl Dialer {
     pub async fn outline(&self, url: &PeerUrl, name: &str, version: Version) -> Result<Outlined, CallError> {
         let path = name.to_owned();
         let asked = bridge::Outline { of: of(url), path, version: Some(version.into()), id: None, peer: None };
-        let mut replies = self.link(url).await?.ask(asked, 0).await?;
-        let outlined = match replies.message().await {
-            Ok(Message::Outlined(outlined)) => outlined,
-            Ok(_) => return Err(LinkError::Senseless.into()),
-            // Of an earlier version.
-            Err(error) if error.code() == Some(ResetCode::UNKNOWN) => return Ok(Outlined::Never),
-            Err(error) => return Err(error.into()),
-        };
-        if Version::from(outlined.version) != version {
-            return Err(LinkError::Senseless.into());
-        }
-        let Some(id) = outlined.id.map(ContentId) else {
-            return Ok(if outlined.later { Outlined::Later } else { Outlined::Never });
-        };
-        let count = match pieces_of(version.size) {
-            1 => 0,
-            pieces => usize::try_from(pieces).map_err(|_| LinkError::Senseless)?,
-        };
-        let mut bytes = Vec::new();
-        while let Some(reply) = replies.next().await? {
-            let Reply::Data(record) = reply else { return Err(LinkError::Senseless.into()) };
-            bytes.extend_from_slice(record.payload());
-            if bytes.len() > count * size_of::<Value>() {
-                return Err(LinkError::Senseless.into());
-            }
-        }
-        let values = bytes.chunks_exact(size_of::<Value>()).filter_map(|value| value.try_into().ok()).collect();
-        Outline::new(id, version.size, values).map(Outlined::Known).map_err(|_| LinkError::Senseless.into())
+        Ok(outlined(self.link(url).await?.ask(asked, 0).await?, version).await?)
     }
+}
+
+/// What an answer to [`bridge::Outline`] says of this version of a file, proved itself.
+///
+/// # Errors
+/// See [`LinkError`].
+pub async fn outlined(mut replies: Replies, version: Version) -> Result<Outlined, LinkError> {
+    let outlined = match replies.message().await {
+        Ok(Message::Outlined(outlined)) => outlined,
+        Ok(_) => return Err(LinkError::Senseless),
+        // Of an earlier version.
+        Err(error) if error.code() == Some(ResetCode::UNKNOWN) => return Ok(Outlined::Never),
+        Err(error) => return Err(error),
+    };
+    if Version::from(outlined.version) != version {
+        return Err(LinkError::Senseless);
+    }
+    let Some(id) = outlined.id.map(ContentId) else {
+        return Ok(if outlined.later { Outlined::Later } else { Outlined::Never });
+    };
+    let count = match pieces_of(version.size) {
+        1 => 0,
+        pieces => usize::try_from(pieces).map_err(|_| LinkError::Senseless)?,
+    };
+    let mut bytes = Vec::new();
+    while let Some(reply) = replies.next().await? {
+        let Reply::Data(record) = reply else { return Err(LinkError::Senseless) };
+        bytes.extend_from_slice(record.payload());
+        if bytes.len() > count * size_of::<Value>() {
+            return Err(LinkError::Senseless);
+        }
+    }
+    let values = bytes.chunks_exact(size_of::<Value>()).filter_map(|value| value.try_into().ok()).collect();
+    Outline::new(id, version.size, values).map(Outlined::Known).map_err(|_| LinkError::Senseless)
 }
 
 /// A part of what another receiver of a content has of it, `name` being its id.

@@ -2,26 +2,31 @@
 //! on, and where its holder goes away, or sends something else, whoever else has that content goes on.
 //!
 //! A piece is held in the records that it came in, which are hashed as they come. They keep their room in the session until
-//! they are given on: no more is held than of a file that is not proved, but for a quarter of a piece.
+//! they are given on: no more is held than of a file that is not proved, but for a quarter of a piece and what proves it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use shared::bridge::{self, Message, ResetCode};
+use shared::bridge;
 use shared::limits::STREAM_WINDOW_BYTES;
-use shared::transfer::{MOST_PIECES, Outline, PIECE_BYTES, PieceHashing, Value, pieces_of};
+use shared::transfer::{Outline, PIECE_BYTES, PieceHashing, pieces_of};
 use shared::{Catalog, ContentId, PeerUrl, SharedPath};
 
 use super::find::Reading;
 use super::holder::Holder;
 use super::relay::{BREAKS, PATIENCE, Payload, Relay, said};
 use super::{Feeder, Place, Source, SourceError, Version};
+use crate::dial::{Outlined, outlined};
 use crate::link::{LinkError, Replies, Reply};
 use crate::node::Node;
 
 /// What may be under way, in bytes: a piece, and what its records cost besides.
 const WINDOW: u32 = STREAM_WINDOW_BYTES + (STREAM_WINDOW_BYTES >> 2);
+
+/// Most pieces of a file that is proved: 32 GiB, whose outline is 1 MiB, which a peer makes us hold for each reader.
+const MOST_PIECES: u64 = 1 << 15;
 
 /// A file with that content.
 #[derive(Debug, Clone)]
@@ -59,7 +64,7 @@ pub(super) async fn open(node: &Arc<Node>, reading: &Reading, holder: Holder) ->
     let Some((version, id)) = content(node, &holder, reading) else { return Ok(None) };
     let from = reading.from.min(version.size);
     let part = from..from.saturating_add(reading.length.unwrap_or(u64::MAX)).min(version.size);
-    if part.is_empty() {
+    if part.is_empty() || pieces_of(version.size) > MOST_PIECES {
         return Ok(None);
     }
     let place = Place::relay(node, part.end - part.start).await?;
@@ -102,39 +107,18 @@ fn content(node: &Node, holder: &Holder, reading: &Reading) -> Option<(Version, 
 
 /// What proves the pieces, as this holder says; none where it does not know.
 async fn outline(node: &Node, from: &Holding, id: ContentId) -> Result<Option<Outline>, SourceError> {
-    let pieces = pieces_of(from.version.size);
-    let mut bytes = Vec::new();
-    if pieces > 1 {
-        let asked = bridge::Outline {
-            of: from.holder.path(),
-            path: from.path.as_str().to_owned(),
-            version: Some(from.version.into()),
-            id: Some(id.0),
-            peer: None,
-        };
-        let link = from.holder.link(node).await?;
-        let mut replies = link.ask(asked, 0).await.map_err(said)?.within(PATIENCE);
-        match replies.message().await {
-            Ok(Message::Outlined(outlined)) if outlined.id == Some(id.0) => {}
-            // Not yet, or not any more.
-            Ok(Message::Outlined(_)) => return Ok(None),
-            // Of an earlier version.
-            Err(error) if error.code() == Some(ResetCode::UNKNOWN) => return Ok(None),
-            Ok(_) => return Err(said(LinkError::Senseless)),
-            Err(error) => return Err(said(error)),
-        }
-        let most = usize::try_from(pieces).unwrap_or(usize::MAX).min(MOST_PIECES) * size_of::<Value>();
-        while let Some(reply) = replies.next().await.map_err(said)? {
-            match reply {
-                Reply::Data(record) if bytes.len() + record.payload().len() <= most => {
-                    bytes.extend_from_slice(record.payload());
-                }
-                _ => return Err(said(LinkError::Senseless)),
-            }
-        }
+    let Holding { holder, path, version } = from;
+    if pieces_of(version.size) == 1 {
+        return Outline::new(id, version.size, Vec::new()).map(Some).map_err(|_| SourceError::Lied);
     }
-    let (values, _) = bytes.as_chunks();
-    Outline::new(id, from.version.size, values.to_vec()).map(Some).map_err(|_| SourceError::Lied)
+    let (of, path, wanted) = (holder.path(), path.as_str().to_owned(), Some((*version).into()));
+    let asked = bridge::Outline { of, path, version: wanted, id: Some(id.0), peer: None };
+    let replies = holder.link(node).await?.ask(asked, 0).await.map_err(said)?.within(PATIENCE);
+    match outlined(replies, *version).await.map_err(said)? {
+        Outlined::Known(outline) if outline.id() == id => Ok(Some(outline)),
+        Outlined::Known(_) => Err(SourceError::Lied),
+        Outlined::Later | Outlined::Never => Ok(None),
+    }
 }
 
 /// Asks a holder for all pieces of which there is something in this part.
@@ -164,10 +148,10 @@ async fn another(
         let tabs = host.catalogs().filter(|(url, _)| *url != node.url());
         tabs.map(|(url, catalog)| (url.clone(), Arc::clone(catalog))).collect::<Vec<_>>()
     });
-    let nodes: Vec<_> = node.with_host(|host, _| host.roster().live().cloned().collect());
-    let mut authorities: Vec<_> = nodes.iter().map(PeerUrl::authority).collect();
-    authorities.dedup();
-    catalogs.extend(authorities.into_iter().flat_map(|authority| node.replicas().current(authority)));
+    // A node's tabs come with it.
+    let nodes: BTreeSet<_> =
+        node.with_host(|host, _| host.roster().live().map(|url| url.authority().to_owned()).collect());
+    catalogs.extend(nodes.iter().flat_map(|authority| node.replicas().current(authority)));
     catalogs.retain(|(url, _)| !tried.contains(url));
     // It looks at every name.
     let look = tokio::task::spawn_blocking(move || {
