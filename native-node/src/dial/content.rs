@@ -1,9 +1,10 @@
 //! A file as it comes out of a peer's answer, piece by piece.
 
+use bytes::Bytes;
 use http::Response;
 use http::header::CONTENT_LENGTH;
 use hyper::body::Incoming;
-use shared::bridge::Message;
+use shared::bridge::{Message, Record};
 use shared::xmlrpc::{ContentOutcome, ContentReader};
 
 use super::CallError;
@@ -65,27 +66,43 @@ impl ContentStream {
         self.at_most
     }
 
+    /// The next piece of content, where it was received; [`None`] at the end, as in [`ContentStream::next`].
+    ///
+    /// # Errors
+    /// See [`CallError`]. What came before an error is not the whole file.
+    pub async fn next_bytes(&mut self) -> Result<Option<Bytes>, CallError> {
+        match &mut self.from {
+            From::Bridge { replies, left } => Ok(next_record(replies, left).await?.map(Bytes::from_owner)),
+            From::Of2004 { body, reader, empty } => {
+                let mut piece = Vec::new();
+                Ok(next_text(body, reader, empty, &mut piece).await?.then(|| piece.into()))
+            }
+        }
+    }
+
     /// Puts the next piece of content at the end of `piece`. False at the end, once the whole answer was seen to be good.
     ///
     /// # Errors
     /// See [`CallError`]. What came before an error is not the whole file.
     pub async fn next(&mut self, piece: &mut Vec<u8>) -> Result<bool, CallError> {
         match &mut self.from {
-            From::Bridge { replies, left } => next_record(replies, left, piece).await,
+            From::Bridge { replies, left } => {
+                let record = next_record(replies, left).await?;
+                record.as_ref().inspect(|record| piece.extend_from_slice(record.payload()));
+                Ok(record.is_some())
+            }
             From::Of2004 { body, reader, empty } => next_text(body, reader, empty, piece).await,
         }
     }
 }
 
-async fn next_record(replies: &mut Replies, left: &mut u64, piece: &mut Vec<u8>) -> Result<bool, CallError> {
+async fn next_record(replies: &mut Replies, left: &mut u64) -> Result<Option<Record>, CallError> {
     match replies.next().await? {
         Some(Reply::Data(record)) => {
-            let bytes = record.payload();
-            *left = left.checked_sub(bytes.len() as u64).ok_or(LinkError::Senseless)?;
-            piece.extend_from_slice(bytes);
-            Ok(true)
+            *left = left.checked_sub(record.payload().len() as u64).ok_or(LinkError::Senseless)?;
+            Ok(Some(record))
         }
-        None if *left == 0 => Ok(false),
+        None if *left == 0 => Ok(None),
         _ => Err(LinkError::Senseless.into()),
     }
 }

@@ -139,13 +139,15 @@ impl Piece {
 }
 
 /// Buffers that were given out and came back: filling new memory with zeros for each piece would cost a third of the speed.
-/// One is read into while the other is sent, so there never are more.
 #[derive(Debug, Default)]
-struct Spare(Mutex<Option<Vec<u8>>>);
+struct Spare(Mutex<Vec<Vec<u8>>>);
+
+/// How many are kept: one is read into while one is sent and one waits to be.
+const SPARE: usize = 3;
 
 impl Spare {
     fn take(&self, length: usize) -> Vec<u8> {
-        let back = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let back = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match back {
             Some(mut buffer) if buffer.len() >= length => {
                 buffer.truncate(length);
@@ -156,7 +158,10 @@ impl Spare {
     }
 
     fn put_back(&self, buffer: Vec<u8>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer);
+        let mut back = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if back.len() < SPARE {
+            back.push(buffer);
+        }
     }
 }
 

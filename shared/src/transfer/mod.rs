@@ -7,6 +7,6 @@ mod partial;
 mod plan;
 
 pub use outline::{
-    Hashing, MOST_PIECES, Outline, OutlineError, Outlining, PIECE_BYTES, PieceHashing, Value, pieces_of, value_of,
+    Hashing, MOST_PIECES, Outline, OutlineError, Outlining, PIECE_BYTES, PieceHashing, Value, pieces_of,
 };
 pub use plan::{HolderNumber, Next, Plan, Run, RunNumber};

@@ -23,14 +23,6 @@ pub fn pieces_of(size: u64) -> u64 {
     size.div_ceil(PIECE_BYTES as u64).max(1)
 }
 
-/// What these bytes, the piece `index` of a file with more than one, come to.
-#[must_use]
-pub fn value_of(index: u64, piece: &[u8]) -> Value {
-    let mut hashing = PieceHashing::new(index);
-    hashing.push(piece);
-    hashing.hasher.finalize_non_root()
-}
-
 /// One piece that is hashed as it comes, for [`Outline::proves_hashed`].
 #[derive(Debug)]
 pub struct PieceHashing {
@@ -56,6 +48,12 @@ impl PieceHashing {
         if self.bytes <= PIECE_BYTES as u64 {
             self.hasher.update(bytes);
         }
+    }
+
+    /// What it comes to, as a piece of a file with more than one.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        self.hasher.finalize_non_root()
     }
 }
 
@@ -149,7 +147,7 @@ impl Outline {
             return *index == 0 && hasher.finalize().as_bytes() == &self.id.0;
         }
         let value = usize::try_from(*index).ok().and_then(|index| self.values.get(index));
-        value.is_some_and(|value| *value == hasher.finalize_non_root())
+        value.is_some_and(|value| *value == piece.value())
     }
 }
 

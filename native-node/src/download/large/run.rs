@@ -1,9 +1,11 @@
 //! One holder at work: runs of pieces, each piece proved and written before the next is asked about.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::transfer::{Next, PIECE_BYTES, Run, RunNumber, value_of};
+use bytes::Bytes;
+use shared::transfer::{Next, PieceHashing, Run, RunNumber};
 
 use super::outline::Told;
 use super::{Holder, RUNS, Transfer, back_off};
@@ -16,6 +18,39 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// How often a further holder is asked what it holds while it does not know: for about a minute.
 const PATIENT: u32 = 20;
+
+/// What came and is not kept yet, in the memory it was received in.
+#[derive(Default)]
+struct Received {
+    bytes: VecDeque<Bytes>,
+    /// In bytes.
+    length: u64,
+}
+
+impl Received {
+    fn push(&mut self, bytes: Bytes) {
+        self.length += bytes.len() as u64;
+        self.bytes.push_back(bytes);
+    }
+
+    /// The first so many bytes, or all there are.
+    fn take(&mut self, length: u64) -> Vec<Bytes> {
+        let mut left = usize::try_from(length.min(self.length)).unwrap_or(usize::MAX);
+        let mut taken = Vec::new();
+        while left > 0
+            && let Some(mut bytes) = self.bytes.pop_front()
+        {
+            let first = bytes.split_to(left.min(bytes.len()));
+            left -= first.len();
+            self.length -= first.len() as u64;
+            taken.push(first);
+            if !bytes.is_empty() {
+                self.bytes.push_front(bytes);
+            }
+        }
+        taken
+    }
+}
 
 /// Gives back what a run did not bring, however it ends.
 struct Ends<'a>(&'a Transfer<'a>, RunNumber);
@@ -116,7 +151,7 @@ impl Transfer<'_> {
             Some(partner) => fetch_part_over(&partner.link, &holder.name, span, holder.version).await?,
             None => self.download.dialer.fetch_part(&holder.peer, &holder.name, span, holder.version).await?,
         };
-        let mut bytes = Vec::with_capacity(PIECE_BYTES);
+        let mut received = Received::default();
         // The piece before, which is proved and written while the next one comes in.
         let mut before = None;
         for piece in run.pieces {
@@ -125,7 +160,7 @@ impl Transfer<'_> {
                 break;
             }
             let span = self.span(piece..piece + 1);
-            let length = usize::try_from(span.end - span.start).unwrap_or(PIECE_BYTES);
+            let length = span.end - span.start;
             let keeping = async {
                 match before.take() {
                     Some((piece, bytes)) => self.keep(holder, run.number, piece, bytes).await,
@@ -133,17 +168,16 @@ impl Transfer<'_> {
                 }
             };
             // Both to their end: what came is kept, though the next does not come.
-            let receiving = self.receive(&mut stream, (run.number, piece), &mut bytes, length);
-            let (kept, received) = futures_util::future::join(keeping, receiving).await;
+            let receiving = self.receive(&mut stream, (run.number, piece), &mut received, length);
+            let (kept, is_whole) = futures_util::future::join(keeping, receiving).await;
             kept?;
-            if !received? {
+            if !is_whole? {
                 break;
             }
-            if piece == last && stream.next(&mut bytes).await? {
+            before = Some((piece, received.take(length)));
+            if piece == last && (received.length > 0 || stream.next_bytes().await?.is_some()) {
                 return Err(CallError::from(LinkError::Senseless).into());
             }
-            let rest = bytes.split_off(length);
-            before = Some((piece, std::mem::replace(&mut bytes, rest)));
         }
         match before {
             Some((piece, bytes)) => self.keep(holder, run.number, piece, bytes).await,
@@ -156,19 +190,17 @@ impl Transfer<'_> {
         &self,
         stream: &mut ContentStream,
         (run, piece): (RunNumber, u64),
-        bytes: &mut Vec<u8>,
-        length: usize,
+        received: &mut Received,
+        length: u64,
     ) -> Result<bool, FetchError> {
-        while bytes.len() < length {
-            let before = bytes.len();
-            if !stream.next(bytes).await? {
-                return Err(CallError::from(LinkError::Senseless).into());
-            }
-            let came = (bytes.len() - before) as u64;
+        while received.length < length {
+            let bytes = stream.next_bytes().await?.ok_or_else(|| CallError::from(LinkError::Senseless))?;
+            let came = bytes.len() as u64;
+            received.push(bytes);
             self.download.observer.moved(self.path, came);
             let mut state = self.lock();
             state.plan.moved(run, came);
-            if !state.plan.is_wanted(run, piece) && bytes.len() < length {
+            if !state.plan.is_wanted(run, piece) && received.length < length {
                 return Ok(false);
             }
         }
@@ -176,16 +208,22 @@ impl Transfer<'_> {
     }
 
     /// Writes a piece, if it is what it should be.
-    async fn keep(&self, holder: &Holder, run: RunNumber, piece: u64, bytes: Vec<u8>) -> Result<(), FetchError> {
+    async fn keep(&self, holder: &Holder, run: RunNumber, piece: u64, bytes: Vec<Bytes>) -> Result<(), FetchError> {
         let (part, outline) = (Arc::clone(&self.part), self.lock().outline.clone());
-        let (at, length) = (self.span(piece..piece + 1).start, bytes.len() as u64);
+        let span = self.span(piece..piece + 1);
+        let (mut at, length) = (span.start, span.end - span.start);
         let kept = blocking(move || {
+            let mut hashing = PieceHashing::new(piece);
+            bytes.iter().for_each(|bytes| hashing.push(bytes));
             let value = match &outline {
-                Some(outline) if !outline.proves(piece, &bytes) => return Ok(None),
+                Some(outline) if !outline.proves_hashed(&hashing) => return Ok(None),
                 Some(_) => None,
-                None => Some(value_of(piece, &bytes)),
+                None => Some(hashing.value()),
             };
-            part.write_at(&bytes, at)?;
+            for bytes in bytes {
+                part.write_at(&bytes, at)?;
+                at += bytes.len() as u64;
+            }
             Ok(Some(value))
         });
         let kept = kept.await?;
