@@ -5,8 +5,33 @@ import start, { derive, Hashing, Proof } from "./web_worker.js";
 const started = start();
 // What is being saved, and what proves it.
 const proofs = new Map();
-const blobPieces = 8;
+const chunkBytes = 1 << 20;
+const blobBytes = 8 << 20;
 let hashing;
+let memory;
+
+// Gives the parts of a body one by one, in the same memory where the browser can do that.
+function puller(body) {
+  try {
+    const reader = body.getReader({ mode: "byob" });
+    let memory = new ArrayBuffer(chunkBytes);
+    return async () => {
+      const { done, value } = await reader.read(new Uint8Array(memory));
+      if (done) return undefined;
+      memory = value.buffer;
+      return value;
+    };
+  } catch {
+    const reader = body.getReader();
+    return async () => (await reader.read()).value;
+  }
+}
+
+// Puts what is proved of a file into a Blob, which may go to the disk at the browser's wish.
+function keep({ proof, blobs }) {
+  blobs.push(new Blob([new Uint8Array(memory.buffer, proof.address(), proof.waiting())]));
+  proof.given();
+}
 
 // Each gives its answer, and what of it is given away rather than copied.
 const jobs = {
@@ -31,26 +56,42 @@ const jobs = {
   },
   prove(key, content, size) {
     const proof = Proof.of(content, size);
-    if (proof) proofs.set(key, { proof, bytes: 0, fresh: [], blobs: [] });
+    if (proof) proofs.set(key, { proof, stop: new AbortController(), blobs: [] });
     return [!!proof];
   },
-  // Keeps the next piece if it is what it must be; answers how many bytes are kept.
-  check(key, at, piece) {
+  // Gives up what comes of a file, and answers how many bytes are kept.
+  pause(key) {
     const file = proofs.get(key);
-    if (at !== file.bytes || !file.proof.proves(at, piece)) return [false];
-    file.bytes += piece.length;
-    // Blobs may go to the disk at the browser's wish.
-    if (file.fresh.push(piece) === blobPieces) file.blobs.push(new Blob(file.fresh.splice(0)));
-    return [file.bytes];
+    file.stop.abort();
+    return [file.proof.proved()];
   },
-  kept: (key) => [proofs.get(key).bytes],
+  // Takes in what is sent beside the session, and keeps each piece that is what it must be. Answers whether all were.
+  async receive(key, address, secret) {
+    const file = proofs.get(key);
+    const { proof } = file;
+    const { signal } = (file.stop = new AbortController());
+    proof.begin(secret);
+    secret.fill(0);
+    const { ok, body } = await fetch(address, { cache: "no-store", signal });
+    if (!ok) return [null];
+    const pull = puller(body);
+    for (let chunk; !proof.is_over() && (chunk = await pull()) && !signal.aborted; ) {
+      proof.give(chunk);
+      while (proof.take()) if (proof.waiting() >= blobBytes) keep(file);
+    }
+    return [proof.outcome() ?? null];
+  },
+  kept: (key) => [proofs.get(key).proof.proved()],
   gather(key) {
-    const { blobs, fresh } = proofs.get(key);
-    return [new Blob([...blobs, ...fresh])];
+    const file = proofs.get(key);
+    if (file.proof.waiting()) keep(file);
+    return [new Blob(file.blobs)];
   },
   forget(key) {
-    proofs.get(key)?.proof.free();
+    const file = proofs.get(key);
     proofs.delete(key);
+    file.stop.abort();
+    file.proof.free();
     return [true];
   },
 };
@@ -59,7 +100,7 @@ onmessage = async ({ data: [number, name, ...needs] }) => {
   let answer = null;
   let given = [];
   try {
-    await started;
+    ({ memory } = await started);
     [answer, ...given] = await jobs[name](...needs);
   } catch {
     // A file that cannot be read, or memory that is not to be had.

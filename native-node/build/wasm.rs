@@ -48,8 +48,9 @@ const NOT_INHERITED_FAMILIES: [&str; 8] = [
     "DEP_",
 ];
 
-/// The packages that become programs of the page, and what their files are called.
-const PROGRAMS: [(&str, &str); 2] = [("web-client", "web_client"), ("web-worker", "web_worker")];
+/// The packages that become programs of the page, what their files are called, and by which profile they are compiled.
+const PROGRAMS: [(&str, &str, &str); 2] =
+    [("web-client", "web_client", "web"), ("web-worker", "web_worker", "web-worker")];
 
 /// Compiles the page's programs and writes the glue (`.js`) and the code (`_bg.wasm`) of each into `page`.
 pub(crate) fn build_into(workspace: &Path, out: &Path, page: &Path) -> Outcome<()> {
@@ -57,9 +58,9 @@ pub(crate) fn build_into(workspace: &Path, out: &Path, page: &Path) -> Outcome<(
     // <target>/[<triple>/]<profile>/build/<package>/out
     let target = out.ancestors().nth(4).ok_or("cargo's OUT_DIR is nearer to the root than it ever was")?;
     let target = target.join("web-build");
-    for (package, name) in PROGRAMS {
-        compile(workspace, package, &target)?;
-        bind(&target.join(TARGET).join("web").join(format!("{name}.wasm")), name, page)?;
+    for (package, name, profile) in PROGRAMS {
+        compile(workspace, package, profile, &target)?;
+        bind(&target.join(TARGET).join(profile).join(format!("{name}.wasm")), name, page)?;
     }
     Ok(())
 }
@@ -127,11 +128,11 @@ fn has_target() -> Outcome<bool> {
     Ok(sysroot.join("lib/rustlib").join(TARGET).join("lib").is_dir())
 }
 
-fn compile(workspace: &Path, package: &str, target: &Path) -> Outcome<()> {
+fn compile(workspace: &Path, package: &str, profile: &str, target: &Path) -> Outcome<()> {
     let mut cargo = Command::new(variable("CARGO")?);
     cargo.current_dir(workspace).args(["rustc", "--package", package, "--lib", "--locked"]);
     // Not in the manifest: there, cdylib beside rlib makes cargo drop link-time optimisation without a word.
-    cargo.args(["--crate-type", "cdylib", "--target", TARGET, "--profile", "web", "--target-dir"]).arg(target);
+    cargo.args(["--crate-type", "cdylib", "--target", TARGET, "--profile", profile, "--target-dir"]).arg(target);
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         let is_family = NOT_INHERITED_FAMILIES.iter().any(|family| text.starts_with(family));

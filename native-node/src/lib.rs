@@ -1,6 +1,7 @@
 //! A native tinyp2p node as a library: the command line is one caller, the tests are another.
 
 pub mod archive;
+mod aside;
 pub mod bridge;
 pub mod cli;
 pub mod desk;

@@ -9,6 +9,7 @@ use shared::bridge::PeerInfo;
 use shared::{Answer, Call, Caller, Entry, Fault, Host, Moment, PeerUrl, Scope, SharedPath};
 use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::aside::Asides;
 use crate::bridge::{Door, Identity, KnownNodes};
 use crate::desk::Told;
 use crate::dial::Dialer;
@@ -58,6 +59,8 @@ pub struct Node {
     replicas: Replicas,
     /// Who fetches which content.
     fetchers: Fetchers,
+    /// What tabs fetch beside their sessions.
+    asides: Asides,
     /// Something may have changed of who is there, or of what we and our tabs share.
     changes: watch::Sender<()>,
     membership: Membership,
@@ -121,6 +124,7 @@ impl Node {
             callers: Callers::default(),
             replicas: Replicas::default(),
             fetchers: Fetchers::default(),
+            asides: Asides::default(),
             changes: watch::Sender::new(()),
             membership,
             roster_changed: Notify::new(),
@@ -276,6 +280,11 @@ impl Node {
     /// What is held of the catalogs of others.
     pub(crate) fn replicas(&self) -> &Replicas {
         &self.replicas
+    }
+
+    /// What tabs fetch beside their sessions.
+    pub(crate) fn asides(&self) -> &Asides {
+        &self.asides
     }
 
     /// Who fetches which content at this moment.

@@ -92,7 +92,7 @@ impl Two {
     fn read(&self) -> Read {
         let (of, path) = (String::new(), "made.bin".to_owned());
         let peer = Some(self.tabs[0].url());
-        Read { peer, of, path, from: 0, length: None, version: None, reader: None }
+        Read { peer, of, path, from: 0, length: None, version: None, reader: None, aside: None }
     }
 }
 

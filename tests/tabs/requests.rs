@@ -35,7 +35,7 @@ pub(super) fn trials() -> Vec<Trial> {
 
 fn read_of(path: &str) -> Read {
     let (of, path) = (String::new(), path.to_owned());
-    Read { peer: None, of, path, from: 0, length: None, version: None, reader: None }
+    Read { peer: None, of, path, from: 0, length: None, version: None, reader: None, aside: None }
 }
 
 fn search_for(pattern: &str, scope: SearchScope) -> Search {

@@ -1,25 +1,35 @@
 //! The bytes of a file, whoever holds it.
 
-use shared::bridge::{File, Read, ResetCode};
+use std::time::Duration;
+
+use shared::bridge::{Aside, File, Read, ResetCode};
+use shared::limits::PIECE_BYTES;
 
 use super::refusal::{Refusal, anybody, file, ours};
 use super::session::Desk;
 use crate::link::Answer;
-use crate::source::{self, Reading, Source};
+use crate::source::{self, Reading, Source, SourceError};
 
-pub(super) async fn answer(desk: &Desk, read: Read, answer: Answer) {
+/// How long a tab may take to come for what it asked for: its browser has few connections for one address.
+const FETCH_PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) async fn answer(desk: &Desk, mut read: Read, answer: Answer) {
+    let aside = read.aside.take();
     let opened = tokio::select! {
         opened = open(desk, read) => opened,
         () = answer.unwanted() => return,
     };
     match opened {
-        Ok(source) => send(source, answer).await,
+        Ok(source) => match aside {
+            Some(aside) => send_aside(desk, &aside, source, answer).await,
+            None => send(source, answer).await,
+        },
         Err(refusal) => answer.fail(refusal.code, refusal.words),
     }
 }
 
 async fn open(desk: &Desk, read: Read) -> Result<Source, Refusal> {
-    let Read { peer, of, path, from, length, version, reader } = read;
+    let Read { peer, of, path, from, length, version, reader, aside: _ } = read;
     let peer = match peer {
         None => ours(desk.node(), &of)?,
         Some(url) => {
@@ -33,9 +43,7 @@ async fn open(desk: &Desk, read: Read) -> Result<Source, Refusal> {
 
 /// Sends all of it, or says why it ends before its end.
 async fn send(mut source: Source, mut answer: Answer) {
-    let executable = source.is_executable().then_some(true);
-    let file = File { executable, ..File::new(source.version().into(), source.left()) };
-    if answer.reply(file).await.is_err() {
+    if answer.reply(header(&source)).await.is_err() {
         return;
     }
     loop {
@@ -54,13 +62,56 @@ async fn send(mut source: Source, mut answer: Answer) {
                 let _unwanted = answer.end().await;
                 return;
             }
-            Err(why) => {
-                tracing::info!(%why, "a file could not be sent to its end");
-                let Refusal { code, words } = why.into();
-                // What was sent is no use to anybody: it must not look as if there never was such a file.
-                let code = if code == ResetCode::NOT_FOUND { ResetCode::CHANGED } else { code };
-                return answer.fail(code, words);
-            }
+            Err(why) => return broken_off(answer, why),
         }
     }
+}
+
+/// Sends all of it beside the session, to whoever fetches it there, or says in the session why not.
+async fn send_aside(desk: &Desk, aside: &Aside, mut source: Source, mut answer: Answer) {
+    let Some(mut waiting) = desk.node().asides().wait(aside.id()) else {
+        return answer.fail(ResetCode::BUSY, "too much is fetched beside sessions at the moment");
+    };
+    if answer.reply(header(&source)).await.is_err() {
+        return;
+    }
+    let fetched = tokio::select! {
+        fetched = tokio::time::timeout(FETCH_PATIENCE, waiting.fetched()) => fetched.ok().flatten(),
+        () = answer.unwanted() => return,
+    };
+    let Some(parts) = fetched else {
+        return answer.fail(ResetCode::BUSY, "nobody came for the file");
+    };
+    let mut leaving = aside.leaving();
+    let sent = async {
+        while let Some(mut bytes) = source.next().await.map_err(Some)? {
+            while !bytes.is_empty() {
+                let part = leaving.data(&bytes.split_to(bytes.len().min(PIECE_BYTES))).map_err(|_| None)?;
+                parts.send(part.into()).await.map_err(|_| None)?;
+            }
+        }
+        parts.send(leaving.end().map_err(|_| None)?.into()).await.map_err(|_| None)
+    };
+    let sent = tokio::select! {
+        sent = sent => sent,
+        () = answer.unwanted() => return,
+    };
+    match sent {
+        Ok(()) => drop(answer.end().await),
+        Err(Some(why)) => broken_off(answer, why),
+        Err(None) => answer.fail(ResetCode::BUSY, "whoever fetched the file went away"),
+    }
+}
+
+fn header(source: &Source) -> File {
+    let executable = source.is_executable().then_some(true);
+    File { executable, ..File::new(source.version().into(), source.left()) }
+}
+
+fn broken_off(answer: Answer, why: SourceError) {
+    tracing::info!(%why, "a file could not be sent to its end");
+    let Refusal { code, words } = why.into();
+    // What was sent is no use to anybody: it must not look as if there never was such a file.
+    let code = if code == ResetCode::NOT_FOUND { ResetCode::CHANGED } else { code };
+    answer.fail(code, words);
 }

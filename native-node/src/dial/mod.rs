@@ -185,7 +185,8 @@ impl Dialer {
             Asked::Old => return self.links.called_old(url, self.old.fetch(url, name).await),
         };
         let path = name.to_owned();
-        let read = Read { peer: None, of: of(url), path, from: 0, length: None, version: None, reader: None };
+        let read =
+            Read { peer: None, of: of(url), path, from: 0, length: None, version: None, reader: None, aside: None };
         ContentStream::of_bridge(link.ask(read, WINDOW).await?).await
     }
 

@@ -106,7 +106,7 @@ pub async fn fetch_part_over(
     version: Version,
 ) -> Result<ContentStream, CallError> {
     let (of, path) = (String::new(), name.to_owned());
-    let all = Read { peer: None, of, path, from: 0, length: None, version: None, reader: None };
+    let all = Read { peer: None, of, path, from: 0, length: None, version: None, reader: None, aside: None };
     part_of(link, all, part, version).await
 }
 
@@ -122,5 +122,14 @@ async fn part_of(link: &Link, all: Read, part: Range<u64>, version: Version) -> 
 
 /// All of a file, in any version.
 fn read(url: &PeerUrl, name: &str) -> Read {
-    Read { peer: None, of: of(url), path: name.to_owned(), from: 0, length: None, version: None, reader: None }
+    Read {
+        peer: None,
+        of: of(url),
+        path: name.to_owned(),
+        from: 0,
+        length: None,
+        version: None,
+        reader: None,
+        aside: None,
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! What a call means is not decided here: `rpc` decodes and encodes, [`Node`] answers.
 
+mod aside;
 mod body;
 mod conditions;
 mod content;
@@ -43,6 +44,7 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .route(bridge::PATH, get(bridge::accept::<Node>).options(bridge::options))
         .merge(rpc_routes::<Node>())
         .route("/get/{ticket}/{name}", get(get::get))
+        .route("/aside/{id}", get(aside::aside))
         .route("/peer/{id}", post(tab).get(page_of_a_tab))
         .fallback(async || (http::StatusCode::NOT_FOUND, "not found\n"))
         .layer(middleware::from_fn(move |request, next| guard::check(Arc::clone(&guarded), request, next)))

@@ -91,7 +91,7 @@ async fn linked_by((i, r): (Session, Session)) -> Ends {
 
 fn read(length: usize) -> Read {
     let path = length.to_string();
-    Read { peer: None, of: String::new(), path, from: 0, length: None, version: None, reader: None }
+    Read { peer: None, of: String::new(), path, from: 0, length: None, version: None, reader: None, aside: None }
 }
 
 async fn count(mut replies: Replies) -> Result<usize, LinkError> {

@@ -89,6 +89,7 @@ impl Relay {
             length: self.left,
             version,
             reader: Some(self.reader.clone()),
+            aside: None,
         }
     }
 

@@ -6,6 +6,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::aside::Aside;
 use super::collect::Collect;
 use super::fields::readable;
 use super::kind::Kind;
@@ -166,6 +167,9 @@ pub struct Read {
     /// Who it is for, as shown to whoever holds the file.
     #[n(6)]
     pub reader: Option<String>,
+    /// The bytes are to come beside the session; only the [`File`] and the END in it.
+    #[n(7)]
+    pub aside: Option<Aside>,
 }
 
 /// What the bytes that follow are.
@@ -251,7 +255,7 @@ readable! {
     Address map { 0 url }
     PeerInfo map { 0 url, 1 kind, 2 name, 3 here_ms, 4 files, 5 itself }
     Peers map { 0 peers }
-    Read map { 0 peer, 1 of, 2 path, 3 from, 4 length, 5 version, 6 reader }
+    Read map { 0 peer, 1 of, 2 path, 3 from, 4 length, 5 version, 6 reader, 7 aside }
     File map { 0 version, 1 length, #[cfg(feature = "node")] 2 executable }
     Version array { 0 size, 1 modified }
     Ticketed map { 0 href, 1 version }

@@ -19,6 +19,7 @@
 //! Deliberately not here: who answers requests and with what, how many handshakes may be unfinished, and how often who
 //! may guess ([`HandshakeError::is_wrong_guess`] and [`Initiator::proof_is_out`] say what to count).
 
+mod aside;
 mod collect;
 mod cpace;
 mod fields;
@@ -51,6 +52,7 @@ mod tests;
 #[cfg(any(target_arch = "wasm32", test))]
 mod wide;
 
+pub use aside::{Arriving, Aside, AsideId, Leaving};
 pub use collect::Collect;
 #[cfg(feature = "node")]
 pub use follow::{Changes, Follow, Following, Proof, Since};

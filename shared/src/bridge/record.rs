@@ -33,10 +33,15 @@ impl Record {
     /// Writes a record that is not sealed yet, with room for the tag.
     pub(super) fn write(kind: Kind, stream: u32, payload: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(payload.len() + RECORD_OVERHEAD_BYTES);
+        Self::write_to(&mut bytes, kind, stream, payload);
+        bytes
+    }
+
+    /// Writes one behind what is there already.
+    pub(super) fn write_to(bytes: &mut Vec<u8>, kind: Kind, stream: u32, payload: &[u8]) {
         bytes.push(kind.0);
         bytes.extend_from_slice(&stream.to_le_bytes());
         bytes.extend_from_slice(payload);
-        bytes
     }
 
     /// The bytes it carries.

@@ -99,18 +99,22 @@ impl Sealer {
     }
 
     /// Seals what [`Record::write`] made, in its own memory.
-    pub(super) fn seal_written(&mut self, mut record: Vec<u8>) -> Result<Vec<u8>, SealError> {
+    pub(super) fn seal_written(&mut self, record: Vec<u8>) -> Result<Vec<u8>, SealError> {
+        self.seal_behind(0, record)
+    }
+
+    /// Seals a record that has so many bytes before it, which stay as they are.
+    pub(super) fn seal_behind(&mut self, before: usize, mut bytes: Vec<u8>) -> Result<Vec<u8>, SealError> {
         if self.closed {
             return Err(SealError::Closed);
         }
+        let record = bytes.get_mut(before..).unwrap_or_default();
         let length = record.len();
         let (cipher, nonce) = self.lane.next().ok_or(SealError::Closed)?;
         self.closed = record.first() == Some(&Kind::BYE.0);
-        let tag = cipher
-            .encrypt_inout_detached(&nonce, b"", record.as_mut_slice().into())
-            .map_err(|_| SealError::TooLong(length))?;
-        record.extend_from_slice(&tag);
-        Ok(record)
+        let tag = cipher.encrypt_inout_detached(&nonce, b"", record.into()).map_err(|_| SealError::TooLong(length))?;
+        bytes.extend_from_slice(&tag);
+        Ok(bytes)
     }
 
     /// Seals the END of a stream: what was sent on it is whole.

@@ -56,7 +56,7 @@ impl TabId {
 }
 
 /// One lower-case hexadecimal digit: there is one spelling of each id, as there is one token for each URL.
-fn nibble(digit: u8) -> Option<u8> {
+pub(super) fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),

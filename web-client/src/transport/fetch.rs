@@ -1,20 +1,27 @@
 //! A file over the session, encrypted: its bytes go to the browser as they come, and a beginning survives the session.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use shared::bridge::{Collect, File, Message, Read, Reset, ResetCode, Ticket, Version};
+use shared::bridge::{Aside, Collect, File, Message, Read, Reset, ResetCode, Ticket, Version};
+
+use zeroize::Zeroize;
 
 use super::{Tab, reason, taken};
 use crate::event::{Event, SaveEvent};
 use crate::model::{MOST_IN_MEMORY, Reason};
 use crate::pool::Source;
-use crate::wire::{Link, Parts, Piece, Proof, Replies, Reply, ReplyError, Unproved, sleep};
+use crate::wire::{Link, Parts, Proof, Replies, Reply, ReplyError, Unproved, in_time, now, sleep};
 
 /// How much of a file may be under way.
 const WINDOW: u32 = 8 << 20;
 /// How long nothing may come: a node waits for a tab that went away less long than this.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// How often the worker is asked how far it is.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long it may take until the session says why what came beside it broke off.
+const WORDS_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a holder that is busy, or whose file changes, is asked again.
 const TRIES: u32 = 5;
 /// … and how long is waited before.
@@ -128,18 +135,23 @@ impl Tab {
             at
         };
         let from = match &proof {
-            Some(proof) => proof.kept().await?,
+            Some(proof) => proof.pause().await?,
             None => begun,
         };
         progress(from);
-        let request = Read { version, ..read(source, from, None) };
+        let aside = proof.as_ref().map(|_| random_aside()).transpose()?;
+        let request = Read { version, aside: aside.clone(), ..read(source, from, None) };
         let mut replies = link.ask(request, WINDOW).map_err(ReplyError::from)?;
         let header = header(replies.next(PATIENCE).await?, from)?;
         let size = header.version.size;
-        match proof {
+        match proof.zip(aside) {
             _ if size > MOST_IN_MEMORY => return Err(Broken::TooLarge),
             // Its version is of no interest: whatever proves to be right is.
-            Some(proof) if size == proof.size() => return self.take_proved(id, &proof, replies, from, progress).await,
+            Some((proof, aside)) if size == proof.size() => {
+                receive(link, &proof, &aside, replies, progress).await?;
+                let whole = proof.gather().await?;
+                return Ok(self.with_partial(id, |partial| partial.parts.push_blob(&whole))?);
+            }
             Some(_) => return Err(ReplyError::Reset(Reset::new(ResetCode::CHANGED, "")).into()),
             None => self.with_partial(id, |partial| partial.of = Some((source.clone(), header.version)))?,
         }
@@ -150,43 +162,6 @@ impl Tab {
                 None => return Ok(()),
             }
         }
-    }
-
-    /// Takes what comes, from this byte on, and has it proved: while the worker looks at one piece, the next is collected.
-    async fn take_proved(
-        &self,
-        id: u32,
-        proof: &Proof,
-        mut replies: Replies,
-        from: u64,
-        progress: &dyn Fn(u64),
-    ) -> Result<(), Broken> {
-        let (mut piece, mut check) = (Piece::at(from, proof.size()), None);
-        loop {
-            // What the worker looks at when this breaks off is kept all the same.
-            match replies.next(PATIENCE).await? {
-                Reply::Data(record) => {
-                    let mut rest = record.payload();
-                    while !rest.is_empty() {
-                        rest = piece.take(rest)?;
-                        if piece.is_whole() {
-                            let before = check.replace(proof.check(&piece));
-                            piece = Piece::at(piece.end(), proof.size());
-                            if let Some(before) = before {
-                                progress(before.await?);
-                            }
-                        }
-                    }
-                }
-                Reply::Ended if piece.is_none() => break,
-                _ => return Err(ReplyError::Strange.into()),
-            }
-        }
-        if let Some(last) = check {
-            progress(last.await?);
-        }
-        let whole = proof.gather().await?;
-        Ok(self.with_partial(id, |partial| partial.parts.push_blob(&whole))?)
     }
 
     /// Forgets a beginning.
@@ -283,6 +258,7 @@ impl From<Unproved> for Broken {
     fn from(why: Unproved) -> Self {
         match why {
             Unproved::Wrong => Self::Lied,
+            Unproved::BrokenOff => Self::Reply(ReplyError::Silent),
             Unproved::Unknown => Self::NoWorker,
         }
     }
@@ -294,9 +270,50 @@ impl From<ReplyError> for Broken {
     }
 }
 
+/// Has the worker take in and prove what comes beside the session; here it is only heard how far that is, and what went wrong.
+async fn receive(
+    link: &Link,
+    proof: &Proof,
+    aside: &Aside,
+    mut replies: Replies,
+    progress: &dyn Fn(u64),
+) -> Result<(), Broken> {
+    let mut receiving = pin!(proof.receive(aside));
+    let (mut kept, mut came_at) = (0, now());
+    let received = loop {
+        if let Some(received) = in_time(LOOK, receiving.as_mut()).await {
+            break received;
+        }
+        let bytes = proof.kept().await?;
+        if bytes > kept {
+            (kept, came_at) = (bytes, now());
+            progress(bytes);
+        } else if link.is_over() || now() >= came_at + PATIENCE {
+            proof.pause().await?;
+            break Err(Unproved::BrokenOff);
+        }
+    };
+    match received {
+        // What the other end says of it is said in the session.
+        Err(Unproved::BrokenOff) => match replies.next(WORDS_PATIENCE).await {
+            Ok(_) => Err(ReplyError::Strange.into()),
+            Err(why) => Err(why.into()),
+        },
+        received => Ok(received?),
+    }
+}
+
+fn random_aside() -> Result<Aside, ReplyError> {
+    let mut random = [0; 48];
+    getrandom::fill(&mut random).map_err(|_| ReplyError::Full)?;
+    let aside = Aside::new(&random);
+    random.zeroize();
+    Ok(aside)
+}
+
 fn read(source: &Source, from: u64, length: Option<u64>) -> Read {
     let (peer, path) = (Some(source.peer.as_str().to_owned()), source.path.clone());
-    Read { peer, of: String::new(), path, from, length, version: None, reader: None }
+    Read { peer, of: String::new(), path, from, length, version: None, reader: None, aside: None }
 }
 
 /// What is said before the bytes, if it fits to what was asked.

@@ -20,7 +20,7 @@ pub(crate) async fn sleep(wait: Duration) {
 }
 
 /// What `work` gives, if it does within `most`; it is dropped otherwise.
-pub(super) async fn in_time<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn in_time<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {
     let (mut work, mut late) = (pin!(work), pin!(sleep(most)));
     poll_fn(|cx| match work.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(Some(done)),

@@ -150,7 +150,7 @@ mod tests {
     const LENT: Version = Version { size: 10, modified: 3 };
 
     fn read(from: u64, length: Option<u64>, version: Option<Version>) -> Read {
-        Read { peer: None, of: String::new(), path: "a".into(), from, length, version, reader: None }
+        Read { peer: None, of: String::new(), path: "a".into(), from, length, version, reader: None, aside: None }
     }
 
     fn part(from: u64, length: Option<u64>) -> Result<Part, ResetCode> {

@@ -31,7 +31,7 @@ mod streams;
 mod task;
 
 pub(crate) use answer::Answer;
-pub(crate) use clock::{now, sleep};
+pub(crate) use clock::{in_time, now, sleep};
 pub(crate) use derive::{DeriveError, derive};
 pub(crate) use door::{Refusal, enter};
 pub(crate) use hash::hash;
@@ -41,7 +41,7 @@ pub(crate) use lend::{Lending, lend};
 pub(crate) use link::{Link, Occurrence, Over};
 pub(crate) use look::look;
 pub(crate) use parts::{Parts, addressed, save_by_link};
-pub(crate) use proof::{Piece, Proof, Unproved};
+pub(crate) use proof::{Proof, Unproved};
 pub(crate) use replies::{Replies, ReplyError};
 pub(crate) use shelf::{Content, Finding, Lent, Shelf};
 pub(crate) use streams::Reply;

@@ -1,20 +1,19 @@
-//! Whether what comes is what was promised: pieces of a mebibyte, collected here and proved by the worker, which keeps those
-//! that are right until somebody wants them as a Blob.
+//! Whether what comes is what was promised: the worker takes it in beside the session, proves each piece of a mebibyte, and
+//! keeps those that are right until somebody wants them as a Blob.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
 use shared::ContentId;
-use shared::limits::PROVED_BYTES;
-use wasm_bindgen::{JsCast, JsValue};
+use shared::bridge::Aside;
+use wasm_bindgen::JsCast;
 use web_sys::Blob;
 
 use super::clock::in_time;
 use super::hired::Hired;
-use super::replies::ReplyError;
 
-/// How long the worker may take for a piece: a few milliseconds, on a machine that has nothing else to do.
+/// How long the worker may take for an answer: a few milliseconds, on a machine that has nothing else to do.
 const CHECK_TIME: Duration = Duration::from_secs(30);
 
 /// What the pieces of one content must be, as the worker remembers it.
@@ -24,11 +23,13 @@ pub(crate) struct Proof {
     size: u64,
 }
 
-/// Why a piece is not to be kept.
+/// Why not all of it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unproved {
-    /// It is something else.
+    /// Something else came.
     Wrong,
+    /// Nothing more came, or nothing that whoever was asked sealed.
+    BrokenOff,
     /// There is no worker any more that could tell.
     Unknown,
 }
@@ -53,16 +54,41 @@ impl Proof {
     /// # Errors
     /// [`Unproved::Unknown`].
     pub(crate) async fn kept(&self) -> Result<u64, Unproved> {
-        kept(self.worker.job("kept", &Array::of1(&self.key.into()), &Array::new())).await
+        self.bytes("kept").await
     }
 
-    /// Has a whole piece looked at, beginning at once, and kept if it is right and the next. Answers how many bytes that makes.
+    /// The same, and nothing more comes.
+    ///
+    /// # Errors
+    /// [`Unproved::Unknown`].
+    pub(crate) async fn pause(&self) -> Result<u64, Unproved> {
+        self.bytes("pause").await
+    }
+
+    async fn bytes(&self, job: &str) -> Result<u64, Unproved> {
+        let bytes = in_time(CHECK_TIME, self.worker.job(job, &Array::of1(&self.key.into()), &Array::new())).await;
+        // Exact: no file has 2^53 bytes.
+        bytes.flatten().and_then(|bytes| bytes.as_f64()).map(|bytes| bytes as u64).ok_or(Unproved::Unknown)
+    }
+
+    /// Has the worker fetch what comes beside the session, beginning at once with what is not kept, and keep each piece that
+    /// is right. It stops with the first that is not.
     ///
     /// # Errors
     /// See [`Unproved`].
-    pub(crate) fn check(&self, piece: &Piece) -> impl Future<Output = Result<u64, Unproved>> + use<> {
-        let needs = Array::of3(&self.key.into(), &(piece.begin as f64).into(), &piece.bytes);
-        kept(self.worker.job("check", &needs, &Array::of1(&piece.bytes.buffer())))
+    pub(crate) fn receive(&self, aside: &Aside) -> impl Future<Output = Result<(), Unproved>> + use<> {
+        let key = Uint8Array::from(aside.key().as_slice());
+        let needs = Array::of3(&self.key.into(), &aside.path().into(), &key);
+        let job = self.worker.job("receive", &needs, &Array::of1(&key.buffer()));
+        let worker = Rc::clone(&self.worker);
+        async move {
+            match job.await.and_then(|is_right| is_right.as_bool()) {
+                Some(true) => Ok(()),
+                Some(false) => Err(Unproved::Wrong),
+                None if worker.is_broken() => Err(Unproved::Unknown),
+                None => Err(Unproved::BrokenOff),
+            }
+        }
     }
 
     /// All that was kept.
@@ -72,64 +98,13 @@ impl Proof {
     pub(crate) async fn gather(&self) -> Result<Blob, Unproved> {
         let job = self.worker.job("gather", &Array::of1(&self.key.into()), &Array::new());
         let blob = in_time(CHECK_TIME, job).await.flatten();
-        blob.and_then(|blob| blob.dyn_into().ok()).ok_or(Unproved::Unknown)
+        let blob = blob.and_then(|blob| blob.dyn_into::<Blob>().ok());
+        blob.filter(|blob| blob.size() == self.size as f64).ok_or(Unproved::Unknown)
     }
-}
-
-async fn kept(job: impl Future<Output = Option<JsValue>>) -> Result<u64, Unproved> {
-    let kept = in_time(CHECK_TIME, job).await.flatten().ok_or(Unproved::Unknown)?;
-    // Exact: no file has 2^53 bytes.
-    kept.as_f64().map(|bytes| bytes as u64).ok_or(Unproved::Wrong)
 }
 
 impl Drop for Proof {
     fn drop(&mut self) {
         self.worker.begin("forget", &Array::of1(&self.key.into()));
-    }
-}
-
-/// A piece that is being collected, in the browser's memory: this program's never shrinks.
-pub(crate) struct Piece {
-    begin: u64,
-    bytes: Uint8Array,
-    filled: u32,
-}
-
-impl Piece {
-    /// The piece that begins at this byte of a file of `size` bytes; of no bytes where that is its end.
-    pub(crate) fn at(begin: u64, size: u64) -> Self {
-        let length = size.saturating_sub(begin).min(PROVED_BYTES as u64) as u32;
-        Self { begin, bytes: Uint8Array::new_with_length(length), filled: 0 }
-    }
-
-    /// Where the next one begins.
-    pub(crate) fn end(&self) -> u64 {
-        self.begin + u64::from(self.filled)
-    }
-
-    /// Whether there are none any more: it lies behind the end.
-    pub(crate) fn is_none(&self) -> bool {
-        self.bytes.length() == 0
-    }
-
-    /// Takes as many of these bytes as there is room for, and gives the others back.
-    ///
-    /// # Errors
-    /// [`ReplyError::Strange`] where there is room for none: the file has no more.
-    pub(crate) fn take<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], ReplyError> {
-        let room = self.bytes.length() - self.filled;
-        let (taken, rest) = bytes.split_at_checked(room as usize).unwrap_or((bytes, &[]));
-        if taken.is_empty() {
-            return Err(ReplyError::Strange);
-        }
-        let end = self.filled + taken.len() as u32;
-        self.bytes.subarray(self.filled, end).copy_from(taken);
-        self.filled = end;
-        Ok(rest)
-    }
-
-    /// Whether there is room for nothing more.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.filled == self.bytes.length()
     }
 }

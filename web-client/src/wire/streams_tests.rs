@@ -72,7 +72,17 @@ fn task() -> (Arc<Counter>, Waker) {
 }
 
 fn read() -> Message {
-    Read { peer: None, of: String::new(), path: "a".into(), from: 0, length: None, version: None, reader: None }.into()
+    Read {
+        peer: None,
+        of: String::new(),
+        path: "a".into(),
+        from: 0,
+        length: None,
+        version: None,
+        reader: None,
+        aside: None,
+    }
+    .into()
 }
 
 fn request(node: &mut Mux) -> u32 {

@@ -3,10 +3,15 @@
 //! A program of its own, and not the page's, because nobody needs it before the password is typed, and the page is shown the
 //! sooner for each kilobyte that it is not made of. It reads nothing itself and knows neither page nor session.
 
-use shared::transfer::{Outline, Outlining, PIECE_BYTES, Value};
-use shared::{ContentId, Password, bridge::Secret};
+mod proof;
+
+use js_sys::Uint8Array;
+use shared::transfer::{Outlining, PIECE_BYTES};
+use shared::{Password, bridge::Secret};
 use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroizing;
+
+use proof::{Saving, Stop, Stream};
 
 /// The network's name: there is one, as long as nobody needs two behind one node.
 const NETWORK: &str = "";
@@ -47,41 +52,120 @@ impl Hashing {
     }
 }
 
-/// What the pieces of one file must be.
+/// A file that is saved: what its pieces must be, and what one holder sends of it.
 #[derive(Debug)]
 #[wasm_bindgen]
-pub struct Proof(Outline);
+pub struct Proof {
+    saving: Saving,
+    stream: Option<Stream>,
+    /// What came last of the body, and how much of it was taken in.
+    chunk: Option<(Uint8Array, u32)>,
+    stop: Option<Stop>,
+}
 
 #[wasm_bindgen]
 impl Proof {
     /// Of an id with the values behind it, as [`Hashing::finish`] gives them, for a file of so many bytes; none where they do
-    /// not lead to the id. A file of no bytes is proved by that: there will be no piece to look at.
+    /// not lead to the id.
     #[must_use]
     pub fn of(content: &[u8], size: f64) -> Option<Self> {
-        let (id, values) = content.split_at_checked(size_of::<Value>())?;
-        let (values, rest) = values.as_chunks();
         // Exact: no file has 2^53 bytes.
-        let outline = Outline::new(ContentId::from_slice(id)?, size as u64, values.to_vec());
-        let is_proof = |outline: &Outline| rest.is_empty() && (outline.size() > 0 || outline.proves(0, &[]));
-        outline.ok().filter(is_proof).map(Self)
+        let saving = Saving::of(content, size as u64)?;
+        Some(Self { saving, stream: None, chunk: None, stop: None })
     }
 
-    /// Whether these bytes are the piece that begins at this byte.
+    /// How many bytes are proved, from the beginning on.
     #[must_use]
-    pub fn proves(&self, at: f64, piece: &[u8]) -> bool {
-        let piece_bytes = PIECE_BYTES as u64;
-        // Exact: no file has 2^53 bytes.
-        let at = at as u64;
-        at.is_multiple_of(piece_bytes) && self.0.proves(at / piece_bytes, piece)
+    pub fn proved(&self) -> f64 {
+        self.saving.proved() as f64
+    }
+
+    /// From now on another body is taken in, sealed with this key, of 32 bytes, and beginning with what is not proved.
+    pub fn begin(&mut self, key: Vec<u8>) {
+        let key = Zeroizing::new(key);
+        self.chunk = None;
+        self.stop = None;
+        self.stream = key.first_chunk().map(|key| Stream::new(&mut self.saving, *key));
+    }
+
+    /// The next part of the body.
+    pub fn give(&mut self, chunk: Uint8Array) {
+        self.chunk = Some((chunk, 0));
+    }
+
+    /// Takes in what was given of the body; true where that makes a piece whole, and it is proved: there may be more.
+    pub fn take(&mut self) -> bool {
+        self.stop.is_none()
+            && self.take_in().unwrap_or_else(|stop| {
+                self.stop = Some(stop);
+                false
+            })
+    }
+
+    /// How many bytes are proved and wait to be taken away, at [`Proof::address`]: only the browser can take them from this
+    /// program's memory in one step.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.saving.waiting().len()
+    }
+
+    /// Where they begin in this program's memory, until something else is called.
+    #[must_use]
+    pub fn address(&self) -> *const u8 {
+        self.saving.waiting().as_ptr()
+    }
+
+    /// They were taken away.
+    pub fn given(&mut self) {
+        self.saving.given();
+    }
+
+    /// Whether nothing more of the body is taken in.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.stop.is_some()
+    }
+
+    /// How it ended: true where all of it came, and is proved; false where something else came; nothing where it broke off.
+    #[must_use]
+    pub fn outcome(&self) -> Option<bool> {
+        match self.stop {
+            Some(Stop::Whole) => Some(true),
+            Some(Stop::Wrong) => Some(false),
+            Some(Stop::Broken) | None => None,
+        }
+    }
+}
+
+impl Proof {
+    fn take_in(&mut self) -> Result<bool, Stop> {
+        let stream = self.stream.as_mut().ok_or(Stop::Broken)?;
+        loop {
+            if stream.next(&mut self.saving)? {
+                return Ok(true);
+            }
+            let Some((chunk, taken)) = self.chunk.as_mut().filter(|(chunk, taken)| *taken < chunk.length()) else {
+                return Ok(false);
+            };
+            let room = stream.room();
+            let count = (chunk.length() - *taken).min(room.len() as u32);
+            if let Some(room) = room.get_mut(..count as usize) {
+                chunk.subarray(*taken, *taken + count).copy_to(room);
+            }
+            *taken += count;
+            stream.filled(&self.saving, count as usize)?;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::transfer::PIECE_BYTES;
+
     use super::*;
 
     #[test]
-    fn what_was_hashed_proves_its_pieces_and_nothing_else() {
+    fn what_is_hashed_in_slices_has_the_id_of_the_whole() {
         for size in [0, 1, PIECE_BYTES, PIECE_BYTES + 1, 5 * PIECE_BYTES - 3] {
             let bytes: Vec<u8> = (0..size).map(|at| (at / 1000) as u8).collect();
             let mut hashing = Hashing::new();
@@ -90,39 +174,10 @@ mod tests {
             let pieces = size.div_ceil(PIECE_BYTES);
             assert_eq!(content.len(), 32 * (1 + if pieces > 1 { pieces } else { 0 }), "{size}");
             assert_eq!(content[..32], shared::transfer::Hashing::id_of(&bytes).0);
-            let proof = Proof::of(&content, size as f64).unwrap();
-            let mut last = vec![];
-            for (index, piece) in (0_u32..).zip(bytes.chunks(PIECE_BYTES)) {
-                let [at, next] = [index, index + 1].map(|index| f64::from(index) * PIECE_BYTES as f64);
-                assert!(proof.proves(at, piece) && !proof.proves(next, piece) && !proof.proves(at + 1.0, piece));
-                last = piece.to_vec();
+            assert!(Proof::of(&content, size as f64).is_some());
+            for bad in [f64::NAN, -1.0] {
+                assert!(size == 0 || Proof::of(&content, bad).is_none());
             }
-            last.push(0);
-            assert!(!proof.proves((pieces.max(1) - 1) as f64 * PIECE_BYTES as f64, &last), "{size}");
-        }
-    }
-
-    #[test]
-    fn what_leads_to_no_id_is_no_proof() {
-        let mut hashing = Hashing::new();
-        hashing.push(&vec![7; 3 * PIECE_BYTES]);
-        let content = hashing.finish();
-        let size = (3 * PIECE_BYTES) as f64;
-        assert!(Proof::of(&content, size).is_some());
-        let mut flipped = content.clone();
-        flipped[40] ^= 1;
-        let bad: [(&[u8], f64); 8] = [
-            (&[7; 32], 0.0),
-            (&flipped, size),
-            (&content[..content.len() - 1], size),
-            (&content[..content.len() - 32], size),
-            (&content, size + PIECE_BYTES as f64),
-            (&content, f64::NAN),
-            (&content, -1.0),
-            (&[], 0.0),
-        ];
-        for (content, size) in bad {
-            assert!(Proof::of(content, size).is_none(), "{} bytes for {size}", content.len());
         }
     }
 }

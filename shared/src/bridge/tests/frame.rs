@@ -68,9 +68,12 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
                 length: Some(2),
                 version: Some(version),
                 reader: Some("r".into()),
+                aside: Some(Aside::new(&[7; 48])),
             }
             .into(),
-            "22a700617501622f7002616103010402 05820520066172",
+            "22a800617501622f7002616103010402 05820520066172 07 5830\
+             0707070707070707070707070707070707070707070707070707070707070707\
+             07070707070707070707070707070707",
         ),
         (ReadMany { of: String::new(), paths: vec!["a".into()] }.into(), "23a200600181 6161"),
         (Ticket { peer: "u".into(), path: "a".into(), preview: true }.into(), "24a3006175016161 02f5"),

@@ -40,7 +40,7 @@ fn events(mux: &mut Mux) -> Vec<Event> {
 
 fn read(path: &str) -> Message {
     let path = path.to_owned();
-    Read { peer: None, of: String::new(), path, from: 0, length: None, version: None, reader: None }.into()
+    Read { peer: None, of: String::new(), path, from: 0, length: None, version: None, reader: None, aside: None }.into()
 }
 
 fn file(length: u64) -> Message {
