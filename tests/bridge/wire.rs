@@ -11,6 +11,7 @@ use shared::{Password, PeerUrl};
 
 use super::caller::secret;
 use crate::harness::alone::alone;
+use crate::harness::aside::{aside, fetch, opened};
 use crate::harness::capture::{Capture, Seen};
 use crate::harness::node::{Node, run, tinyp2p};
 use crate::harness::process::wait_for;
@@ -82,8 +83,15 @@ fn nothing_on_the_wire() {
         length: None,
         version: None,
         reader: None,
+        aside: None,
     };
-    assert!(reader.ask(read).unwrap().1 == of_tab.1);
+    assert!(reader.ask(read.clone()).unwrap().1 == of_tab.1);
+    // … and beside its session.
+    let asked = reader.begin(Read { aside: Some(aside(1)), ..read });
+    let body = into.path().join("body");
+    wait_for("it to be sent", PATIENCE, || fetch(&c.url, &aside(1), &body).status.success().then_some(()));
+    assert!(opened(&std::fs::read(&body).unwrap(), &aside(1)) == (of_tab.1, true));
+    reader.rest(asked).unwrap();
 
     let seen = capture.seen();
     let secrets = secrets(&nodes, &[tab.url(), reader.url()]);
@@ -112,6 +120,7 @@ fn secrets(nodes: &[&Node; 3], tabs: &[String; 2]) -> Vec<(String, Vec<u8>)> {
     let derived = secret(PASSWORD).derived();
     let hex: String = derived.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut secrets = vec![
+        ("the key of what was read aside".to_owned(), aside(1).key().to_vec()),
         ("the password".to_owned(), PASSWORD.as_bytes().to_vec()),
         ("the key derived from the password".to_owned(), derived.to_vec()),
         ("the same as text".to_owned(), hex.into_bytes()),

@@ -1,6 +1,7 @@
 //! What tests stand on. It starts and stops things and asserts nothing about tinyp2p itself.
 
 pub(crate) mod alone;
+pub(crate) mod aside;
 pub(crate) mod between;
 pub(crate) mod browser;
 pub(crate) mod capture;

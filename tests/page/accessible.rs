@@ -91,6 +91,7 @@ async fn inside(browser: &Browser, axe: &Axe, size: (u32, u32)) -> Result<(), Fa
         length: None,
         version: None,
         reader: None,
+        aside: None,
     };
     guest.with(|tab| tab.ask(read)).map_err(|why| format!("{why:?}"))?;
     until_line(browser, "readings", "Mia's phone", "a song.mp3").await?;

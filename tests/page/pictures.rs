@@ -129,6 +129,7 @@ async fn every_scene(browser: &Browser, original: Option<Original>) -> Result<()
         length: None,
         version: None,
         reader: None,
+        aside: None,
     };
     let _held_up = home.phone.with(|tab| tab.begin(read("Concert recording.wav")));
     until_line(browser, "readings", "Mia’s phone is reading", "Concert recording.wav").await?;

@@ -1,6 +1,7 @@
 //! Tabs as peers, at a real node: what they offer is found and fetched by everybody, and what happens when they go.
 
 mod archive;
+mod aside;
 mod away;
 mod crowd;
 mod fetch;
@@ -24,6 +25,7 @@ const SECRET: [u8; 16] = [7; 16];
 pub(crate) fn trials() -> Vec<Trial> {
     [
         archive::trials(),
+        aside::trials(),
         away::trials(),
         stalled::trials(),
         crowd::trials(),

@@ -117,6 +117,7 @@ fn read(path: &str, from: u64, length: u64) -> Read {
         length: Some(length),
         version: None,
         reader: None,
+        aside: None,
     }
 }
 
