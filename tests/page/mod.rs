@@ -11,6 +11,7 @@ mod keyboard;
 mod many;
 mod opening;
 mod pictures;
+mod renewed;
 mod saving;
 mod searching;
 mod sharing;
@@ -39,6 +40,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         many::trials(),
         accessible::trials(),
         away::trials(),
+        renewed::trials(),
         pictures::trials(&original),
     ]
     .into_iter()

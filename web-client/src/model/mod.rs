@@ -15,6 +15,7 @@ pub use hold::{Dropped, Held, Hold, Reading};
 pub use link::{Link, Loss, Unlock};
 pub use node::{Node, NodeError, Sight};
 pub use peers::{Peer, PeerKind};
+pub(crate) use pool::Renewal;
 pub use pool::{Mode, PatternKind, Pool, Progress};
 pub use preview::{Preview, Shown, TEXT_BYTES, Viewer};
 pub use reason::Reason;

@@ -53,12 +53,25 @@ pub struct Pool {
     pub(crate) shown: u32,
     /// What was shown before, and of which search: until the list is drawn anew, its rows are what a person presses.
     pub(crate) former: (u32, Results),
-    /// Whether the list was set anew, so that it begins at its top.
-    pub(crate) is_new: bool,
+    /// What is being found by the search of before, asked again because the pool has changed: shown when it is whole.
+    pub(crate) renewal: Option<Box<Renewal>>,
+    /// Whether what is shown has renewed what was, so that the list stays where it is.
+    pub(crate) is_renewed: bool,
+    /// Whether the pool has changed since it was searched.
+    pub(crate) is_stale: bool,
     /// Whether a slice of work is on its way.
     pub(crate) is_working: bool,
     /// Whether a pause in typing is waited for.
     pub(crate) is_typing: bool,
+}
+
+/// The same search again, beside what is shown.
+#[derive(Debug, Default)]
+pub(crate) struct Renewal {
+    pub(crate) results: Results,
+    /// Whether all that there is has come.
+    pub(crate) is_done: bool,
+    pub(crate) progress: Progress,
 }
 
 /// How far a search is.
@@ -77,6 +90,14 @@ const IDS: u32 = 1 << 18;
 const _: () = assert!(MOST_ROWS <= IDS as usize, "each row has one");
 
 impl Pool {
+    /// Where what comes belongs.
+    pub(crate) fn incoming(&mut self) -> &mut Results {
+        match &mut self.renewal {
+            Some(renewal) => &mut renewal.results,
+            None => &mut self.results,
+        }
+    }
+
     /// What the drawn row of a file is called, as long as the list shows these results and a little longer.
     pub(crate) fn id_of(&self, row: u32) -> u32 {
         first_id(self.shown) + row

@@ -162,6 +162,15 @@ impl Results {
         self.kinds = other.kinds;
     }
 
+    /// Puts the cursor on the file that it was on in other results, if that is there.
+    pub(crate) fn stand_as(&mut self, other: &Self) {
+        let Some(file) = other.selection.cursor() else { return };
+        let named = |found: &Found, row| (found.name(row).to_owned(), found.folder(row).to_owned(), found.size(row));
+        let wanted = named(&other.found, file);
+        let is_it = |row: &u32| self.found.name(*row) == wanted.0 && named(&self.found, *row) == wanted;
+        self.selection.move_to(self.shown().iter().copied().find(is_it));
+    }
+
     /// At which place the cursor is.
     #[must_use]
     pub fn cursor_place(&self) -> Option<usize> {

@@ -19,6 +19,8 @@ pub enum Timer {
     Typing,
     /// Time for the browser between two slices of work.
     Work,
+    /// When a pool that has changed is searched again.
+    Renew,
     /// A second, while something on the page counts.
     Second,
     /// When the node is called again.
@@ -27,7 +29,7 @@ pub enum Timer {
 
 impl Timer {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Typing, Self::Work, Self::Second, Self::Reconnect];
+    pub const ALL: [Self; 5] = [Self::Typing, Self::Work, Self::Renew, Self::Second, Self::Reconnect];
 }
 
 /// How long a short message stays, in milliseconds.
@@ -100,6 +102,7 @@ fn time_up(model: &mut Model, timer: Timer, effects: &mut Vec<Effect>) {
     match timer {
         Timer::Typing => pool::search(model, effects),
         Timer::Work => pool::work(model, effects),
+        Timer::Renew => pool::renew(model, effects),
         Timer::Reconnect => link::reconnect(model, effects),
         Timer::Second => {
             model.is_ticking = false;

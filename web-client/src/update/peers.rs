@@ -1,8 +1,9 @@
 //! Decides about who is here, and about this tab's own name.
 
+use super::pool;
 use crate::effect::{Effect, Order};
 use crate::event::PeersEvent;
-use crate::model::{Link, Model, PeerKind};
+use crate::model::{Link, Model, Peer, PeerKind};
 use crate::pool::{naming, sort};
 
 /// Most peers that are shown.
@@ -17,8 +18,13 @@ pub(super) fn update(model: &mut Model, event: PeersEvent, effects: &mut Vec<Eff
                 let kinds = rank(one.kind).cmp(&rank(other.kind));
                 kinds.then_with(|| naming(&one.name, &other.name)).then_with(|| one.url.cmp(&other.url))
             });
+            let files = |peers: &[Peer]| peers.iter().map(|peer| (peer.url.clone(), peer.files)).collect::<Vec<_>>();
+            let has_changed = !model.peers.is_empty() && files(&model.peers) != files(&peers);
             model.peers = peers;
             model.peers_told += 1;
+            if has_changed {
+                pool::changed(model, effects);
+            }
         }
         PeersEvent::Named(name) => {
             let name = crate::model::tidy_name(&name);
@@ -48,7 +54,6 @@ fn rank(kind: PeerKind) -> u8 {
 mod tests {
     use super::*;
     use crate::event::Event;
-    use crate::model::Peer;
     use crate::update;
 
     #[test]

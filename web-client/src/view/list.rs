@@ -80,12 +80,13 @@ impl List {
             mark(&list, "aria-rowcount", &(shown.len() + 1).to_string());
         }
         self.height.set(height);
-        if self.shown.replace(pool.shown) != pool.shown {
+        let is_other = self.shown.replace(pool.shown) != pool.shown;
+        if is_other && !pool.is_renewed {
             list.set_scroll_top(0);
         }
         let cursor = pool.results.selection.cursor();
         let place = pool.results.cursor_place();
-        if self.cursor.replace(cursor) != cursor {
+        if self.cursor.replace(cursor) != cursor && !(is_other && pool.is_renewed) {
             place.into_iter().for_each(|place| keep_in_sight(&list, place, height));
         }
         let first = (list.scroll_top() / height.max(1)).max(0) as usize;
