@@ -36,6 +36,9 @@ async fn closed_midway(browser: &Browser) -> Result<(), Failed> {
     let second = browser.new_tab().await?;
     enter(browser, &node.url).await?;
     until_found(browser, &["film.bin"]).await?;
+    // What somebody has selected stays in the list, whoever goes.
+    browser.run("document.querySelector('#rows .row:not([hidden])').click();", &[]).await?;
+    browser.until("document.querySelectorAll('#rows [aria-selected=true]').length === 1").await?;
 
     // A slow reader, who is in the middle when the tab is closed.
     let into = tempfile::tempdir()?;
