@@ -22,6 +22,11 @@ const NEXT: &[u8] = b"tp2 next";
 /// HMAC-SHA512 of `parts`, one after the other. Keys of up to 128 bytes, the block of SHA-512, are used as they are.
 fn hmac<const N: usize>(key: &[u8; N], parts: &[&[u8]]) -> Zeroizing<[u8; 64]> {
     const { assert!(N <= 128) };
+    hmac_of(key, parts)
+}
+
+/// Once, whatever the length of the key: the page is the smaller for it.
+fn hmac_of(key: &[u8], parts: &[&[u8]]) -> Zeroizing<[u8; 64]> {
     // RFC 2104 fills the key up with zeros; given as a whole block, there is no length that could be wrong.
     let mut block = hmac::digest::Key::<Hmac<Sha512>>::default();
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
