@@ -17,7 +17,7 @@ use super::keys::Key;
 use super::kind::Kind;
 use super::record::Record;
 use super::seal::{OpenError, Opener, SealError, Sealer};
-use super::tab_id::nibble;
+use super::tab_id::of_hex;
 use crate::limits::{RECORD_OVERHEAD_BYTES, RECORD_PAYLOAD_BYTES};
 
 /// What begins the path at which such bytes are fetched.
@@ -39,15 +39,7 @@ impl AsideId {
     /// Reads a path such as `/aside/00112233445566778899aabbccddeeff`, and nothing else.
     #[must_use]
     pub fn of_path(path: &str) -> Option<Self> {
-        let digits = path.strip_prefix(FOLDER)?.as_bytes();
-        if digits.len() != 2 * ID_BYTES {
-            return None;
-        }
-        let mut id = [0; ID_BYTES];
-        for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = pair.iter().try_fold(0, |value, digit| Some(value << 4 | nibble(*digit)?))?;
-        }
-        Some(Self(id))
+        of_hex(path.strip_prefix(FOLDER)?).map(Self)
     }
 }
 

@@ -31,15 +31,7 @@ impl TabId {
     /// Reads a path such as `/peer/00112233445566778899`, and nothing else.
     #[must_use]
     pub fn of_path(path: &str) -> Option<Self> {
-        let digits = path.strip_prefix(FOLDER)?.as_bytes();
-        if digits.len() != 2 * BYTES {
-            return None;
-        }
-        let mut id = [0; BYTES];
-        for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = pair.iter().try_fold(0, |value, digit| Some(value << 4 | nibble(*digit)?))?;
-        }
-        Some(Self(id))
+        of_hex(path.strip_prefix(FOLDER)?).map(Self)
     }
 
     /// Its path at its node.
@@ -55,8 +47,21 @@ impl TabId {
     }
 }
 
+/// So many bytes in hexadecimal digits, and nothing else.
+pub(super) fn of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = text.as_bytes();
+    if digits.len() != 2 * N {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair.iter().try_fold(0, |value, digit| Some(value << 4 | nibble(*digit)?))?;
+    }
+    Some(bytes)
+}
+
 /// One lower-case hexadecimal digit: there is one spelling of each id, as there is one token for each URL.
-pub(super) fn nibble(digit: u8) -> Option<u8> {
+fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),

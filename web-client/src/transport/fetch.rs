@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use shared::bridge::{Aside, Collect, File, Message, Read, Reset, ResetCode, Ticket, Version};
-
 use zeroize::Zeroize;
 
 use super::{Tab, reason, taken};
