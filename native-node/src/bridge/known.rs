@@ -184,9 +184,7 @@ fn lock_file(folder: &Path) -> io::Result<File> {
     options.write(true).create(true).truncate(false);
     for_the_owner_only(&mut options);
     let file = options.open(folder.join("known-nodes.lock"))?;
-    // Elsewhere two programs that write in the same moment may lose one line, which the next success brings back.
-    #[cfg(unix)]
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+    file.lock()?;
     Ok(file)
 }
 

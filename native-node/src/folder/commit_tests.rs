@@ -115,6 +115,7 @@ fn names_are_linked_where_they_cannot_be_renamed() {
 }
 
 /// `cargo test --release -p native-node --lib measure_ -- --ignored --nocapture --test-threads 1`
+#[cfg(unix)]
 #[test]
 #[ignore = "a measurement, not a check"]
 fn measure_ways_to_sync() {

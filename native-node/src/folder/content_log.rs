@@ -20,6 +20,7 @@ use std::sync::Arc;
 use shared::transfer::{Hashing, MOST_PIECES, Outline, Value, pieces_of};
 use shared::{ContentId, SharedPath, limits};
 
+use super::lasting::lock;
 use crate::source::Version;
 
 /// How each record begins.
@@ -116,7 +117,7 @@ impl ContentLog {
         }
         let file =
             for_the_owner_only(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)?;
-        if !is_ours_alone(&file) {
+        if !lock(&file) {
             tracing::debug!("another node shares this folder and has its log");
             return Ok(None);
         }
@@ -161,7 +162,7 @@ impl ContentLog {
             _ => {}
         }
         let file = for_the_owner_only(OpenOptions::new().read(true).write(true).create_new(true)).open(&fresh_path)?;
-        if !is_ours_alone(&file) {
+        if !lock(&file) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let mut fresh = Self::new(file);
@@ -322,19 +323,6 @@ fn unnamed() -> io::Result<File> {
     // Where a file cannot be removed while it is open, the system's own tidying will.
     let _left = fs::remove_file(&path);
     Ok(file)
-}
-
-/// Locks it for as long as it is open; false where somebody else has.
-fn is_ours_alone(file: &File) -> bool {
-    #[cfg(unix)]
-    let is_ours = rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
-    #[cfg(not(unix))]
-    let is_ours = {
-        // Two nodes of one person that share the same folder would garble it, which the checks find.
-        let _ = file;
-        true
-    };
-    is_ours
 }
 
 fn for_the_owner_only(options: &mut OpenOptions) -> &mut OpenOptions {

@@ -34,9 +34,12 @@ pub(super) struct IntoFolder {
     pub(super) is_new: AtomicBool,
     /// Whether unfinished files that nobody goes on with were looked for.
     pub(super) is_swept: AtomicBool,
-    /// Names by their folded form; read at the first question.
-    folded: Mutex<Option<HashMap<String, Vec<String>>>>,
+    /// Read at the first question.
+    folded: Mutex<Option<Names>>,
 }
+
+/// The names in a folder by their folded form.
+type Names = HashMap<String, Vec<String>>;
 
 impl IntoFolder {
     fn new(dir: Dir, path: PathBuf, parent: Option<Arc<Self>>, is_new: bool) -> io::Result<Self> {
@@ -55,6 +58,18 @@ impl IntoFolder {
     /// Whether anything, also a dangling link, has this name.
     pub(super) fn holds(&self, name: &str) -> bool {
         self.dir.symlink_metadata(name).is_ok()
+    }
+
+    /// Whether it is this name by which something is held, and not another that this file system takes for it (A9).
+    pub(super) fn has_spelled(&self, name: &str) -> io::Result<bool> {
+        let is_spelled =
+            |known: &Names| known.get(&names::folded(name)).is_some_and(|all| all.iter().any(|it| it == name));
+        let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may have come since they were read.
+        match &*folded {
+            Some(known) if is_spelled(known) => Ok(true),
+            _ => Ok(is_spelled(folded.insert(self.read_names()?))),
+        }
     }
 
     /// Whether another name is there that some file system would take for this one (A9).
@@ -84,8 +99,8 @@ impl IntoFolder {
         Ok(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()))
     }
 
-    fn read_names(&self) -> io::Result<HashMap<String, Vec<String>>> {
-        let mut known: HashMap<String, Vec<String>> = HashMap::new();
+    fn read_names(&self) -> io::Result<Names> {
+        let mut known = Names::new();
         for name in self.names()? {
             known.entry(names::folded(&name)).or_default().push(name);
         }

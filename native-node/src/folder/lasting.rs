@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, SystemTime};
 
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
-use cap_std::fs::{Dir, OpenOptions};
+use cap_fs_ext::{FollowSymlinks, MetadataExt, OpenOptionsFollowExt};
+use cap_std::fs::{Dir, Metadata, OpenOptions};
 use shared::SharedPath;
 use shared::transfer::Hashing;
 
@@ -98,9 +98,7 @@ fn name_for(path: &SharedPath, content: &str) -> String {
 
 /// Opens what an earlier download left under this name, if nobody else writes it. Its name can be guessed, so it must be a
 /// file of ours that has no other name (A6).
-#[cfg(unix)]
 fn open_left(dir: &Dir, name: &str) -> Option<File> {
-    use std::os::unix::fs::MetadataExt as _;
     let mut options = OpenOptions::new();
     options.read(true).write(true).follow(FollowSymlinks::No);
     let is_file = dir.symlink_metadata(name).is_ok_and(|facts| facts.is_file());
@@ -109,25 +107,22 @@ fn open_left(dir: &Dir, name: &str) -> Option<File> {
         return None;
     }
     // Looked at under the lock: whoever had it may have given it its final name meanwhile.
-    let (facts, named) = (file.metadata().ok()?, dir.symlink_metadata(name).ok()?);
-    let is_same =
-        (facts.dev(), facts.ino()) == (cap_fs_ext::MetadataExt::dev(&named), cap_fs_ext::MetadataExt::ino(&named));
-    let is_ours = facts.is_file() && facts.nlink() == 1 && facts.uid() == rustix::process::geteuid().as_raw();
-    (is_same && is_ours).then_some(file)
+    let (facts, named) = (Metadata::from_file(&file).ok()?, dir.symlink_metadata(name).ok()?);
+    let is_same = (facts.dev(), facts.ino()) == (named.dev(), named.ino());
+    (is_same && facts.is_file() && facts.nlink() == 1 && is_of_this_user(&facts)).then_some(file)
 }
 
-/// Where nothing can be locked, nothing is gone on with.
-#[cfg(not(unix))]
-fn open_left(_: &Dir, _: &str) -> Option<File> {
-    None
+/// Elsewhere than on Unix a file says nothing of its owner by itself.
+fn is_of_this_user(_facts: &Metadata) -> bool {
+    #[cfg(unix)]
+    return cap_std::fs::MetadataExt::uid(_facts) == rustix::process::geteuid().as_raw();
+    #[cfg(not(unix))]
+    true
 }
 
 /// Locks it for as long as it is open; false where somebody else has, or the system cannot.
 pub(super) fn lock(file: &File) -> bool {
-    #[cfg(unix)]
-    return rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
-    #[cfg(not(unix))]
-    return false;
+    file.try_lock().is_ok()
 }
 
 impl LastingPart {
@@ -246,7 +241,7 @@ pub(super) fn sweep(folder: &Arc<IntoFolder>) {
     // What cannot be read or removed stays: this is tidying, not what was asked for.
     let Ok(names) = folder.names() else { return };
     for name in names.filter(|name| names::is_part(name)) {
-        let is_old = |facts: &cap_std::fs::Metadata| {
+        let is_old = |facts: &Metadata| {
             let modified = facts.modified().ok().map(cap_std::time::SystemTime::into_std);
             let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
             facts.is_file() && age.is_some_and(|age| age > SWEPT_AFTER)
@@ -260,13 +255,13 @@ pub(super) fn sweep(folder: &Arc<IntoFolder>) {
 fn is_in_use(dir: &Dir, name: &str) -> bool {
     let mut options = OpenOptions::new();
     options.read(true).follow(FollowSymlinks::No);
-    // Elsewhere than on Unix nobody locks: who writes it has touched it.
-    dir.open_with(name, &options).is_ok_and(|file| cfg!(unix) && !lock(&file.into_std()))
+    dir.open_with(name, &options).is_ok_and(|file| !lock(&file.into_std()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    #[cfg(unix)]
     use std::os::unix::fs::symlink;
     use std::path::Path;
 
@@ -344,6 +339,7 @@ mod tests {
         assert!(part.finish().unwrap().is_some());
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_longer_one_is_cut_and_one_that_cannot_be_trusted_left_alone() {
         let temp = tempfile::tempdir().unwrap();

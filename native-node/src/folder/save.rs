@@ -120,10 +120,12 @@ impl Destination {
         };
         for candidate in candidates(path) {
             let name = candidate.file_name();
+            let wrong = |error| SaveError::from_io(&folder.path, error);
             if folder.holds(name) {
-                return Ok(Planned::AlreadyHere);
-            }
-            if !folder.has_double_of(name).map_err(|error| SaveError::from_io(&folder.path, error))? {
+                if folder.has_spelled(name).map_err(wrong)? {
+                    return Ok(Planned::AlreadyHere);
+                }
+            } else if !folder.has_double_of(name).map_err(wrong)? {
                 return Ok(Planned::SaveAs(candidate));
             }
         }

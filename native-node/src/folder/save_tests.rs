@@ -1,6 +1,7 @@
 //! What is begun, given up and refused, on a real disk.
 
 use std::fs;
+#[cfg(unix)]
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
@@ -37,6 +38,7 @@ fn a_part_that_is_dropped_leaves_nothing() {
     assert!(entries(temp.path()).is_empty());
 }
 
+#[cfg(unix)]
 #[test]
 fn missing_folders_are_made_and_files_have_the_usual_mode() {
     let temp = tempfile::tempdir().unwrap();
@@ -48,6 +50,7 @@ fn missing_folders_are_made_and_files_have_the_usual_mode() {
     assert_eq!(mode("new/to/d/e/a"), mode("usual"));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_folder_removed_or_moved_meanwhile_is_made_again() {
     let temp = tempfile::tempdir().unwrap();
@@ -62,6 +65,7 @@ fn a_folder_removed_or_moved_meanwhile_is_made_again() {
     assert_eq!(entries(&temp.path().join("d")), ["c"]);
 }
 
+#[cfg(unix)]
 #[test]
 fn a6_links_planted_in_the_destination_are_not_followed() {
     let outside = tempfile::tempdir().unwrap();
@@ -83,6 +87,7 @@ fn a6_links_planted_in_the_destination_are_not_followed() {
     assert_eq!(fs::read(outside.path().join("victim")).unwrap(), b"before");
 }
 
+#[cfg(unix)]
 #[test]
 fn a6_a_part_name_that_exists_is_never_opened() {
     let temp = tempfile::tempdir().unwrap();

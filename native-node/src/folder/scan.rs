@@ -149,9 +149,12 @@ impl Iterator for Walk<'_> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
     use std::ffi::OsStr;
     use std::fs;
+    #[cfg(unix)]
     use std::os::unix::ffi::OsStrExt;
+    #[cfg(unix)]
     use std::os::unix::fs::symlink;
     use std::path::Path;
 
@@ -190,6 +193,7 @@ mod tests {
         assert!(facts.size == 3 && facts.modified > 1_600_000_000_000_000_000, "{facts:?}");
     }
 
+    #[cfg(unix)]
     #[test]
     fn a4_links_are_not_listed_and_a_loop_of_them_ends() {
         let temp = tempfile::tempdir().unwrap();
@@ -202,6 +206,7 @@ mod tests {
         assert_eq!(files(temp.path(), true), (vec!["d/a".into()], LeftOut::default()));
     }
 
+    #[cfg(unix)]
     #[test]
     fn a7_fifo_and_socket_are_not_listed() {
         let temp = tempfile::tempdir().unwrap();
@@ -210,6 +215,7 @@ mod tests {
         assert_eq!(files(temp.path(), true), (vec![], LeftOut::default()));
     }
 
+    #[cfg(unix)]
     #[test]
     fn a12_names_that_cannot_be_said_are_counted_and_left_out() {
         let temp = tempfile::tempdir().unwrap();
@@ -230,6 +236,7 @@ mod tests {
         assert_eq!((files.len(), left_out.unnamable), (0, 1));
     }
 
+    #[cfg(unix)]
     fn make_fifo(path: &Path) {
         use rustix::fs::{CWD, FileType, Mode, mknodat};
         mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap();

@@ -82,7 +82,7 @@ impl Share {
             _ => FolderError::Io(root.into(), error),
         };
         // Events name files by the real path of the folder; a link or `..` in what was typed would never match.
-        let root = root.canonicalize().map_err(wrong)?;
+        let root = dunce::canonicalize(root).map_err(wrong)?;
         let handle = Handle::open(&root).map_err(wrong)?;
         // A folder may be entered without being readable: say so now, not by an empty list.
         handle.dir.entries().map_err(wrong)?;

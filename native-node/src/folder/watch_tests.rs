@@ -154,6 +154,7 @@ fn without_events_changes_are_still_found() {
     watched.expect(5, &["b"]);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_root_that_goes_empties_the_catalog_and_one_that_comes_fills_it() {
     let watched = Watched::settled();

@@ -188,6 +188,7 @@ async fn b5_a_link_that_is_not_good_is_answered_in_constant_words() {
     }
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn another_version_is_never_given() {
     let site = Site::new(&[("a.txt", "text"), ("b.txt", "text")]).await;
