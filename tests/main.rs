@@ -10,6 +10,7 @@
 
 mod bridge;
 mod commands;
+mod discover;
 mod downloads;
 mod follow;
 mod foreign;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         tidy::trials(),
         interop::trials(),
         commands::trials(),
+        discover::trials(),
         downloads::trials(),
         follow::trials(),
         foreign::trials(),

@@ -6,6 +6,7 @@ pub mod bridge;
 pub mod cli;
 pub mod desk;
 pub mod dial;
+pub mod discover;
 pub mod download;
 mod fetchers;
 pub mod folder;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bridge::{Identity, IdentityError, KnownNodes};
 use crate::desk;
 use crate::dial::{Dialer, Links, OldDialer};
+use crate::discover::{self, Discovery};
 use crate::folder::{self, FolderError, Share, ShareOptions};
 use crate::follow;
 use crate::http::{self, ServeLimits};
@@ -42,6 +43,8 @@ pub struct Config {
     pub url: Option<PeerUrl>,
     /// Peers to join.
     pub join: Vec<PeerUrl>,
+    /// Whether it is found by other nodes on its network, and looks for them. Never so on loopback.
+    pub discovery: Discovery,
     /// What people see it called; the machine's name where none is given.
     pub name: Option<String>,
     /// Further host names it may be called by.
@@ -67,6 +70,7 @@ impl Config {
             dir: dir.into(),
             url: None,
             join: Vec::new(),
+            discovery: Discovery::Off,
             name: None,
             aliases: Vec::new(),
             hidden: false,
@@ -134,6 +138,8 @@ pub struct Prepared {
     listener: TcpListener,
     /// For datagrams, where there is one to be had.
     socket: Option<UdpSocket>,
+    discovery: Discovery,
+    bound: SocketAddr,
     www: Option<PathBuf>,
     limits: ServeLimits,
 }
@@ -174,7 +180,8 @@ pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, 
         let dialer = Dialer::new(links, old);
         Node::new(Parts { identity, name, url, names, share, host, known, dialer, membership })
     });
-    Ok(Prepared { node, listener, socket, www: config.www, limits: config.limits })
+    let Config { discovery, www, limits, .. } = config;
+    Ok(Prepared { node, listener, socket, discovery, bound, www, limits })
 }
 
 impl Prepared {
@@ -198,6 +205,8 @@ impl Prepared {
         let gossip = tokio::spawn(members::keep(Arc::clone(&self.node), shutdown.clone()));
         let following = tokio::spawn(follow::keep(Arc::clone(&self.node), shutdown.clone()));
         let swimming = tokio::spawn(swim::keep(Arc::clone(&self.node), self.socket, shutdown.clone()));
+        let discovering = discover::keep(Arc::clone(&self.node), self.discovery, self.bound, shutdown.clone());
+        let discovering = tokio::spawn(discovering);
         // It serves while the password is prepared, too: only a handshake has to wait for it.
         let ended = tokio::select! {
             () = http::serve(self.listener, routes, self.limits, shutdown) => Ok(()),
@@ -205,8 +214,8 @@ impl Prepared {
         };
         following.abort();
         gossip.abort();
-        // It says goodbye, which takes no time.
-        let _said = tokio::time::timeout(GOODBYE, swimming).await;
+        // They say goodbye, which takes no time.
+        let _said = tokio::time::timeout(GOODBYE, futures_util::future::join(swimming, discovering)).await;
         telling.abort();
         self.node.dialer().links().close();
         ended

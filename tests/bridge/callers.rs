@@ -37,7 +37,9 @@ pub(super) fn trials() -> Vec<Trial> {
 fn guesses_from_elsewhere(address: Ipv4Addr) {
     let share = tree(&[("a.txt", b"a")]);
     let mut command = tinyp2p(PASSWORD);
-    command.args(["serve", "--bind", &address.to_string(), "--port", "0", "--json"]).arg(share.path());
+    command
+        .args(["serve", "--no-discovery", "--bind", &address.to_string(), "--port", "0", "--json"])
+        .arg(share.path());
     let node = Node::start(&mut command);
     let token = |password: &str| Password::new(password).token(&PeerUrl::parse(&node.url).unwrap());
     let list =

@@ -159,10 +159,14 @@ fn flows(packets: &[Vec<u8>]) -> Vec<Flow> {
             continue;
         }
         let payload = &tcp[usize::from(tcp[12] >> 4) * 4..];
+        // That of a port where nobody listens is the first of its direction.
+        if payload.is_empty() {
+            continue;
+        }
         let (_, first, pieces) = &mut flows[*last.get(&ends).expect("the beginning of every connection was seen")];
         let place = sequence.wrapping_sub(*first);
         // A keep-alive stands before what was acknowledged.
-        if !payload.is_empty() && place < u32::MAX / 2 {
+        if place < u32::MAX / 2 {
             let longest = pieces.entry(place).or_default();
             if longest.len() < payload.len() {
                 *longest = payload;

@@ -27,7 +27,9 @@ async fn by_name(browser: &Browser) -> Result<(), Failed> {
 async fn by_address(browser: &Browser, address: std::net::Ipv4Addr) -> Result<(), Failed> {
     let share = tree(&[("of the node.txt", b"n")]);
     let mut command = tinyp2p(PASSWORD);
-    command.args(["serve", "--bind", &address.to_string(), "--port", "0", "--json"]).arg(share.path());
+    command
+        .args(["serve", "--no-discovery", "--bind", &address.to_string(), "--port", "0", "--json"])
+        .arg(share.path());
     let node = Node::start(&mut command);
     everything(browser, &node.url).await
 }

@@ -51,7 +51,9 @@ async fn guesses(browser: &Browser, address: std::net::Ipv4Addr) -> Result<(), F
     browser.expect_in_console("/bridge");
     let share = tree(&[]);
     let mut command = tinyp2p(PASSWORD);
-    command.args(["serve", "--bind", &address.to_string(), "--port", "0", "--json"]).arg(share.path());
+    command
+        .args(["serve", "--no-discovery", "--bind", &address.to_string(), "--port", "0", "--json"])
+        .arg(share.path());
     let node = Node::start(&mut command);
     browser.go(&node.url).await?;
     for _ in 0..6 {

@@ -11,6 +11,7 @@ use super::legacy::LegacyArguments;
 use super::output::{self, Failure};
 use super::password::{self, PasswordArguments};
 use super::peer_url;
+use crate::discover::Discovery;
 use crate::http::ServeLimits;
 use crate::run::{self, Config};
 
@@ -40,6 +41,9 @@ pub(super) struct Serve {
     /// Join the network of this peer. Can be given more than once; one that answers is enough.
     #[arg(long, value_name = "URL", value_parser = peer_url)]
     join: Vec<PeerUrl>,
+    /// Neither look for other nodes on this network nor be found there.
+    #[arg(long)]
+    no_discovery: bool,
     /// What people see this node called. [default: the machine's name]
     #[arg(long)]
     name: Option<String>,
@@ -83,11 +87,17 @@ impl Serve {
             self.legacy.judge(&password, legacy_password.as_ref())?;
         }
         let listener = self.bind()?;
+        let discovery = match () {
+            () if self.no_discovery => Discovery::Off,
+            () if made.is_some() => Discovery::Shown,
+            () => Discovery::Seeking,
+        };
         let config = Config {
             legacy: self.legacy.is_on(),
             legacy_password,
             url: self.url,
             join: self.join,
+            discovery,
             name: self.name,
             aliases: self.alias,
             hidden: self.hidden,

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shared::bridge::{Members, MembersTold, PoolKey, TabId};
-use shared::membership::{Chance, Event, Life, Swim};
+use shared::membership::{Chance, Event, Life, PoolMark, Swim};
 use shared::{Moment, PeerUrl};
 use tokio::net::UdpSocket;
 use tokio::sync::{Notify, Semaphore};
@@ -83,6 +83,11 @@ impl Membership {
         let told = self.with(|swim| swim.handle_ask(now, ask));
         self.roused.notify_one();
         told
+    }
+
+    /// What may be said of the pool to strangers; none while nobody was met.
+    pub(crate) fn mark(&self) -> Option<PoolMark> {
+        self.with(|swim| swim.mark()).flatten()
     }
 
     fn has(&self, url: &PeerUrl) -> bool {

@@ -26,7 +26,7 @@ fn hmac<const N: usize>(key: &[u8; N], parts: &[&[u8]]) -> Zeroizing<[u8; 64]> {
 }
 
 /// Once, whatever the length of the key: the page is the smaller for it.
-fn hmac_of(key: &[u8], parts: &[&[u8]]) -> Zeroizing<[u8; 64]> {
+pub(super) fn hmac_of(key: &[u8], parts: &[&[u8]]) -> Zeroizing<[u8; 64]> {
     // RFC 2104 fills the key up with zeros; given as a whole block, there is no length that could be wrong.
     let mut block = hmac::digest::Key::<Hmac<Sha512>>::default();
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);

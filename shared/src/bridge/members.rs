@@ -22,6 +22,15 @@ impl PoolKey {
     pub(crate) fn reveal(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// Bytes that follow from it, for one purpose, and from which nobody learns it (HMAC-SHA-512, RFC 4231).
+    #[cfg(feature = "membership")]
+    pub(crate) fn derived<const N: usize>(&self, purpose: &[u8]) -> [u8; N] {
+        let mac = super::keys::hmac_of(&self.0, &[purpose]);
+        let mut derived = [0; N];
+        derived.iter_mut().zip(mac.iter()).for_each(|(to, from)| *to = *from);
+        derived
+    }
 }
 
 impl fmt::Debug for PoolKey {

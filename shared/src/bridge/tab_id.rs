@@ -48,7 +48,7 @@ impl TabId {
 }
 
 /// So many bytes in hexadecimal digits, and nothing else.
-pub(super) fn of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(crate) fn of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits = text.as_bytes();
     if digits.len() != 2 * N {
         return None;

@@ -14,6 +14,7 @@
 mod compare;
 mod envelope;
 mod life;
+mod mark;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use crate::{Bucket, Moment, PeerUrl, Scope, limits};
 pub use compare::Comparison;
 use envelope::{Keys, OVERHEAD_BYTES};
 pub use life::Life;
+pub use mark::PoolMark;
 use queue::Queue;
 use wire::Wire;
 
@@ -106,6 +108,12 @@ impl Swim {
             size: 0,
             ready: std::collections::VecDeque::new(),
         }
+    }
+
+    /// What may be said of the pool to strangers; none while nobody was met.
+    #[must_use]
+    pub fn mark(&self) -> Option<PoolMark> {
+        self.keys.current().map(PoolMark::of)
     }
 
     /// A datagram came. What nobody of this pool sent changes nothing, nor does one that came before.

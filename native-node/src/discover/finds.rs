@@ -1,0 +1,258 @@
+//! Whom to dial of those that were found on the network: pure, time is an argument.
+//!
+//! Anybody can say anything there. So what was found is dialed one after the other, and who does not prove the password has
+//! had one guess at it: there are few of those, and none for whoever belongs to a pool that refused us.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use shared::membership::PoolMark;
+use shared::{Bucket, Moment, PeerUrl};
+
+/// Most nodes remembered; on a network that has more, others tell us of them.
+const MOST: usize = 256;
+/// Nodes that do not prove the password, at once …
+const GUESSES: u32 = 16;
+/// … and afterwards one in this time: 288 a day, of anybody's guesses.
+const GUESS_EVERY: Duration = Duration::from_secs(5 * 60);
+/// First wait before one that cannot be reached is dialed again; doubled each time …
+const RETRY: Duration = Duration::from_secs(15);
+/// … so often.
+const RETRY_DOUBLED: u32 = 6;
+/// Who has met nobody looks for us: that long we wait for it, rather than each of us having it dialed.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often it is looked whether one that is here still is.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// What came of a dial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It proved the password.
+    Proved,
+    /// It did not, and had a guess at it.
+    Refused,
+    /// It was not asked: it does not answer, or not as a node.
+    Unreachable,
+}
+
+/// What is new by that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// A node of our pool.
+    Ours,
+    /// A pool of another password, or a node that is of none.
+    Foreign,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Finds {
+    nodes: BTreeMap<String, Found>,
+    /// Pools of another password.
+    foreign: BTreeSet<PoolMark>,
+    guesses: Bucket,
+    dialing: Option<String>,
+}
+
+#[derive(Debug)]
+struct Found {
+    urls: Vec<PeerUrl>,
+    mark: Option<PoolMark>,
+    since: Moment,
+    due: Moment,
+    failures: u32,
+    is_foreign: bool,
+    is_proved: bool,
+}
+
+impl Finds {
+    pub(super) fn new() -> Self {
+        let (nodes, foreign) = (BTreeMap::new(), BTreeSet::new());
+        Self { nodes, foreign, guesses: Bucket::new(GUESSES, GUESS_EVERY), dialing: None }
+    }
+
+    /// Somebody of this name says that a node is at these addresses, and of which pool.
+    pub(super) fn handle_found(&mut self, now: Moment, name: String, urls: Vec<PeerUrl>, mark: Option<PoolMark>) {
+        let before = self.nodes.get(&name);
+        let is_new = before.is_none_or(|before| before.urls != urls || before.mark != mark);
+        if urls.is_empty() || !is_new || (before.is_none() && self.nodes.len() >= MOST) {
+            return;
+        }
+        let is_foreign = before.is_some_and(|before| before.is_foreign && before.mark == mark);
+        let is_proved = before.is_some_and(|before| before.is_proved);
+        let since = before.map_or(now, |before| before.since);
+        self.nodes.insert(name, Found { urls, mark, since, due: now, failures: 0, is_foreign, is_proved });
+    }
+
+    /// It is not there any more.
+    pub(super) fn handle_gone(&mut self, name: &str) {
+        self.nodes.remove(name);
+    }
+
+    /// Whom to dial next, if anybody; [`Finds::handle_dialed`] must follow. `own` is our pool, `is_here` says who is a peer already.
+    pub(super) fn poll_dial(
+        &mut self,
+        now: Moment,
+        own: Option<PoolMark>,
+        is_here: impl Fn(&PeerUrl) -> bool,
+    ) -> Option<PeerUrl> {
+        if self.dialing.is_some() {
+            return None;
+        }
+        let may_guess = self.guesses.ready_at(now) <= now;
+        for (name, found) in self.nodes.iter_mut().filter(|(_, found)| found.due <= now) {
+            if found.urls.iter().any(&is_here) {
+                (found.due, found.failures) = (now + AGAIN, 0);
+                continue;
+            }
+            let is_ours = own.is_some() && found.mark == own;
+            let is_foreign = found.is_foreign || found.mark.is_some_and(|mark| self.foreign.contains(&mark));
+            let will_come = own.is_some() && found.mark.is_none() && now < found.since + GRACE;
+            if !is_ours && (is_foreign || will_come || !may_guess) {
+                continue;
+            }
+            // One that has several addresses is tried at one after the other.
+            let at = found.failures as usize % found.urls.len().max(1);
+            if let Some(url) = found.urls.get(at) {
+                self.dialing = Some(name.clone());
+                return Some(url.clone());
+            }
+        }
+        None
+    }
+
+    /// What came of the dial. Answers what was not known before.
+    pub(super) fn handle_dialed(&mut self, now: Moment, outcome: Outcome) -> Option<News> {
+        let name = self.dialing.take()?;
+        if outcome == Outcome::Refused {
+            self.guesses.take(now);
+        }
+        // It may have gone meanwhile.
+        let found = self.nodes.get_mut(&name)?;
+        match outcome {
+            Outcome::Proved => {
+                (found.due, found.failures) = (now + AGAIN, 0);
+                (!std::mem::replace(&mut found.is_proved, true)).then_some(News::Ours)
+            }
+            Outcome::Unreachable => {
+                found.due = now + RETRY * (1 << found.failures.min(RETRY_DOUBLED));
+                found.failures += 1;
+                None
+            }
+            Outcome::Refused => {
+                found.is_foreign = true;
+                let is_new = |mark: PoolMark| self.foreign.len() < MOST && self.foreign.insert(mark);
+                found.mark.is_none_or(is_new).then_some(News::Foreign)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOBODY: fn(&PeerUrl) -> bool = |_| false;
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+    fn url(number: usize) -> PeerUrl {
+        PeerUrl::parse(&format!("http://10.0.{}.{}:9004", number / 256, number % 256)).unwrap()
+    }
+
+    fn mark(number: usize) -> Option<PoolMark> {
+        PoolMark::parse(&format!("{number:016x}"))
+    }
+
+    fn found(all: &[(usize, Option<PoolMark>)]) -> Finds {
+        let mut finds = Finds::new();
+        for (number, mark) in all {
+            finds.handle_found(Moment(0), format!("{number:04}"), vec![url(*number)], *mark);
+        }
+        finds
+    }
+
+    #[test]
+    fn who_is_found_is_dialed_once_and_whoever_is_here_is_not() {
+        let mut finds = found(&[(1, None), (2, None)]);
+        assert_eq!(finds.poll_dial(Moment(0), None, |it| *it == url(1)), Some(url(2)));
+        assert_eq!(finds.poll_dial(Moment(0), None, NOBODY), None, "one at a time");
+        assert_eq!(finds.handle_dialed(Moment(0), Outcome::Proved), Some(News::Ours));
+        // Told of again, with nothing new.
+        finds.handle_found(Moment(1), "0002".into(), vec![url(2)], None);
+        assert_eq!(finds.poll_dial(Moment(1), None, NOBODY), None);
+        // Neither is a peer any more, some time later.
+        let later = Moment(0) + AGAIN;
+        assert_eq!(finds.poll_dial(later, None, NOBODY), Some(url(1)));
+        finds.handle_gone("0001");
+        assert_eq!(finds.handle_dialed(later, Outcome::Refused), None, "gone meanwhile");
+        assert_eq!(finds.poll_dial(later, None, NOBODY), Some(url(2)));
+        assert_eq!(finds.handle_dialed(later, Outcome::Proved), None, "no news");
+    }
+
+    #[test]
+    fn of_a_foreign_pool_one_node_is_asked_and_of_ours_all() {
+        let mut finds = found(&[(1, mark(7)), (2, mark(7)), (3, mark(8)), (4, None), (5, None)]);
+        let dialed = |finds: &mut Finds, now| {
+            let mut dialed = Vec::new();
+            while let Some(url) = finds.poll_dial(now, mark(8), NOBODY) {
+                let is_ours = url == self::url(3);
+                let (outcome, news) =
+                    if is_ours { (Outcome::Proved, News::Ours) } else { (Outcome::Refused, News::Foreign) };
+                assert_eq!(finds.handle_dialed(now, outcome), Some(news));
+                dialed.push(url);
+            }
+            dialed
+        };
+        assert_eq!(dialed(&mut finds, Moment(0)), [url(1), url(3)]);
+        // Those that are of none look for us, if they are ours.
+        assert_eq!(dialed(&mut finds, Moment(0) + GRACE), [url(4), url(5)]);
+        assert_eq!(finds.poll_dial(Moment(DAY), mark(8), |it| *it == url(3)), None, "they are left alone");
+        // At another address it is still the same; but one says that it is of another pool now.
+        finds.handle_found(Moment(DAY), "0004".into(), vec![url(4), url(6)], None);
+        assert_eq!(finds.poll_dial(Moment(DAY), mark(8), |it| *it == url(3)), None);
+        finds.handle_found(Moment(DAY), "0002".into(), vec![url(2)], mark(8));
+        assert_eq!(finds.poll_dial(Moment(DAY), mark(8), |it| *it == url(3)), Some(url(2)));
+    }
+
+    #[test]
+    fn d11_whoever_announces_ever_new_nodes_has_few_guesses() {
+        let mut finds = found(&[]);
+        let mut guesses = 0;
+        for number in 0..10_000 {
+            let now = Moment(number as u64 * DAY / 10_000);
+            finds.handle_found(now, "evil".into(), vec![url(number)], mark(number + 1));
+            if finds.poll_dial(now, mark(0), NOBODY).is_some() {
+                finds.handle_dialed(now, Outcome::Refused);
+                guesses += 1;
+            }
+        }
+        assert!((288..=288 + 16).contains(&guesses), "{guesses}");
+        assert!(finds.foreign.len() <= MOST);
+        finds.handle_gone("evil");
+        // Who has our mark, for whatever it is worth, is not kept waiting by that.
+        finds.handle_found(Moment(DAY), "friend".into(), vec![url(1)], mark(0));
+        assert_eq!(finds.poll_dial(Moment(DAY), mark(0), NOBODY), Some(url(1)));
+    }
+
+    #[test]
+    fn who_cannot_be_reached_is_tried_at_its_other_addresses_and_ever_more_seldom() {
+        let mut finds = Finds::new();
+        finds.handle_found(Moment(0), "two".into(), vec![url(1), url(2)], None);
+        let (mut now, mut dialed) = (Moment(0), Vec::new());
+        while now < Moment(DAY / 24) {
+            if let Some(url) = finds.poll_dial(now, None, NOBODY) {
+                finds.handle_dialed(now, Outcome::Unreachable);
+                dialed.push(url);
+            }
+            now = now + Duration::from_secs(1);
+        }
+        assert_eq!(dialed[..4], [url(1), url(2), url(1), url(2)]);
+        assert!((8..=12).contains(&dialed.len()), "{}", dialed.len());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let finds = found(&(0..1_000).map(|number| (number, None)).collect::<Vec<_>>());
+        assert_eq!(finds.nodes.len(), MOST);
+    }
+}

@@ -1,0 +1,162 @@
+//! Finds the other nodes of the pool on this network, and is found: DNS-SD (RFC 6763) over multicast DNS (RFC 6762).
+//!
+//! Announced is what a stranger may know: our port, the random id of this process, and a mark by which the nodes of one pool
+//! know each other, which follows from nothing but randomness. No name of ours, no file, nothing of the password.
+//!
+//! What is found is a hint. It is dialed over the bridge, and only so: a token of 2004 goes to nobody who was found, and who
+//! answers has one guess at the password. Who proves it becomes a candidate of the roster, as if a peer had named it.
+
+mod finds;
+mod interfaces;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mdns_sd::{IfKind, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
+use shared::membership::PoolMark;
+use shared::{MemberState, PeerUrl};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::dial::{CallError, Way};
+use crate::names::url_of;
+use crate::node::Node;
+use finds::{Finds, News, Outcome};
+
+/// What nodes are announced as.
+pub const SERVICE: &str = "_tinyp2p._tcp.local.";
+/// Where the mark of its pool stands in what a node announces.
+pub const POOL: &str = "pool";
+/// Most addresses of one node that are tried.
+const ADDRESSES: usize = 4;
+/// How often it is looked whether there is something to do that nobody told us of.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long the goodbye may take.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// What is done about other nodes on the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discovery {
+    /// Nothing.
+    Off,
+    /// They can find us: nobody has our password yet, so there is nobody to look for.
+    Shown,
+    /// We look for them, too.
+    Seeking,
+}
+
+/// Announces this node, and looks for others, until `shutdown`. Where that cannot be, all goes on without it.
+pub(crate) async fn keep(node: Arc<Node>, how: Discovery, bound: SocketAddr, shutdown: CancellationToken) {
+    if how == Discovery::Off || bound.ip().is_loopback() {
+        return;
+    }
+    if let Err(error) = run(&node, how, bound, &shutdown).await {
+        tracing::warn!(%error, "nodes on this network are not found by themselves; name one with --join");
+    }
+}
+
+async fn run(node: &Arc<Node>, how: Discovery, bound: SocketAddr, shutdown: &CancellationToken) -> mdns_sd::Result<()> {
+    let daemon = ServiceDaemon::new()?;
+    listen_on(&daemon, bound.ip())?;
+    let mut announced = node.membership().mark();
+    let own = announce(&daemon, node, bound, announced)?;
+    let events = daemon.browse(SERVICE)?;
+    let (mut finds, mut dials) = (Finds::new(), JoinSet::new());
+    loop {
+        let mark = node.membership().mark();
+        if mark != announced {
+            announced = mark;
+            announce(&daemon, node, bound, mark)?;
+        }
+        let is_here = |url: &PeerUrl| {
+            node.with_host(|host, _| {
+                host.roster().is_own(url) || host.roster().state_of(url) == Some(MemberState::Alive)
+            })
+        };
+        if how == Discovery::Seeking
+            && let Some(url) = finds.poll_dial(node.now(), mark, is_here)
+        {
+            let node = Arc::clone(node);
+            dials.spawn(async move { (dial(&node, &url).await, url) });
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            event = events.recv_async() => match event {
+                Ok(ServiceEvent::ServiceResolved(found)) if found.get_fullname() != own => {
+                    let mark = found.get_property_val_str(POOL).and_then(PoolMark::parse);
+                    finds.handle_found(node.now(), found.get_fullname().to_owned(), urls(&found, bound.ip()), mark);
+                }
+                Ok(ServiceEvent::ServiceRemoved(_, name)) => finds.handle_gone(&name),
+                Ok(_) => {}
+                Err(_) => return Err(mdns_sd::Error::Msg("its thread has ended".into())),
+            },
+            Some(Ok((outcome, url))) = dials.join_next() => {
+                match finds.handle_dialed(node.now(), outcome) {
+                    Some(News::Ours) => tracing::info!(peer = %url, "was found on this network"),
+                    Some(News::Foreign) => {
+                        tracing::info!(peer = %url, "on this network has another password; it is left alone");
+                    }
+                    None => {}
+                }
+                if outcome == Outcome::Proved {
+                    node.with_host(|host, now| host.roster_mut().handle_told_up(now, &url));
+                    node.rouse_roster();
+                }
+            }
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+    if let Ok(told) = daemon.unregister(&own) {
+        let _told = tokio::time::timeout(GOODBYE, told.recv_async()).await;
+    }
+    daemon.shutdown().map(drop)
+}
+
+/// Only where somebody could reach us.
+fn listen_on(daemon: &ServiceDaemon, bound: IpAddr) -> mdns_sd::Result<()> {
+    if !bound.is_unspecified() {
+        daemon.disable_interface(IfKind::All)?;
+        return daemon.enable_interface(bound);
+    }
+    daemon.disable_interface(vec![IfKind::LoopbackV4, IfKind::LoopbackV6])?;
+    if bound.is_ipv4() { daemon.disable_interface(IfKind::IPv6) } else { Ok(()) }
+}
+
+/// Announces this node, or what has changed of it. Answers under which name.
+fn announce(daemon: &ServiceDaemon, node: &Node, bound: SocketAddr, mark: Option<PoolMark>) -> mdns_sd::Result<String> {
+    let host = format!("tinyp2p-{}.local.", node.id());
+    let mark: Vec<_> = mark.map(|mark| (POOL, mark.to_string())).into_iter().collect();
+    let properties = mark.as_slice();
+    let mut service = if bound.ip().is_unspecified() {
+        ServiceInfo::new(SERVICE, node.id(), &host, (), bound.port(), properties)?.enable_addr_auto()
+    } else {
+        ServiceInfo::new(SERVICE, node.id(), &host, bound.ip(), bound.port(), properties)?
+    };
+    // Nobody else has this name: it is random.
+    service.set_requires_probe(false);
+    let name = service.get_fullname().to_owned();
+    daemon.register(service)?;
+    Ok(name)
+}
+
+/// Where a node says to be, as far as that is on a network of ours.
+fn urls(found: &ResolvedService, bound: IpAddr) -> Vec<PeerUrl> {
+    let ours = interfaces::ours(bound);
+    let mut addresses: Vec<_> = found.get_addresses().iter().map(mdns_sd::ScopedIp::to_ip_addr).collect();
+    addresses.retain(|address| ours.iter().any(|network| network.has(*address)));
+    addresses.sort_unstable();
+    let urls = addresses.into_iter().filter_map(|address| url_of(SocketAddr::new(address, found.get_port())));
+    urls.take(ADDRESSES).collect()
+}
+
+/// Whether a node at this address proves the password.
+async fn dial(node: &Node, url: &PeerUrl) -> Outcome {
+    match node.dialer().links().way(url).await {
+        Ok(Way::Bridge(_)) => Outcome::Proved,
+        // Whoever announces itself speaks the bridge.
+        Ok(Way::Old) => Outcome::Unreachable,
+        Err(CallError::Dial(error)) if error.is_attempt_used() => Outcome::Refused,
+        Err(_) => Outcome::Unreachable,
+    }
+}

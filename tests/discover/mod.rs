@@ -1,0 +1,183 @@
+//! Nodes that find each other on a network of their own, and who is to gain nothing by that.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+use mdns_sd::{ServiceDaemon, ServiceEvent, ServiceInfo};
+use native_node::discover::{POOL, SERVICE};
+
+use crate::harness::alone::alone;
+use crate::harness::capture::Capture;
+use crate::harness::node::{Node, run, tinyp2p};
+use crate::harness::process::wait_for;
+use crate::harness::tree;
+
+const PASSWORD: &str = "correct horse";
+const OTHER: &str = "battery staple";
+/// Far more than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// This machine's address on the only network there is.
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+/// Where multicast DNS is spoken (RFC 6762).
+const MDNS_PORT: u16 = 5353;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        alone("discover::nodes_of_one_password_find_each_other_and_leave_others_alone", together),
+        alone("discover::d11_who_only_says_to_be_a_node_gets_a_handshake_and_nothing_else", impostors),
+    ]
+}
+
+/// A network with multicast: two ends of a wire.
+fn network() {
+    for step in [
+        "link add wire type veth peer name end",
+        "link set end up",
+        "address add 10.77.0.1/24 dev wire",
+        "link set wire up",
+    ] {
+        let output = run(Command::new("ip").args(step.split(' ')));
+        assert!(output.status.success(), "ip {step}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// A node on all interfaces, which says in its log whom it finds.
+fn serve(password: &str, name: &str, more: &[&str]) -> Node {
+    let share = tree::tree(&[(&format!("of-{name}.txt"), b"x")]);
+    let mut command = tinyp2p(password);
+    command.env("TINYP2P_LOG", "native_node=info").args(["serve", "--port", "0", "--json", "--name", name]);
+    // Nothing of it is read.
+    Node::start(command.args(more).arg(share.keep()))
+}
+
+fn lists(node: &Node, password: &str, url: &str) -> bool {
+    let output = run(tinyp2p(password).args(["peers", "--json", &node.url]));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains(&format!("\"{}\"", node.url)), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text.contains(&format!("\"{url}\""))
+}
+
+fn meet(one: &Node, other: &Node) {
+    wait_for("two nodes to list each other", PATIENCE, || {
+        (lists(one, PASSWORD, &other.url) && lists(other, PASSWORD, &one.url)).then_some(())
+    });
+}
+
+/// Waits until two nodes announce the mark of one pool.
+fn both_say_that_they_belong_together() {
+    let daemon = ServiceDaemon::new().unwrap();
+    let (events, mut marks) = (daemon.browse(SERVICE).unwrap(), BTreeMap::new());
+    let end = Instant::now() + PATIENCE;
+    while !(marks.len() == 2
+        && marks.values().all(|mark: &Option<String>| mark.is_some() && Some(mark) == marks.values().next()))
+    {
+        let left = end.checked_duration_since(Instant::now()).expect("both announce one mark");
+        if let Ok(ServiceEvent::ServiceResolved(found)) = events.recv_timeout(left) {
+            let mark = found.get_property_val_str(POOL).map(str::to_owned);
+            marks.insert(found.get_fullname().to_owned(), mark);
+        }
+    }
+    daemon.shutdown().unwrap();
+}
+
+/// How often somebody came to it with another password.
+fn wrong_passwords(node: &Node) -> usize {
+    node.process.error_text().matches("has another password address=").count()
+}
+
+fn together() {
+    network();
+    let mut capture = Capture::start();
+    let silent = serve(PASSWORD, "silent", &["--no-discovery"]);
+    let (attic, cellar) = (serve(PASSWORD, "attic", &[]), serve(PASSWORD, "cellar", &[]));
+    assert!(attic.url.starts_with("http://10.77.0.1:"), "{}", attic.url);
+    meet(&attic, &cellar);
+    both_say_that_they_belong_together();
+    let foreign = serve(OTHER, "foreign", &[]);
+    let left_alone = |node: &Node| node.process.error_text().matches("it is left alone").count();
+    wait_for("another pool to be noticed", PATIENCE, || (left_alone(&foreign) == 1).then_some(()));
+    // Who comes later finds them all, and tells of the pool it belongs to before it is asked.
+    let garden = serve(PASSWORD, "garden", &[]);
+    meet(&garden, &attic);
+    meet(&garden, &cellar);
+    for node in [&attic, &cellar, &garden] {
+        wait_for("the other pool to be noticed", PATIENCE, || (left_alone(node) == 1).then_some(()));
+        assert!(!lists(node, PASSWORD, &foreign.url) && !lists(node, PASSWORD, &silent.url));
+    }
+    assert!(!lists(&foreign, OTHER, &attic.url) && !lists(&silent, PASSWORD, &attic.url));
+    // Each of the three tried it once. It tried one of the two that were there, and not both.
+    assert_eq!(wrong_passwords(&foreign), 3);
+    assert_eq!(wrong_passwords(&attic) + wrong_passwords(&cellar), 1);
+    assert_eq!(wrong_passwords(&silent), 0);
+
+    let found = run(tinyp2p(PASSWORD).args(["ls", &garden.url]));
+    let found = String::from_utf8(found.stdout).unwrap();
+    assert!(["attic", "cellar", "garden"].iter().all(|name| found.contains(&format!("of-{name}.txt"))), "{found}");
+
+    // At another port it is found again.
+    cellar.process.kill();
+    meet(&serve(PASSWORD, "cellar", &[]), &attic);
+
+    let seen = capture.seen();
+    assert!(!seen.datagrams(MDNS_PORT).is_empty());
+    for secret in [PASSWORD, OTHER, "attic", "cellar", "garden", ".txt"] {
+        assert!(!seen.has(secret.as_bytes()), "{secret} was on the wire");
+    }
+}
+
+/// Answers whatever comes as a server of 2004 answers a call of the bridge, and says what that was.
+fn listener(address: Ipv4Addr) -> (u16, Receiver<String>) {
+    let listener = TcpListener::bind((address, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (say, said) = channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = vec![0; 16 << 10];
+            let length = stream.read(&mut head).unwrap_or(0);
+            let _gone = stream.write_all(b"HTTP/1.0 501 Unsupported method ('GET')\r\nContent-Length: 0\r\n\r\n");
+            if say.send(String::from_utf8_lossy(&head[..length]).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    (port, said)
+}
+
+fn impostors() {
+    network();
+    let daemon = ServiceDaemon::new().unwrap();
+    let (old_port, old) = listener(ADDRESS);
+    let (near_port, near) = listener(Ipv4Addr::LOCALHOST);
+    let announce = |name: &str, address: &str, port: u16| {
+        let none = BTreeMap::<String, String>::new().into_iter().collect::<Vec<_>>();
+        let host = format!("{name}.local.");
+        let mut service = ServiceInfo::new(SERVICE, name, &host, address, port, none.as_slice()).unwrap();
+        service.set_requires_probe(false);
+        daemon.register(service).unwrap();
+    };
+    announce("old", &ADDRESS.to_string(), old_port);
+    // What is nearer to it than to us, and what is on no network of ours.
+    announce("near", "127.0.0.1", near_port);
+    announce("far", "192.0.2.1", 80);
+    let node = serve(PASSWORD, "attic", &[]);
+    let asked = old.recv_timeout(PATIENCE).expect("it is asked for the bridge");
+    assert!(asked.starts_with("GET /bridge HTTP/1.1\r\n"), "{asked}");
+    // Whoever comes next is found; so the others were looked at, too.
+    let other = serve(PASSWORD, "cellar", &[]);
+    meet(&node, &other);
+    for asked in old.try_iter() {
+        assert!(asked.starts_with("GET /bridge HTTP/1.1\r\n"), "{asked}");
+    }
+    assert!(near.try_recv().is_err(), "nobody on the network leads a node to its own machine");
+    for url in [format!("http://{ADDRESS}:{old_port}"), format!("http://127.0.0.1:{near_port}")] {
+        assert!(!lists(&node, PASSWORD, &url));
+    }
+    daemon.shutdown().unwrap();
+}
