@@ -269,6 +269,7 @@ fn announcement() {
         assert_eq!(all.matches(&words).count(), 1, "printed once: {all}");
         if json.is_none() {
             assert!(stdout(&output).contains(&format!("tinyp2p get {url}")), "{output:?}");
+            assert!(stdout(&output).contains(&format!("tinyp2p serve --join {url}")), "{output:?}");
             assert!(stdout(&output).lines().all(|line| line.chars().count() <= 100), "{output:?}");
         }
     }

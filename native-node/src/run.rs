@@ -191,6 +191,12 @@ impl Prepared {
         &self.node
     }
 
+    /// Whether other nodes on its network can find it.
+    #[must_use]
+    pub fn is_found(&self) -> bool {
+        self.discovery != Discovery::Off && discover::is_possible(self.bound)
+    }
+
     /// Serves, watches the folder and gossips, until `shutdown`.
     ///
     /// # Errors

@@ -116,9 +116,18 @@ fn together() {
     assert_eq!(wrong_passwords(&attic) + wrong_passwords(&cellar), 1);
     assert_eq!(wrong_passwords(&silent), 0);
 
-    let found = run(tinyp2p(PASSWORD).args(["ls", &garden.url]));
+    // So do commands, without any URL.
+    let found = run(tinyp2p(PASSWORD).args(["ls", "lan"]));
     let found = String::from_utf8(found.stdout).unwrap();
     assert!(["attic", "cellar", "garden"].iter().all(|name| found.contains(&format!("of-{name}.txt"))), "{found}");
+
+    let to = tempfile::tempdir().unwrap();
+    let got = run(tinyp2p(OTHER).args(["get", "lan", "--to"]).arg(to.path()));
+    assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
+    assert_eq!(std::fs::read(to.path().join("of-foreign.txt")).unwrap(), b"x");
+    let nobody = run(tinyp2p("nobody knows this").args(["peers", "lan"]));
+    let words = String::from_utf8(nobody.stderr).unwrap();
+    assert!(!nobody.status.success() && words.contains("nodes found on this network proves this password"), "{words}");
 
     // At another port it is found again.
     cellar.process.kill();
@@ -152,6 +161,9 @@ fn listener(address: Ipv4Addr) -> (u16, Receiver<String>) {
 
 fn impostors() {
     network();
+    let nobody = run(tinyp2p(PASSWORD).args(["peers", "lan"]));
+    let words = String::from_utf8(nobody.stderr).unwrap();
+    assert!(!nobody.status.success() && words.contains("no node is found on this network; name one"), "{words}");
     let daemon = ServiceDaemon::new().unwrap();
     let (old_port, old) = listener(ADDRESS);
     let (near_port, near) = listener(Ipv4Addr::LOCALHOST);

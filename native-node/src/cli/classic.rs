@@ -99,7 +99,7 @@ async fn serve(
     let limits = ServeLimits::of_this_process();
     let config = Config { url: Some(own), join, limits, ..Config::new(password, ".") };
     let prepared = run::prepare(config, listener).await?;
-    output::announce(prepared.node(), None);
+    output::announce(prepared.node(), None, false);
     prepared.run(shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }

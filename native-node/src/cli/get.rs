@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use shared::PeerUrl;
 use tokio_util::sync::CancellationToken;
 
+use super::PatternArguments;
 use super::caller::CallerArguments;
 use super::output::{self, Failure};
-use super::{PatternArguments, peer_url};
+use super::whom::Whom;
 use crate::dial::Dialer;
 use crate::download::{self, Job, LastSeen, Report, Wanted, offers_known};
 
@@ -18,9 +19,9 @@ use crate::download::{self, Job, LastSeen, Report, Wanted, offers_known};
 /// Nothing that is already here is ever replaced. A file appears under its name only when it is complete and on the disk.
 #[derive(Debug, clap::Args)]
 pub(super) struct Get {
-    /// Any peer of the network, like http://192.168.1.7:9004.
-    #[arg(value_parser = peer_url)]
-    url: PeerUrl,
+    /// Any peer of the network, like http://192.168.1.7:9004; "lan": a node on this network that proves the password.
+    #[arg(value_name = "URL")]
+    whom: Whom,
     #[command(flatten)]
     pattern: PatternArguments,
     /// Save into this folder; it is made where it is missing.
@@ -45,8 +46,12 @@ pub(super) struct Get {
 impl Get {
     pub(super) async fn run(self, shutdown: CancellationToken) -> Result<ExitCode, Failure> {
         let dialer = self.caller.dialer().await?;
+        let pool = tokio::select! {
+            pool = self.whom.peer(&dialer) => pool?,
+            () = shutdown.cancelled() => return Err(Failure::Interrupted),
+        };
         let job = Job {
-            pool: self.url.clone(),
+            pool: pool.clone(),
             kind: self.pattern.kind(),
             pattern: self.pattern.pattern.clone(),
             folders: true,
@@ -61,14 +66,14 @@ impl Get {
             download::run(&dialer, job, observer.as_ref(), shutdown.clone()).await?
         };
         let gone = tokio::select! {
-            gone = self.gone(&dialer, &report) => gone,
+            gone = self.gone(&dialer, &pool, &report) => gone,
             () = shutdown.cancelled() => Gone::default(),
         };
         Ok(output::conclude(&report, &gone, self.json))
     }
 
     /// Where nothing matches, what would if somebody were back.
-    async fn gone(&self, dialer: &Dialer, report: &Report) -> Gone {
+    async fn gone(&self, dialer: &Dialer, pool: &PeerUrl, report: &Report) -> Gone {
         let mut gone = Gone::default();
         if !report.is_nothing() {
             return gone;
@@ -76,7 +81,7 @@ impl Get {
         // A pattern that cannot be read was refused before.
         let Ok(wanted) = Wanted::new(self.pattern.kind(), &self.pattern.pattern, true) else { return gone };
         // What is told then is more than is owed: without it nothing is said.
-        let Ok(mut offers) = offers_known(dialer, &self.url, &wanted, true).await else { return gone };
+        let Ok(mut offers) = offers_known(dialer, pool, &wanted, true).await else { return gone };
         let mut names = BTreeSet::new();
         while let Some((peer, offered)) = offers.next().await {
             let Ok(offered) = offered else { continue };

@@ -7,17 +7,18 @@ use std::process::ExitCode;
 use serde_json::json;
 use shared::{ContentId, PeerUrl, Printable, SharedPath};
 
+use super::PatternArguments;
 use super::caller::CallerArguments;
 use super::output::{self, Failure};
-use super::{PatternArguments, peer_url};
+use super::whom::Whom;
 use crate::download::{LastSeen, Offered, Wanted, offers_known};
 
 /// List the matching files of all peers of a network.
 #[derive(Debug, clap::Args)]
 pub(super) struct Ls {
-    /// Any peer of the network, like http://192.168.1.7:9004.
-    #[arg(value_parser = peer_url)]
-    url: PeerUrl,
+    /// Any peer of the network, like http://192.168.1.7:9004; "lan": a node on this network that proves the password.
+    #[arg(value_name = "URL")]
+    whom: Whom,
     #[command(flatten)]
     pattern: PatternArguments,
     /// Show size, time of the last change, and who has it.
@@ -49,10 +50,11 @@ type Rows = BTreeMap<SharedPath, Vec<Holder>>;
 impl Ls {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let dialer = self.caller.dialer().await?;
+        let pool = self.whom.peer(&dialer).await?;
         let wanted = Wanted::new(self.pattern.kind(), &self.pattern.pattern, true).map_err(Failure::Usage)?;
         let mut rows = Rows::new();
         let mut code = ExitCode::SUCCESS;
-        let mut offers = offers_known(&dialer, &self.url, &wanted, self.away).await?;
+        let mut offers = offers_known(&dialer, &pool, &wanted, self.away).await?;
         while let Some((peer, offered)) = offers.next().await {
             match offered {
                 Ok(files) => {

@@ -10,6 +10,7 @@ mod output;
 mod password;
 mod peers;
 mod serve;
+mod whom;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;

@@ -65,7 +65,7 @@ impl From<DownloadError> for Failure {
 }
 
 /// Says that a node listens, where, and what to do with it.
-pub(super) fn announce(node: &Node, made: Option<&str>) {
+pub(super) fn announce(node: &Node, made: Option<&str>, is_found: bool) {
     println!("{} shares {}", Printable(node.name()), node.folder().display());
     if let Some(made) = made {
         println!();
@@ -79,6 +79,12 @@ pub(super) fn announce(node: &Node, made: Option<&str>) {
     }
     println!("             (open it in any browser, or:)");
     println!("  get all    tinyp2p get {}", node.url());
+    // Whoever joins is asked for the password.
+    if is_found {
+        println!("  join       tinyp2p serve --ask      (anywhere on this network)");
+    } else {
+        println!("  join       tinyp2p serve --join {}", node.url());
+    }
     println!();
 }
 

@@ -11,16 +11,16 @@ use tokio::task::JoinSet;
 
 use super::caller::CallerArguments;
 use super::output::{self, Failure};
-use super::peer_url;
+use super::whom::Whom;
 use crate::dial::{CallError, Exchanged};
 use crate::download::peers_of;
 
 /// List the peers of a network: what kind each is, and whether it answers.
 #[derive(Debug, clap::Args)]
 pub(super) struct Peers {
-    /// Any peer of the network, like http://192.168.1.7:9004.
-    #[arg(value_parser = peer_url)]
-    url: PeerUrl,
+    /// Any peer of the network, like http://192.168.1.7:9004; "lan": a node on this network that proves the password.
+    #[arg(value_name = "URL")]
+    whom: Whom,
     /// Print one line of JSON per peer.
     #[arg(long)]
     json: bool,
@@ -31,8 +31,9 @@ pub(super) struct Peers {
 impl Peers {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let dialer = self.caller.dialer().await?;
+        let pool = self.whom.peer(&dialer).await?;
         let mut asked = JoinSet::new();
-        for (index, peer) in peers_of(&dialer, &self.url).await?.into_iter().enumerate() {
+        for (index, peer) in peers_of(&dialer, &pool).await?.into_iter().enumerate() {
             let (peer, told) = peer;
             let dialer = dialer.clone();
             asked.spawn(async move {

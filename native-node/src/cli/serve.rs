@@ -112,7 +112,7 @@ impl Serve {
                 eprintln!("password: {made}");
             }
         } else {
-            output::announce(prepared.node(), made.as_deref());
+            output::announce(prepared.node(), made.as_deref(), prepared.is_found());
         }
         prepared.run(shutdown).await?;
         Ok(ExitCode::SUCCESS)

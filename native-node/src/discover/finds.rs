@@ -84,6 +84,11 @@ impl Finds {
         self.nodes.insert(name, Found { urls, mark, since, due: now, failures: 0, is_foreign, is_proved });
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// It is not there any more.
     pub(super) fn handle_gone(&mut self, name: &str) {
         self.nodes.remove(name);

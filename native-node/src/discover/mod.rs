@@ -9,17 +9,17 @@
 mod finds;
 mod interfaces;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use mdns_sd::{IfKind, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
+use mdns_sd::{IfKind, Receiver, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
 use shared::membership::PoolMark;
-use shared::{MemberState, PeerUrl};
+use shared::{MemberState, Moment, PeerUrl};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::dial::{CallError, Way};
+use crate::dial::{CallError, Links, Way};
 use crate::names::url_of;
 use crate::node::Node;
 use finds::{Finds, News, Outcome};
@@ -32,6 +32,8 @@ pub const POOL: &str = "pool";
 const ADDRESSES: usize = 4;
 /// How often it is looked whether there is something to do that nobody told us of.
 const LOOK: Duration = Duration::from_secs(5);
+/// How long a command looks for somebody.
+const SEARCH: Duration = Duration::from_secs(5);
 /// How long the goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -46,9 +48,14 @@ pub enum Discovery {
     Seeking,
 }
 
+/// Whether a node that listens there can be reached from a network at all.
+pub(crate) fn is_possible(bound: SocketAddr) -> bool {
+    !bound.ip().is_loopback()
+}
+
 /// Announces this node, and looks for others, until `shutdown`. Where that cannot be, all goes on without it.
 pub(crate) async fn keep(node: Arc<Node>, how: Discovery, bound: SocketAddr, shutdown: CancellationToken) {
-    if how == Discovery::Off || bound.ip().is_loopback() {
+    if how == Discovery::Off || !is_possible(bound) {
         return;
     }
     if let Err(error) = run(&node, how, bound, &shutdown).await {
@@ -78,18 +85,16 @@ async fn run(node: &Arc<Node>, how: Discovery, bound: SocketAddr, shutdown: &Can
             && let Some(url) = finds.poll_dial(node.now(), mark, is_here)
         {
             let node = Arc::clone(node);
-            dials.spawn(async move { (dial(&node, &url).await, url) });
+            dials.spawn(async move { (dial(node.dialer().links(), &url).await, url) });
         }
         tokio::select! {
             () = shutdown.cancelled() => break,
-            event = events.recv_async() => match event {
-                Ok(ServiceEvent::ServiceResolved(found)) if found.get_fullname() != own => {
-                    let mark = found.get_property_val_str(POOL).and_then(PoolMark::parse);
-                    finds.handle_found(node.now(), found.get_fullname().to_owned(), urls(&found, bound.ip()), mark);
+            event = next(&events) => match event? {
+                ServiceEvent::ServiceResolved(found) if found.get_fullname() != own => {
+                    handle(&mut finds, node.now(), &found, bound.ip());
                 }
-                Ok(ServiceEvent::ServiceRemoved(_, name)) => finds.handle_gone(&name),
-                Ok(_) => {}
-                Err(_) => return Err(mdns_sd::Error::Msg("its thread has ended".into())),
+                ServiceEvent::ServiceRemoved(_, name) => finds.handle_gone(&name),
+                _ => {}
             },
             Some(Ok((outcome, url))) = dials.join_next() => {
                 match finds.handle_dialed(node.now(), outcome) {
@@ -111,6 +116,64 @@ async fn run(node: &Arc<Node>, how: Discovery, bound: SocketAddr, shutdown: &Can
         let _told = tokio::time::timeout(GOODBYE, told.recv_async()).await;
     }
     daemon.shutdown().map(drop)
+}
+
+/// Why nobody was found.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFound {
+    /// The system does not let us look.
+    #[error("nodes on this network cannot be looked for: {0}; name one by its URL")]
+    Blind(#[from] mdns_sd::Error),
+    /// Nobody says to be one.
+    #[error("no node is found on this network; name one by its URL, as \"tinyp2p serve\" prints it")]
+    Nobody,
+    /// None of those that say so.
+    #[error("none of the {0} nodes found on this network proves this password")]
+    NotOurs(usize),
+}
+
+/// Looks for a node on this network that proves the password, for some seconds; there is a session with it then.
+///
+/// # Errors
+/// See [`NotFound`].
+pub async fn find(links: &Links) -> Result<PeerUrl, NotFound> {
+    let daemon = ServiceDaemon::new()?;
+    let mut finds = Finds::new();
+    let found = tokio::time::timeout(SEARCH, find_with(&daemon, links, &mut finds)).await;
+    // Its thread ends with this process, at the latest.
+    let _ended = daemon.shutdown();
+    match found {
+        Ok(found) => Ok(found?),
+        Err(_) if finds.count() == 0 => Err(NotFound::Nobody),
+        Err(_) => Err(NotFound::NotOurs(finds.count())),
+    }
+}
+
+async fn find_with(daemon: &ServiceDaemon, links: &Links, finds: &mut Finds) -> mdns_sd::Result<PeerUrl> {
+    let (everywhere, begun) = (IpAddr::from(Ipv6Addr::UNSPECIFIED), Instant::now());
+    listen_on(daemon, everywhere)?;
+    let events = daemon.browse(SERVICE)?;
+    loop {
+        let now = Moment(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+        if let Some(url) = finds.poll_dial(now, None, |_| false) {
+            let outcome = dial(links, &url).await;
+            finds.handle_dialed(now, outcome);
+            if outcome == Outcome::Proved {
+                return Ok(url);
+            }
+        } else if let ServiceEvent::ServiceResolved(found) = next(&events).await? {
+            handle(finds, now, &found, everywhere);
+        }
+    }
+}
+
+async fn next(events: &Receiver<ServiceEvent>) -> mdns_sd::Result<ServiceEvent> {
+    events.recv_async().await.map_err(|_| mdns_sd::Error::Msg("its thread has ended".into()))
+}
+
+fn handle(finds: &mut Finds, now: Moment, found: &ResolvedService, bound: IpAddr) {
+    let mark = found.get_property_val_str(POOL).and_then(PoolMark::parse);
+    finds.handle_found(now, found.get_fullname().to_owned(), urls(found, bound), mark);
 }
 
 /// Only where somebody could reach us.
@@ -151,8 +214,8 @@ fn urls(found: &ResolvedService, bound: IpAddr) -> Vec<PeerUrl> {
 }
 
 /// Whether a node at this address proves the password.
-async fn dial(node: &Node, url: &PeerUrl) -> Outcome {
-    match node.dialer().links().way(url).await {
+async fn dial(links: &Links, url: &PeerUrl) -> Outcome {
+    match links.way(url).await {
         Ok(Way::Bridge(_)) => Outcome::Proved,
         // Whoever announces itself speaks the bridge.
         Ok(Way::Old) => Outcome::Unreachable,
