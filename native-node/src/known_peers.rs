@@ -79,7 +79,15 @@ mod tests {
     }
 
     fn info(url: &str, kind: PeerKind, name: &str) -> PeerInfo {
-        PeerInfo { url: url.into(), kind, name: Some(name.into()), here_ms: 0, files: Some(1), itself: false }
+        PeerInfo {
+            url: url.into(),
+            kind,
+            name: Some(name.into()),
+            here_ms: 0,
+            files: Some(1),
+            itself: false,
+            revision: None,
+        }
     }
 
     #[test]

@@ -90,7 +90,8 @@ impl Handler for Liar {
             }
             Message::Exchange(_) => {
                 let (kind, name) = (PeerKind::Node, Some("a liar".to_owned()));
-                let itself = PeerInfo { url: peer, kind, name, here_ms: 1, files: Some(1), itself: true };
+                let itself =
+                    PeerInfo { url: peer, kind, name, here_ms: 1, files: Some(1), itself: true, revision: None };
                 answer.reply(Exchanged { peers: vec![itself] }).await
             }
             Message::Search(_) => {

@@ -10,7 +10,10 @@ use crate::harness::node::Node;
 use crate::harness::tree::tree;
 
 pub(super) fn trials() -> Vec<Trial> {
-    vec![browser::trial("page::what_others_add_appears_by_itself_and_the_list_stays_where_it_is", renewed)]
+    vec![
+        browser::trial("page::what_others_add_appears_by_itself_and_the_list_stays_where_it_is", renewed),
+        browser::trial("page::what_changes_at_another_node_shows_by_itself", elsewhere),
+    ]
 }
 
 async fn renewed(browser: &Browser) -> Result<(), Failed> {
@@ -39,5 +42,30 @@ async fn renewed(browser: &Browser) -> Result<(), Failed> {
     // What is taken away goes by itself, too.
     std::fs::remove_file(share.path().join("zz last.txt"))?;
     browser.until(&tally(500)).await?;
+    Ok(())
+}
+
+async fn elsewhere(browser: &Browser) -> Result<(), Failed> {
+    let (share, other) = (tree(&[("here.txt", b"x")]), tree(&[("there.txt", b"x")]));
+    let node = Node::serve(share.path(), PASSWORD, &[]);
+    let _other = Node::serve(other.path(), PASSWORD, &["--join", &node.url]);
+    enter(browser, &node.url).await?;
+    let tally = |count: u32| format!("document.getElementById('tally').textContent.startsWith('{count} files')");
+    let row = |name: &str, size: &str| {
+        format!(
+            "[...document.querySelectorAll('#rows .row:not([hidden])')].some(it => it.querySelector('.c-name').title === \
+             '{name}' && it.querySelector('.c-size').textContent === '{size}')"
+        )
+    };
+    browser.until(&tally(2)).await?;
+    std::fs::write(other.path().join("new.txt"), b"new")?;
+    browser.until(&row("new.txt", "3\u{a0}B")).await?;
+    // In place: there are as many as before.
+    std::fs::write(other.path().join("there.txt"), b"of another length")?;
+    browser.until(&row("there.txt", "17\u{a0}B")).await?;
+    std::fs::write(share.path().join("here.txt"), b"longer")?;
+    browser.until(&row("here.txt", "6\u{a0}B")).await?;
+    std::fs::remove_file(other.path().join("new.txt"))?;
+    browser.until(&tally(2)).await?;
     Ok(())
 }

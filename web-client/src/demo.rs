@@ -155,7 +155,14 @@ fn peers() -> Vec<Peer> {
         ("http://192.168.1.40:8000", "", PeerKind::Old, 3_000, None),
     ];
     let peer = |(url, name, kind, here, files): (&str, &str, PeerKind, u64, Option<u64>)| {
-        Some(Peer { url: PeerUrl::parse(url).ok()?, kind, name: name.into(), here_ms: here * 1000, files })
+        Some(Peer {
+            url: PeerUrl::parse(url).ok()?,
+            kind,
+            name: name.into(),
+            here_ms: here * 1000,
+            files,
+            revision: None,
+        })
     };
     list.into_iter().filter_map(peer).collect()
 }

@@ -165,7 +165,7 @@ impl Desk {
         if let Some(url) = self.dialed.as_ref().filter(|_| role == Role::Node) {
             let files = self.node.known_peers().of(url).and_then(|known| known.files);
             let (kind, name) = (PeerKind::Node, name.clone());
-            let said = PeerInfo { url: url.to_string(), kind, name, here_ms: 0, files, itself: true };
+            let said = PeerInfo { url: url.to_string(), kind, name, here_ms: 0, files, itself: true, revision: None };
             self.node.learn_about(url, &said);
         }
         let is_caller = role == Role::Node && self.dialed.is_none() && self.who.get().is_none();

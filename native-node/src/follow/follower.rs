@@ -201,6 +201,7 @@ impl Follower {
         self.replicas.insert(of, replica);
         handled?;
         self.node.replicas().hold(&self.url, &peer, files, is_whole)?;
+        self.node.told().changed();
         // As long again as it took: who sends without end has half a core at most.
         sleep(begun.elapsed().min(FIRST)).await;
         Ok(())

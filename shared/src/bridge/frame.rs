@@ -98,6 +98,9 @@ pub struct PeerInfo {
     /// Whether it is who tells this.
     #[n(5)]
     pub itself: bool,
+    /// What changes with the files it shares, where that is known; nothing is to be read into the number.
+    #[n(6)]
+    pub revision: Option<u64>,
 }
 
 /// Who is there now; sent by a node to its tabs whenever that changes.
@@ -253,7 +256,7 @@ pub struct Ticketed {
 readable! {
     Hello map { 0 role, 1 name, 2 program, 3 url, 4 tab by minicbor::bytes::decode }
     Address map { 0 url }
-    PeerInfo map { 0 url, 1 kind, 2 name, 3 here_ms, 4 files, 5 itself }
+    PeerInfo map { 0 url, 1 kind, 2 name, 3 here_ms, 4 files, 5 itself, 6 revision }
     Peers map { 0 peers }
     Read map { 0 peer, 1 of, 2 path, 3 from, 4 length, 5 version, 6 reader, 7 aside }
     File map { 0 version, 1 length, #[cfg(feature = "node")] 2 executable }

@@ -15,6 +15,8 @@ pub struct Peer {
     pub here_ms: u64,
     /// How many files it shares; `None` if it does not say.
     pub files: Option<u64>,
+    /// What changes with them; `None` if it does not say.
+    pub revision: Option<u64>,
 }
 
 /// What a peer is.

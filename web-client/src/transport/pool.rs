@@ -97,7 +97,7 @@ pub(super) fn peer(told: &PeerInfo, own: Option<&PeerUrl>) -> Option<model::Peer
         PeerKind::Old => model::PeerKind::Old,
     };
     let name = told.name.as_deref().and_then(peer_name).unwrap_or_default();
-    Some(model::Peer { url, kind, name, here_ms: told.here_ms, files: told.files })
+    Some(model::Peer { url, kind, name, here_ms: told.here_ms, files: told.files, revision: told.revision })
 }
 
 #[cfg(test)]
@@ -105,7 +105,15 @@ mod tests {
     use super::*;
 
     fn told(url: &str, name: Option<String>) -> PeerInfo {
-        PeerInfo { url: url.into(), kind: PeerKind::Tab, name, here_ms: 5, files: Some(2), itself: false }
+        PeerInfo {
+            url: url.into(),
+            kind: PeerKind::Tab,
+            name,
+            here_ms: 5,
+            files: Some(2),
+            itself: false,
+            revision: None,
+        }
     }
 
     #[test]

@@ -18,8 +18,10 @@ pub(super) fn update(model: &mut Model, event: PeersEvent, effects: &mut Vec<Eff
                 let kinds = rank(one.kind).cmp(&rank(other.kind));
                 kinds.then_with(|| naming(&one.name, &other.name)).then_with(|| one.url.cmp(&other.url))
             });
-            let files = |peers: &[Peer]| peers.iter().map(|peer| (peer.url.clone(), peer.files)).collect::<Vec<_>>();
-            let has_changed = !model.peers.is_empty() && files(&model.peers) != files(&peers);
+            let shares = |peer: &Peer| (peer.files, peer.revision);
+            let is_same = |(one, other): (&Peer, &Peer)| one.url == other.url && shares(one) == shares(other);
+            let is_as_before = model.peers.len() == peers.len() && model.peers.iter().zip(&peers).all(is_same);
+            let has_changed = !model.peers.is_empty() && !is_as_before;
             model.peers = peers;
             model.peers_told += 1;
             if has_changed {
@@ -64,6 +66,7 @@ mod tests {
             name: name.into(),
             here_ms: 0,
             files: None,
+            revision: None,
         };
         let mut model = Model::default();
         let peers = vec![

@@ -301,7 +301,14 @@ mod tests {
         let _ = update(&mut model, Event::TimeUp(Timer::Work));
         let peers = |files| {
             let url = PeerUrl::parse("http://attic:1").unwrap();
-            vec![Peer { url, kind: PeerKind::Node, name: "attic".into(), here_ms: 0, files: Some(files) }]
+            vec![Peer {
+                url,
+                kind: PeerKind::Node,
+                name: "attic".into(),
+                here_ms: 0,
+                files: Some(files),
+                revision: None,
+            }]
         };
         let mut told = |files| update(&mut model, Event::Peers(PeersEvent::Changed(peers(files))));
         assert_eq!(told(2), [Effect::Draw], "who is here when the page is opened is no change");

@@ -16,6 +16,7 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
         here_ms: 7,
         files: Some(2),
         itself: true,
+        revision: Some(9),
     };
     vec![
         (
@@ -46,7 +47,10 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
             "12a300f50181a50063642f6101050220038200a10006\
              04 5820 0707070707070707070707070707070707070707070707070707070707070707 028161 62",
         ),
-        (Peers { peers: vec![peer.clone()] }.into(), "13a10081a6006a687474703a2f2f613a3101010263416461030704 0205f5"),
+        (
+            Peers { peers: vec![peer.clone()] }.into(),
+            "13a10081a7006a687474703a2f2f613a3101010263416461030704 0205f50609",
+        ),
         (Exchange { of: "/peer/a".into(), tell: vec!["u".into()] }.into(), "20a200672f706565722f61018161 75"),
         (
             Search {
@@ -88,7 +92,7 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
             .into(),
             "26a20065612e7a6970 0182 a3006175016161 02f4 a300617601 63622f63 02f4",
         ),
-        (Exchanged { peers: vec![peer] }.into(), "30a10081a6006a687474703a2f2f613a3101010263416461030704 0205f5"),
+        (Exchanged { peers: vec![peer] }.into(), "30a10081a7006a687474703a2f2f613a3101010263416461030704 0205f50609"),
         (
             Found {
                 peer: "u".into(),
