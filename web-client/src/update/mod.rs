@@ -5,6 +5,7 @@ mod link;
 mod peers;
 mod pool;
 mod preview;
+mod renew;
 mod save;
 mod unlock;
 
@@ -102,7 +103,7 @@ fn time_up(model: &mut Model, timer: Timer, effects: &mut Vec<Effect>) {
     match timer {
         Timer::Typing => pool::search(model, effects),
         Timer::Work => pool::work(model, effects),
-        Timer::Renew => pool::renew(model, effects),
+        Timer::Renew => renew::renew(model, effects),
         Timer::Reconnect => link::reconnect(model, effects),
         Timer::Second => {
             model.is_ticking = false;

@@ -1,6 +1,6 @@
 //! Decides about who is here, and about this tab's own name.
 
-use super::pool;
+use super::renew;
 use crate::effect::{Effect, Order};
 use crate::event::PeersEvent;
 use crate::model::{Link, Model, Peer, PeerKind};
@@ -25,7 +25,7 @@ pub(super) fn update(model: &mut Model, event: PeersEvent, effects: &mut Vec<Eff
             model.peers = peers;
             model.peers_told += 1;
             if has_changed {
-                pool::changed(model, effects);
+                renew::changed(model, effects);
             }
         }
         PeersEvent::Named(name) => {
