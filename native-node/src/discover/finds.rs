@@ -1,7 +1,8 @@
 //! Whom to dial of those that were found on the network: pure, time is an argument.
 //!
-//! Anybody can say anything there. So what was found is dialed one after the other, and who does not prove the password has
-//! had one guess at it: there are few of those, and none for whoever belongs to a pool that refused us.
+//! Anybody can say anything there, our mark included. So what was found is dialed one after the other, and who does not prove
+//! the password has had one guess at it: there are few of those, and none for whoever belongs to a pool that refused us.
+//! Those who show our mark have their own, so that nobody else can keep us from a node of ours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -51,7 +52,10 @@ pub(super) struct Finds {
     /// Pools of another password.
     foreign: BTreeSet<PoolMark>,
     guesses: Bucket,
-    dialing: Option<String>,
+    /// For those who show our mark.
+    guesses_of_ours: Bucket,
+    /// Who, and whether it shows our mark.
+    dialing: Option<(String, bool)>,
 }
 
 #[derive(Debug)]
@@ -68,7 +72,8 @@ struct Found {
 impl Finds {
     pub(super) fn new() -> Self {
         let (nodes, foreign) = (BTreeMap::new(), BTreeSet::new());
-        Self { nodes, foreign, guesses: Bucket::new(GUESSES, GUESS_EVERY), dialing: None }
+        let guesses = Bucket::new(GUESSES, GUESS_EVERY);
+        Self { nodes, foreign, guesses_of_ours: guesses.clone(), guesses, dialing: None }
     }
 
     /// Somebody of this name says that a node is at these addresses, and of which pool.
@@ -104,7 +109,8 @@ impl Finds {
         if self.dialing.is_some() {
             return None;
         }
-        let may_guess = self.guesses.ready_at(now) <= now;
+        let has_guess = |guesses: &Bucket| guesses.ready_at(now) <= now;
+        let (has_guess, has_guess_of_ours) = (has_guess(&self.guesses), has_guess(&self.guesses_of_ours));
         for (name, found) in self.nodes.iter_mut().filter(|(_, found)| found.due <= now) {
             if found.urls.iter().any(&is_here) {
                 (found.due, found.failures) = (now + AGAIN, 0);
@@ -113,13 +119,15 @@ impl Finds {
             let is_ours = own.is_some() && found.mark == own;
             let is_foreign = found.is_foreign || found.mark.is_some_and(|mark| self.foreign.contains(&mark));
             let will_come = own.is_some() && found.mark.is_none() && now < found.since + GRACE;
-            if !is_ours && (is_foreign || will_come || !may_guess) {
+            let may_dial =
+                if is_ours { has_guess_of_ours && !found.is_foreign } else { has_guess && !is_foreign && !will_come };
+            if !may_dial {
                 continue;
             }
             // One that has several addresses is tried at one after the other.
             let at = found.failures as usize % found.urls.len().max(1);
             if let Some(url) = found.urls.get(at) {
-                self.dialing = Some(name.clone());
+                self.dialing = Some((name.clone(), is_ours));
                 return Some(url.clone());
             }
         }
@@ -128,9 +136,10 @@ impl Finds {
 
     /// What came of the dial. Answers what was not known before.
     pub(super) fn handle_dialed(&mut self, now: Moment, outcome: Outcome) -> Option<News> {
-        let name = self.dialing.take()?;
+        let (name, is_ours) = self.dialing.take()?;
         if outcome == Outcome::Refused {
-            self.guesses.take(now);
+            let guesses = if is_ours { &mut self.guesses_of_ours } else { &mut self.guesses };
+            guesses.take(now);
         }
         // It may have gone meanwhile.
         let found = self.nodes.get_mut(&name)?;
@@ -147,7 +156,8 @@ impl Finds {
             Outcome::Refused => {
                 found.is_foreign = true;
                 let is_new = |mark: PoolMark| self.foreign.len() < MOST && self.foreign.insert(mark);
-                found.mark.is_none_or(is_new).then_some(News::Foreign)
+                // It only shows our mark: nothing is known of others who do.
+                (is_ours || found.mark.is_none_or(is_new)).then_some(News::Foreign)
             }
         }
     }
@@ -220,23 +230,27 @@ mod tests {
     }
 
     #[test]
-    fn d11_whoever_announces_ever_new_nodes_has_few_guesses() {
-        let mut finds = found(&[]);
-        let mut guesses = 0;
-        for number in 0..10_000 {
-            let now = Moment(number as u64 * DAY / 10_000);
-            finds.handle_found(now, "evil".into(), vec![url(number)], mark(number + 1));
-            if finds.poll_dial(now, mark(0), NOBODY).is_some() {
-                finds.handle_dialed(now, Outcome::Refused);
-                guesses += 1;
+    fn d11_whoever_announces_ever_new_nodes_has_few_guesses_with_our_mark_too() {
+        for is_copied in [false, true] {
+            let mut finds = found(&[]);
+            let mut guesses = 0;
+            for number in 0..10_000 {
+                let now = Moment(number as u64 * DAY / 10_000);
+                let shown = mark(if is_copied { 0 } else { number + 1 });
+                finds.handle_gone(&format!("evil {}", number.wrapping_sub(1)));
+                finds.handle_found(now, format!("evil {number}"), vec![url(number)], shown);
+                if finds.poll_dial(now, mark(0), NOBODY).is_some() {
+                    finds.handle_dialed(now, Outcome::Refused);
+                    guesses += 1;
+                }
             }
+            assert!((288..=288 + 16).contains(&guesses), "{guesses}");
+            assert!(finds.foreign.len() <= MOST && !finds.foreign.contains(&mark(0).unwrap()));
+            // That keeps nobody waiting who shows another, or ours.
+            finds.handle_gone("evil 9999");
+            finds.handle_found(Moment(DAY), "friend".into(), vec![url(1)], mark(usize::from(is_copied)));
+            assert_eq!(finds.poll_dial(Moment(DAY), mark(0), NOBODY), Some(url(1)));
         }
-        assert!((288..=288 + 16).contains(&guesses), "{guesses}");
-        assert!(finds.foreign.len() <= MOST);
-        finds.handle_gone("evil");
-        // Who has our mark, for whatever it is worth, is not kept waiting by that.
-        finds.handle_found(Moment(DAY), "friend".into(), vec![url(1)], mark(0));
-        assert_eq!(finds.poll_dial(Moment(DAY), mark(0), NOBODY), Some(url(1)));
     }
 
     #[test]
