@@ -14,7 +14,8 @@ use native_node::discover::{POOL, SERVICE};
 
 use crate::harness::alone::alone;
 use crate::harness::capture::Capture;
-use crate::harness::node::{Node, run, tinyp2p};
+use crate::harness::node::{Node, program, run, tinyp2p};
+use crate::harness::ports::free_port;
 use crate::harness::process::wait_for;
 use crate::harness::tree;
 
@@ -30,6 +31,7 @@ const MDNS_PORT: u16 = 5353;
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         alone("discover::nodes_of_one_password_find_each_other_and_leave_others_alone", together),
+        alone("discover::a_node_of_several_addresses_is_one_peer", once),
         alone("discover::d11_who_only_says_to_be_a_node_gets_a_handshake_and_nothing_else", impostors),
     ]
 }
@@ -51,7 +53,10 @@ fn network() {
 fn serve(password: &str, name: &str, more: &[&str]) -> Node {
     let share = tree::tree(&[(&format!("of-{name}.txt"), b"x")]);
     let mut command = tinyp2p(password);
-    command.env("TINYP2P_LOG", "native_node=info").args(["serve", "--port", "0", "--json", "--name", name]);
+    command.env("TINYP2P_LOG", "native_node=info").args(["serve", "--json", "--name", name]);
+    if !more.contains(&"--port") {
+        command.args(["--port", "0"]);
+    }
     // Nothing of it is read.
     Node::start(command.args(more).arg(share.keep()))
 }
@@ -138,6 +143,37 @@ fn together() {
     for secret in [PASSWORD, OTHER, "attic", "cellar", "garden", ".txt"] {
         assert!(!seen.has(secret.as_bytes()), "{secret} was on the wire");
     }
+}
+
+/// It is announced at each of its addresses, and goes by the last of them.
+fn once() {
+    network();
+    let output = run(Command::new("ip").args(["address", "add", "10.77.0.3/24", "dev", "wire"]));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let port = free_port();
+    let url = format!("http://10.77.0.3:{port}");
+    // It makes a password, so it looks for nobody.
+    let mut command = program();
+    command.env_remove("TINYP2P_PASSWORD").args(["serve", "--json", "--port", &port.to_string(), "--url", &url]);
+    let cellar = Node::start(command.arg(tree::tree(&[("of-cellar.txt", b"x")]).keep()));
+    let words = wait_for("its words", PATIENCE, || {
+        let said = cellar.process.error_text();
+        said.lines().find_map(|line| line.strip_prefix("password: ")).map(str::to_owned)
+    });
+    let attic = serve(&words, "attic", &["--bind", &ADDRESS.to_string()]);
+    wait_for("it to be found", PATIENCE, || {
+        let said = attic.process.error_text();
+        said.contains("was found on this network").then(|| {
+            assert!(said.contains(&format!("was found on this network peer={url}\n")), "{said}");
+        })
+    });
+    wait_for("them to list each other", PATIENCE, || {
+        (lists(&attic, &words, &url) && lists(&cellar, &words, &attic.url)).then_some(())
+    });
+    let listed = run(tinyp2p(&words).args(["peers", "--json", &attic.url]));
+    assert_eq!(String::from_utf8(listed.stdout).unwrap().lines().count(), 2);
+    let files = run(tinyp2p(&words).args(["ls", "--json", "lan", "of-cellar"]));
+    assert_eq!(String::from_utf8(files.stdout).unwrap().lines().count(), 1);
 }
 
 /// Answers whatever comes as a server of 2004 answers a call of the bridge, and says what that was.

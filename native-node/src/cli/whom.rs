@@ -31,7 +31,7 @@ impl Whom {
     pub(super) async fn peer(&self, dialer: &Dialer) -> Result<PeerUrl, Failure> {
         match self {
             Self::Peer(url) => Ok(url.clone()),
-            Self::Lan => discover::find(dialer.links()).await.map_err(|error| Failure::Failed(error.to_string())),
+            Self::Lan => discover::find(dialer).await.map_err(|error| Failure::Failed(error.to_string())),
         }
     }
 }

@@ -26,10 +26,10 @@ const GRACE: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// What came of a dial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It proved the password.
-    Proved,
+    /// It proved the password, and is reached by this URL.
+    Proved(PeerUrl),
     /// It did not, and had a guess at it.
     Refused,
     /// It was not asked: it does not answer, or not as a node.
@@ -66,7 +66,8 @@ struct Found {
     due: Moment,
     failures: u32,
     is_foreign: bool,
-    is_proved: bool,
+    /// By which URL it was a peer.
+    proved: Option<PeerUrl>,
 }
 
 impl Finds {
@@ -84,9 +85,9 @@ impl Finds {
             return;
         }
         let is_foreign = before.is_some_and(|before| before.is_foreign && before.mark == mark);
-        let is_proved = before.is_some_and(|before| before.is_proved);
+        let proved = before.and_then(|before| before.proved.clone());
         let since = before.map_or(now, |before| before.since);
-        self.nodes.insert(name, Found { urls, mark, since, due: now, failures: 0, is_foreign, is_proved });
+        self.nodes.insert(name, Found { urls, mark, since, due: now, failures: 0, is_foreign, proved });
     }
 
     /// How many there are.
@@ -112,7 +113,7 @@ impl Finds {
         let has_guess = |guesses: &Bucket| guesses.ready_at(now) <= now;
         let (has_guess, has_guess_of_ours) = (has_guess(&self.guesses), has_guess(&self.guesses_of_ours));
         for (name, found) in self.nodes.iter_mut().filter(|(_, found)| found.due <= now) {
-            if found.urls.iter().any(&is_here) {
+            if found.urls.iter().chain(&found.proved).any(&is_here) {
                 (found.due, found.failures) = (now + AGAIN, 0);
                 continue;
             }
@@ -137,16 +138,16 @@ impl Finds {
     /// What came of the dial. Answers what was not known before.
     pub(super) fn handle_dialed(&mut self, now: Moment, outcome: Outcome) -> Option<News> {
         let (name, is_ours) = self.dialing.take()?;
-        if outcome == Outcome::Refused {
+        if matches!(outcome, Outcome::Refused) {
             let guesses = if is_ours { &mut self.guesses_of_ours } else { &mut self.guesses };
             guesses.take(now);
         }
         // It may have gone meanwhile.
         let found = self.nodes.get_mut(&name)?;
         match outcome {
-            Outcome::Proved => {
+            Outcome::Proved(url) => {
                 (found.due, found.failures) = (now + AGAIN, 0);
-                (!std::mem::replace(&mut found.is_proved, true)).then_some(News::Ours)
+                found.proved.replace(url).is_none().then_some(News::Ours)
             }
             Outcome::Unreachable => {
                 found.due = now + RETRY * (1 << found.failures.min(RETRY_DOUBLED));
@@ -191,17 +192,19 @@ mod tests {
         let mut finds = found(&[(1, None), (2, None)]);
         assert_eq!(finds.poll_dial(Moment(0), None, |it| *it == url(1)), Some(url(2)));
         assert_eq!(finds.poll_dial(Moment(0), None, NOBODY), None, "one at a time");
-        assert_eq!(finds.handle_dialed(Moment(0), Outcome::Proved), Some(News::Ours));
+        assert_eq!(finds.handle_dialed(Moment(0), Outcome::Proved(url(9))), Some(News::Ours));
         // Told of again, with nothing new.
         finds.handle_found(Moment(1), "0002".into(), vec![url(2)], None);
         assert_eq!(finds.poll_dial(Moment(1), None, NOBODY), None);
-        // Neither is a peer any more, some time later.
         let later = Moment(0) + AGAIN;
+        assert_eq!(finds.poll_dial(later, None, |it| [url(1), url(9)].contains(it)), None, "by the name it goes by");
+        // Neither is a peer any more, some time later.
+        let later = later + AGAIN;
         assert_eq!(finds.poll_dial(later, None, NOBODY), Some(url(1)));
         finds.handle_gone("0001");
         assert_eq!(finds.handle_dialed(later, Outcome::Refused), None, "gone meanwhile");
         assert_eq!(finds.poll_dial(later, None, NOBODY), Some(url(2)));
-        assert_eq!(finds.handle_dialed(later, Outcome::Proved), None, "no news");
+        assert_eq!(finds.handle_dialed(later, Outcome::Proved(url(2))), None, "no news");
     }
 
     #[test]
@@ -211,8 +214,11 @@ mod tests {
             let mut dialed = Vec::new();
             while let Some(url) = finds.poll_dial(now, mark(8), NOBODY) {
                 let is_ours = url == self::url(3);
-                let (outcome, news) =
-                    if is_ours { (Outcome::Proved, News::Ours) } else { (Outcome::Refused, News::Foreign) };
+                let (outcome, news) = if is_ours {
+                    (Outcome::Proved(url.clone()), News::Ours)
+                } else {
+                    (Outcome::Refused, News::Foreign)
+                };
                 assert_eq!(finds.handle_dialed(now, outcome), Some(news));
                 dialed.push(url);
             }

@@ -19,7 +19,7 @@ use shared::{MemberState, Moment, PeerUrl};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::dial::{CallError, Links, Way};
+use crate::dial::{CallError, Dialer, Way};
 use crate::names::url_of;
 use crate::node::Node;
 use finds::{Finds, News, Outcome};
@@ -85,7 +85,7 @@ async fn run(node: &Arc<Node>, how: Discovery, bound: SocketAddr, shutdown: &Can
             && let Some(url) = finds.poll_dial(node.now(), mark, is_here)
         {
             let node = Arc::clone(node);
-            dials.spawn(async move { (dial(node.dialer().links(), &url).await, url) });
+            dials.spawn(async move { (dial(node.dialer(), &url).await, url) });
         }
         tokio::select! {
             () = shutdown.cancelled() => break,
@@ -97,6 +97,8 @@ async fn run(node: &Arc<Node>, how: Discovery, bound: SocketAddr, shutdown: &Can
                 _ => {}
             },
             Some(Ok((outcome, url))) = dials.join_next() => {
+                let url = if let Outcome::Proved(own) = &outcome { own.clone() } else { url };
+                let is_proved = matches!(outcome, Outcome::Proved(_));
                 match finds.handle_dialed(node.now(), outcome) {
                     Some(News::Ours) => tracing::info!(peer = %url, "was found on this network"),
                     Some(News::Foreign) => {
@@ -104,7 +106,7 @@ async fn run(node: &Arc<Node>, how: Discovery, bound: SocketAddr, shutdown: &Can
                     }
                     None => {}
                 }
-                if outcome == Outcome::Proved {
+                if is_proved {
                     node.with_host(|host, now| host.roster_mut().handle_told_up(now, &url));
                     node.rouse_roster();
                 }
@@ -136,10 +138,10 @@ pub enum NotFound {
 ///
 /// # Errors
 /// See [`NotFound`].
-pub async fn find(links: &Links) -> Result<PeerUrl, NotFound> {
+pub async fn find(dialer: &Dialer) -> Result<PeerUrl, NotFound> {
     let daemon = ServiceDaemon::new()?;
     let mut finds = Finds::new();
-    let found = tokio::time::timeout(SEARCH, find_with(&daemon, links, &mut finds)).await;
+    let found = tokio::time::timeout(SEARCH, find_with(&daemon, dialer, &mut finds)).await;
     // Its thread ends with this process, at the latest.
     let _ended = daemon.shutdown();
     match found {
@@ -149,18 +151,18 @@ pub async fn find(links: &Links) -> Result<PeerUrl, NotFound> {
     }
 }
 
-async fn find_with(daemon: &ServiceDaemon, links: &Links, finds: &mut Finds) -> mdns_sd::Result<PeerUrl> {
+async fn find_with(daemon: &ServiceDaemon, dialer: &Dialer, finds: &mut Finds) -> mdns_sd::Result<PeerUrl> {
     let (everywhere, begun) = (IpAddr::from(Ipv6Addr::UNSPECIFIED), Instant::now());
     listen_on(daemon, everywhere)?;
     let events = daemon.browse(SERVICE)?;
     loop {
         let now = Moment(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
         if let Some(url) = finds.poll_dial(now, None, |_| false) {
-            let outcome = dial(links, &url).await;
-            finds.handle_dialed(now, outcome);
-            if outcome == Outcome::Proved {
+            let outcome = dial(dialer, &url).await;
+            if let Outcome::Proved(url) = outcome {
                 return Ok(url);
             }
+            finds.handle_dialed(now, outcome);
         } else if let ServiceEvent::ServiceResolved(found) = next(&events).await? {
             handle(finds, now, &found, everywhere);
         }
@@ -213,10 +215,22 @@ fn urls(found: &ResolvedService, bound: IpAddr) -> Vec<PeerUrl> {
     urls.take(ADDRESSES).collect()
 }
 
-/// Whether a node at this address proves the password.
-async fn dial(links: &Links, url: &PeerUrl) -> Outcome {
-    match links.way(url).await {
-        Ok(Way::Bridge(_)) => Outcome::Proved,
+/// Whether a node at this address proves the password. A machine may have several addresses, and others know it by the URL that
+/// it goes by: where that leads to it from here, too, it is a peer by that, or it would be there twice.
+async fn dial(dialer: &Dialer, url: &PeerUrl) -> Outcome {
+    match dialer.links().way(url).await {
+        Ok(Way::Bridge(link)) => {
+            let told = dialer.exchange(url, &[]).await.ok();
+            let itself = told.and_then(|told| told.peers.into_iter().find(|peer| peer.itself));
+            let own = itself.and_then(|itself| PeerUrl::parse(&itself.url).ok()).filter(|own| own != url);
+            if let Some(own) = own
+                && let Ok(Way::Bridge(other)) = dialer.links().way(&own).await
+                && other.other_end() == link.other_end()
+            {
+                return Outcome::Proved(own);
+            }
+            Outcome::Proved(url.clone())
+        }
         // Whoever announces itself speaks the bridge.
         Ok(Way::Old) => Outcome::Unreachable,
         Err(CallError::Dial(error)) if error.is_attempt_used() => Outcome::Refused,
