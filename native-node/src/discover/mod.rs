@@ -32,8 +32,12 @@ pub const POOL: &str = "pool";
 const ADDRESSES: usize = 4;
 /// How often it is looked whether there is something to do that nobody told us of.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long a command looks for somebody.
+/// How long a command waits for somebody to say that it is a node …
 const SEARCH: Duration = Duration::from_secs(5);
+/// … for each of those to prove the password, which may have gone without a word …
+const PROOF: Duration = Duration::from_secs(3);
+/// … and for all of that.
+const SEARCH_MOST: Duration = Duration::from_secs(20);
 /// How long the goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -58,23 +62,35 @@ pub(crate) async fn keep(node: Arc<Node>, how: Discovery, bound: SocketAddr, shu
     if how == Discovery::Off || !is_possible(bound) {
         return;
     }
-    if let Err(error) = run(&node, how, bound, &shutdown).await {
+    let ended = match ServiceDaemon::new() {
+        Ok(daemon) => {
+            let ended = run(&daemon, &node, how, bound, &shutdown).await;
+            ended.and(daemon.shutdown().map(drop))
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
         tracing::warn!(%error, "nodes on this network are not found by themselves; name one with --join");
     }
 }
 
-async fn run(node: &Arc<Node>, how: Discovery, bound: SocketAddr, shutdown: &CancellationToken) -> mdns_sd::Result<()> {
-    let daemon = ServiceDaemon::new()?;
-    listen_on(&daemon, bound.ip())?;
+async fn run(
+    daemon: &ServiceDaemon,
+    node: &Arc<Node>,
+    how: Discovery,
+    bound: SocketAddr,
+    shutdown: &CancellationToken,
+) -> mdns_sd::Result<()> {
+    listen_on(daemon, bound.ip())?;
     let mut announced = node.membership().mark();
-    let own = announce(&daemon, node, bound, announced)?;
+    let own = announce(daemon, node, bound, announced)?;
     let events = daemon.browse(SERVICE)?;
     let (mut finds, mut dials) = (Finds::new(), JoinSet::new());
     loop {
         let mark = node.membership().mark();
         if mark != announced {
             announced = mark;
-            announce(&daemon, node, bound, mark)?;
+            announce(daemon, node, bound, mark)?;
         }
         let is_here = |url: &PeerUrl| {
             node.with_host(|host, _| {
@@ -117,7 +133,7 @@ async fn run(node: &Arc<Node>, how: Discovery, bound: SocketAddr, shutdown: &Can
     if let Ok(told) = daemon.unregister(&own) {
         let _told = tokio::time::timeout(GOODBYE, told.recv_async()).await;
     }
-    daemon.shutdown().map(drop)
+    Ok(())
 }
 
 /// Why nobody was found.
@@ -141,30 +157,34 @@ pub enum NotFound {
 pub async fn find(dialer: &Dialer) -> Result<PeerUrl, NotFound> {
     let daemon = ServiceDaemon::new()?;
     let mut finds = Finds::new();
-    let found = tokio::time::timeout(SEARCH, find_with(&daemon, dialer, &mut finds)).await;
+    let found = tokio::time::timeout(SEARCH_MOST, find_with(&daemon, dialer, &mut finds)).await;
     // Its thread ends with this process, at the latest.
     let _ended = daemon.shutdown();
-    match found {
-        Ok(found) => Ok(found?),
-        Err(_) if finds.count() == 0 => Err(NotFound::Nobody),
-        Err(_) => Err(NotFound::NotOurs(finds.count())),
+    match found.unwrap_or(Ok(None))? {
+        Some(found) => Ok(found),
+        None if finds.count() == 0 => Err(NotFound::Nobody),
+        None => Err(NotFound::NotOurs(finds.count())),
     }
 }
 
-async fn find_with(daemon: &ServiceDaemon, dialer: &Dialer, finds: &mut Finds) -> mdns_sd::Result<PeerUrl> {
+async fn find_with(daemon: &ServiceDaemon, dialer: &Dialer, finds: &mut Finds) -> mdns_sd::Result<Option<PeerUrl>> {
     let (everywhere, begun) = (IpAddr::from(Ipv6Addr::UNSPECIFIED), Instant::now());
     listen_on(daemon, everywhere)?;
     let events = daemon.browse(SERVICE)?;
     loop {
         let now = Moment(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
         if let Some(url) = finds.poll_dial(now, None, |_| false) {
-            let outcome = dial(dialer, &url).await;
+            let outcome = tokio::time::timeout(PROOF, dial(dialer, &url)).await.unwrap_or(Outcome::Unreachable);
             if let Outcome::Proved(url) = outcome {
-                return Ok(url);
+                return Ok(Some(url));
             }
             finds.handle_dialed(now, outcome);
-        } else if let ServiceEvent::ServiceResolved(found) = next(&events).await? {
-            handle(finds, now, &found, everywhere);
+            continue;
+        }
+        match tokio::time::timeout_at((begun + SEARCH).into(), next(&events)).await {
+            Ok(Ok(ServiceEvent::ServiceResolved(found))) => handle(finds, now, &found, everywhere),
+            Ok(event) => drop(event?),
+            Err(_) => return Ok(None),
         }
     }
 }
