@@ -132,7 +132,10 @@ fn together() {
     assert_eq!(std::fs::read(to.path().join("of-foreign.txt")).unwrap(), b"x");
     let nobody = run(tinyp2p("nobody knows this").args(["peers", "lan"]));
     let words = String::from_utf8(nobody.stderr).unwrap();
-    assert!(!nobody.status.success() && words.contains("nodes found on this network proves this password"), "{words}");
+    assert!(
+        !nobody.status.success() && words.contains("nobody who was found on this network proves this password"),
+        "{words}"
+    );
 
     // At another port it is found again.
     cellar.process.kill();

@@ -146,7 +146,7 @@ pub enum NotFound {
     #[error("no node is found on this network; name one by its URL, as \"tinyp2p serve\" prints it")]
     Nobody,
     /// None of those that say so.
-    #[error("none of the {0} nodes found on this network proves this password")]
+    #[error("nobody who was found on this network proves this password (nodes found: {0})")]
     NotOurs(usize),
 }
 
