@@ -7,7 +7,9 @@ use libtest_mimic::{Failed, Trial};
 
 use super::PASSWORD;
 use super::sharing::{curl_by_ticket, finished, ticket};
-use super::steps::{enter, is_open, save, save_by, search, until_found, until_line, until_offered, until_rows};
+use super::steps::{
+    enter, is_open, save, save_by, search, select_first, until_found, until_line, until_offered, until_rows,
+};
 use crate::harness::browser::{self, Browser};
 use crate::harness::node::Node;
 use crate::harness::ok;
@@ -36,9 +38,7 @@ async fn closed_midway(browser: &Browser) -> Result<(), Failed> {
     let second = browser.new_tab().await?;
     enter(browser, &node.url).await?;
     until_found(browser, &["film.bin"]).await?;
-    // What somebody has selected stays in the list, whoever goes.
-    browser.run("document.querySelector('#rows .row:not([hidden])').click();", &[]).await?;
-    browser.until("document.querySelectorAll('#rows [aria-selected=true]').length === 1").await?;
+    select_first(browser).await?;
 
     // A slow reader, who is in the middle when the tab is closed.
     let into = tempfile::tempdir()?;

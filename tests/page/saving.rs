@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::PASSWORD;
 use super::searching::Mixed;
-use super::steps::{enter, press, save, save_by, until_found, until_line, until_offered};
+use super::steps::{enter, press, save, save_by, select_first, until_found, until_line, until_offered};
 use crate::harness::browser::{self, Browser};
 use crate::harness::node::{self, Node};
 use crate::harness::original::Original;
@@ -209,6 +209,7 @@ async fn gone(browser: &Browser) -> Result<(), Failed> {
     let node = Node::serve(share.path(), PASSWORD, &[]);
     enter(browser, &node.url).await?;
     until_found(browser, &["a.txt"]).await?;
+    select_first(browser).await?;
     fs::remove_file(share.path().join("a.txt"))?;
     for way in ["session", "ticket"] {
         save_by(browser, way).await?;

@@ -113,6 +113,13 @@ pub(super) async fn save(browser: &Browser, name: &str) -> Result<(), Failed> {
     press(browser, "#rows .row:not([hidden]) button", &format!("Save {name}")).await
 }
 
+/// Selects the first row: while something is selected the list stays as it is, whoever goes.
+pub(super) async fn select_first(browser: &Browser) -> Result<(), Failed> {
+    browser.run("document.querySelector('#rows .row:not([hidden])').click();", &[]).await?;
+    browser.until("document.querySelectorAll('#rows [aria-selected=true]').length === 1").await?;
+    Ok(())
+}
+
 /// Clicks the one among these elements that is labelled so.
 pub(super) async fn press(browser: &Browser, among: &str, label: &str) -> Result<(), Failed> {
     let script = "
