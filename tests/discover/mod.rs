@@ -61,16 +61,9 @@ fn serve(password: &str, name: &str, more: &[&str]) -> Node {
     Node::start(command.args(more).arg(share.keep()))
 }
 
-fn lists(node: &Node, password: &str, url: &str) -> bool {
-    let output = run(tinyp2p(password).args(["peers", "--json", &node.url]));
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains(&format!("\"{}\"", node.url)), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    text.contains(&format!("\"{url}\""))
-}
-
 fn meet(one: &Node, other: &Node) {
     wait_for("two nodes to list each other", PATIENCE, || {
-        (lists(one, PASSWORD, &other.url) && lists(other, PASSWORD, &one.url)).then_some(())
+        (one.lists(PASSWORD, &other.url) && other.lists(PASSWORD, &one.url)).then_some(())
     });
 }
 
@@ -113,9 +106,9 @@ fn together() {
     meet(&garden, &cellar);
     for node in [&attic, &cellar, &garden] {
         wait_for("the other pool to be noticed", PATIENCE, || (left_alone(node) == 1).then_some(()));
-        assert!(!lists(node, PASSWORD, &foreign.url) && !lists(node, PASSWORD, &silent.url));
+        assert!(!node.lists(PASSWORD, &foreign.url) && !node.lists(PASSWORD, &silent.url));
     }
-    assert!(!lists(&foreign, OTHER, &attic.url) && !lists(&silent, PASSWORD, &attic.url));
+    assert!(!foreign.lists(OTHER, &attic.url) && !silent.lists(PASSWORD, &attic.url));
     // Each of the three tried it once. It tried one of the two that were there, and not both.
     assert_eq!(wrong_passwords(&foreign), 3);
     assert_eq!(wrong_passwords(&attic) + wrong_passwords(&cellar), 1);
@@ -171,7 +164,7 @@ fn once() {
         })
     });
     wait_for("them to list each other", PATIENCE, || {
-        (lists(&attic, &words, &url) && lists(&cellar, &words, &attic.url)).then_some(())
+        (attic.lists(&words, &url) && cellar.lists(&words, &attic.url)).then_some(())
     });
     let listed = run(tinyp2p(&words).args(["peers", "--json", &attic.url]));
     assert_eq!(String::from_utf8(listed.stdout).unwrap().lines().count(), 2);
@@ -207,9 +200,9 @@ fn impostors() {
     let (old_port, old) = listener(ADDRESS);
     let (near_port, near) = listener(Ipv4Addr::LOCALHOST);
     let announce = |name: &str, address: &str, port: u16| {
-        let none = BTreeMap::<String, String>::new().into_iter().collect::<Vec<_>>();
+        let none: &[(&str, &str)] = &[];
         let host = format!("{name}.local.");
-        let mut service = ServiceInfo::new(SERVICE, name, &host, address, port, none.as_slice()).unwrap();
+        let mut service = ServiceInfo::new(SERVICE, name, &host, address, port, none).unwrap();
         service.set_requires_probe(false);
         daemon.register(service).unwrap();
     };
@@ -228,7 +221,7 @@ fn impostors() {
     }
     assert!(near.try_recv().is_err(), "nobody on the network leads a node to its own machine");
     for url in [format!("http://{ADDRESS}:{old_port}"), format!("http://127.0.0.1:{near_port}")] {
-        assert!(!lists(&node, PASSWORD, &url));
+        assert!(!node.lists(PASSWORD, &url));
     }
     daemon.shutdown().unwrap();
 }

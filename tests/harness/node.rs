@@ -45,6 +45,14 @@ impl Node {
         self.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
     }
 
+    /// Whether it lists a peer.
+    pub(crate) fn lists(&self, password: &str, url: &str) -> bool {
+        let output = run(tinyp2p(password).args(["peers", "--json", &self.url]));
+        let text = String::from_utf8(output.stdout).expect("JSON is text");
+        assert!(text.contains(&format!("\"{}\"", self.url)), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        text.contains(&format!("\"{url}\""))
+    }
+
     /// From now on, [`Node::peak_memory`] is about what comes.
     pub(crate) fn forget_peak_memory(&self) {
         // 5: see proc_pid_clear_refs(5).

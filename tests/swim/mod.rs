@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 
 use crate::harness::alone::alone;
 use crate::harness::capture::Capture;
-use crate::harness::node::{Node, run, tinyp2p};
+use crate::harness::node::{Node, tinyp2p};
 use crate::harness::ports::free_port;
 use crate::harness::process::wait_for;
 use crate::harness::proxy::Proxy;
@@ -50,12 +50,8 @@ fn is_down(node: &Node, url: &str) -> bool {
     says(node, "is down among nodes", url)
 }
 
-/// Whether a node lists a peer.
 fn lists(node: &Node, url: &str) -> bool {
-    let output = run(tinyp2p(PASSWORD).args(["peers", "--json", &node.url]));
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains(&format!("\"{}\"", node.url)), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    text.contains(&format!("\"{url}\""))
+    node.lists(PASSWORD, url)
 }
 
 /// Three nodes, the last two of which joined through the first, and who hear each other.

@@ -49,9 +49,10 @@ type Rows = BTreeMap<SharedPath, Vec<Holder>>;
 
 impl Ls {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        // Before anybody is looked for.
+        let wanted = Wanted::new(self.pattern.kind(), &self.pattern.pattern, true).map_err(Failure::Usage)?;
         let dialer = self.caller.dialer().await?;
         let pool = self.whom.peer(&dialer).await?;
-        let wanted = Wanted::new(self.pattern.kind(), &self.pattern.pattern, true).map_err(Failure::Usage)?;
         let mut rows = Rows::new();
         let mut code = ExitCode::SUCCESS;
         let mut offers = offers_known(&dialer, &pool, &wanted, self.away).await?;

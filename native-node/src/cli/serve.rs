@@ -87,10 +87,12 @@ impl Serve {
             self.legacy.judge(&password, legacy_password.as_ref())?;
         }
         let listener = self.bind()?;
-        let discovery = match () {
-            () if self.no_discovery => Discovery::Off,
-            () if made.is_some() => Discovery::Shown,
-            () => Discovery::Seeking,
+        let discovery = if self.no_discovery {
+            Discovery::Off
+        } else if made.is_some() {
+            Discovery::Shown
+        } else {
+            Discovery::Seeking
         };
         let config = Config {
             legacy: self.legacy.is_on(),
