@@ -119,6 +119,9 @@ fn usage_errors() {
     let url = "http://127.0.0.1:1";
     ends(tinyp2p("x").args(["get", url, "(unclosed"]), 2, &["not a regular expression"]);
     ends(tinyp2p("x").args(["ls", url, "[z-a]"]), 2, &["not a regular expression"]);
+    // Before a password is missed, or anybody looked for.
+    ends(program().args(["get", "lan", "(unclosed"]), 2, &["not a regular expression"]);
+    ends(program().args(["ls", "lan", "(unclosed"]), 2, &["not a regular expression"]);
     ends(tinyp2p("x").args(["get", "ftp://a:1"]), 2, &["ftp://a:1", "http://"]);
     ends(tinyp2p("x").args(["get", "127.0.0.1:9004"]), 2, &["127.0.0.1:9004", "http://"]);
     ends(tinyp2p("x").args(["ls", "http://a:1:2"]), 2, &["http://a:1:2"]);

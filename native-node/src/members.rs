@@ -49,6 +49,7 @@ fn say(peer: &PeerUrl, state: Option<MemberState>) {
         Some(MemberState::Alive) => tracing::info!(%peer, "is here"),
         Some(MemberState::Gone) => tracing::info!(%peer, "is gone"),
         Some(MemberState::Refused) => tracing::warn!(%peer, "refuses our password; it is left out"),
+        Some(MemberState::Alias) => tracing::info!(%peer, "leads to a peer that goes by another name"),
         Some(MemberState::Candidate | MemberState::Suspect) | None => {}
     }
 }
@@ -58,6 +59,9 @@ async fn call(node: &Arc<Node>, dial: &Dial) -> DialOutcome {
     match node.dialer().exchange(&dial.url, &dial.tell).await {
         Ok(exchanged) => {
             exchanged.peers.iter().for_each(|peer| node.learn_about(&dial.url, peer));
+            if let Some(of) = node.dialer().goes_by(&dial.url, &exchanged).await {
+                return DialOutcome::Alias { of, urls: exchanged.urls.unwrap_or_default() };
+            }
             if exchanged.is_node {
                 swim::met(node, &dial.url);
             }

@@ -33,7 +33,7 @@ pub const ROSTER_TEXTS_PER_EXCHANGE: usize = 512;
 pub const ROSTER_RUMOURS: usize = 128;
 /// Most unverified URLs kept that the answer of a peer named.
 pub const ROSTER_HINTS: usize = 384;
-/// Most peers remembered as gone or refused.
+/// Most peers remembered as gone or refused, or as other names of those listed.
 pub const ROSTER_TOMBSTONES: usize = 512;
 /// Most URLs found to be other names of ourselves.
 pub const ROSTER_ALIASES: usize = 64;
@@ -65,6 +65,8 @@ pub const LISTED_FOR: Duration = Duration::from_secs(90);
 pub const VOUCHED_PROBE_AFTER: Duration = Duration::from_secs(5 * 60);
 /// … and until when it is listed.
 pub const VOUCHED_LISTED_FOR: Duration = Duration::from_secs(6 * 60);
+/// A URL that leads to a peer that goes by another is asked again after at most this long, while the other is listed.
+pub const ALIAS_PROBE_AFTER: Duration = Duration::from_secs(5 * 60);
 /// A peer that was just dialed is not dialed again at once because the membership says that it is down.
 pub const TOLD_DOWN_AFTER: Duration = Duration::from_secs(2);
 /// Failures in a row that make a live peer a gone one.

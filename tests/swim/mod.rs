@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("swim::who_is_killed_is_listed_no_more", killed),
         test("swim::who_ends_says_so", ends),
         test("swim::with_its_port_taken_all_goes_on", taken),
+        test("swim::a_node_that_is_joined_by_another_name_is_listed_once", joined_by_alias),
         test("swim::who_cannot_be_reached_by_datagram_stays_listed", unreachable),
         alone("swim::datagrams_say_nothing_and_change_nothing_to_strangers", strangers),
     ]
@@ -52,6 +53,22 @@ fn is_down(node: &Node, url: &str) -> bool {
 
 fn lists(node: &Node, url: &str) -> bool {
     node.lists(PASSWORD, url)
+}
+
+fn joined_by_alias() {
+    let a = serve(&[]);
+    let alias = format!("http://localhost:{}", a.port());
+    let b = serve(&["--join", &alias]);
+    wait_for("the newcomer to find out whom it joined", PATIENCE, || {
+        let text = b.process.error_text();
+        text.contains("leads to a peer that goes by another name").then_some(())
+    });
+    wait_for("the two to list each other", PATIENCE, || (lists(&a, &b.url) && lists(&b, &a.url)).then_some(()));
+    assert!(!lists(&b, &alias));
+    let url = a.url.clone();
+    a.process.kill();
+    wait_for("it to be listed no more", PATIENCE, || (!lists(&b, &url)).then_some(()));
+    assert!(!lists(&b, &alias), "by neither name");
 }
 
 /// Three nodes, the last two of which joined through the first, and who hear each other.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::caller;
 use super::get::Gone;
 use super::output::{self, Failure};
-use crate::download::{self, Job};
+use crate::download::{self, Job, Wanted};
 use crate::http::ServeLimits;
 use crate::run::{self, Config};
 
@@ -55,10 +55,8 @@ impl Classic {
                 let pool = url(&server)?;
                 let job = Job {
                     pool,
-                    kind: PatternKind::Regex,
-                    pattern,
                     // As in 2004: what lies directly in the peers' folders.
-                    folders: false,
+                    wanted: Wanted::new(PatternKind::Regex, &pattern, false).map_err(Failure::Usage)?,
                     to: ".".into(),
                     dry_run: false,
                     max_file_size: download::MAX_UNANNOUNCED,

@@ -45,6 +45,8 @@ pub(super) struct Get {
 
 impl Get {
     pub(super) async fn run(self, shutdown: CancellationToken) -> Result<ExitCode, Failure> {
+        // Before a password is asked for, or anybody looked for.
+        let wanted = Wanted::new(self.pattern.kind(), &self.pattern.pattern, true).map_err(Failure::Usage)?;
         let dialer = self.caller.dialer().await?;
         let pool = tokio::select! {
             pool = self.whom.peer(&dialer) => pool?,
@@ -52,9 +54,7 @@ impl Get {
         };
         let job = Job {
             pool: pool.clone(),
-            kind: self.pattern.kind(),
-            pattern: self.pattern.pattern.clone(),
-            folders: true,
+            wanted: wanted.clone(),
             to: self.to.clone(),
             dry_run: self.dry_run,
             max_file_size: self.max_file_size,
@@ -66,34 +66,32 @@ impl Get {
             download::run(&dialer, job, observer.as_ref(), shutdown.clone()).await?
         };
         let gone = tokio::select! {
-            gone = self.gone(&dialer, &pool, &report) => gone,
+            gone = gone(&dialer, &pool, &wanted, &report) => gone,
             () = shutdown.cancelled() => Gone::default(),
         };
         Ok(output::conclude(&report, &gone, self.json))
     }
+}
 
-    /// Where nothing matches, what would if somebody were back.
-    async fn gone(&self, dialer: &Dialer, pool: &PeerUrl, report: &Report) -> Gone {
-        let mut gone = Gone::default();
-        if !report.is_nothing() {
-            return gone;
-        }
-        // A pattern that cannot be read was refused before.
-        let Ok(wanted) = Wanted::new(self.pattern.kind(), &self.pattern.pattern, true) else { return gone };
-        // What is told then is more than is owed: without it nothing is said.
-        let Ok(mut offers) = offers_known(dialer, pool, &wanted, true).await else { return gone };
-        let mut names = BTreeSet::new();
-        while let Some((peer, offered)) = offers.next().await {
-            let Ok(offered) = offered else { continue };
-            let Some(last_seen) = offered.last_seen.filter(|_| !offered.files.is_empty()) else { continue };
-            let count = offered.files.len();
-            names.extend(offered.files.into_iter().map(|file| file.path));
-            gone.peers.push(GonePeer { peer, last_seen, count });
-        }
-        gone.files = names.len();
-        gone.peers.sort_by_key(|gone| gone.last_seen.seconds);
-        gone
+/// Where nothing matches, what would if somebody were back.
+async fn gone(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted, report: &Report) -> Gone {
+    let mut gone = Gone::default();
+    if !report.is_nothing() {
+        return gone;
     }
+    // What is told then is more than is owed: without it nothing is said.
+    let Ok(mut offers) = offers_known(dialer, pool, wanted, true).await else { return gone };
+    let mut names = BTreeSet::new();
+    while let Some((peer, offered)) = offers.next().await {
+        let Ok(offered) = offered else { continue };
+        let Some(last_seen) = offered.last_seen.filter(|_| !offered.files.is_empty()) else { continue };
+        let count = offered.files.len();
+        names.extend(offered.files.into_iter().map(|file| file.path));
+        gone.peers.push(GonePeer { peer, last_seen, count });
+    }
+    gone.files = names.len();
+    gone.peers.sort_by_key(|gone| gone.last_seen.seconds);
+    gone
 }
 
 /// What matches at peers that are away.

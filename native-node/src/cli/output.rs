@@ -57,10 +57,7 @@ impl From<NodeError> for Failure {
 
 impl From<DownloadError> for Failure {
     fn from(error: DownloadError) -> Self {
-        match error {
-            DownloadError::Pattern(_) => Self::Usage(error.to_string()),
-            _ => Self::Failed(error.to_string()),
-        }
+        Self::Failed(error.to_string())
     }
 }
 

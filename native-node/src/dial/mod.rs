@@ -13,7 +13,7 @@ mod part;
 mod reply;
 
 use shared::bridge::{Exchange, Hello, Message, PeerInfo, Read, ReadMany, Role, Row, Search, SearchKind, SearchScope};
-use shared::{PatternKind, PeerUrl, limits};
+use shared::{PatternKind, PeerUrl, Scope, limits};
 use std::time::Duration;
 
 use crate::link::{Link, LinkError, Reply};
@@ -28,6 +28,8 @@ pub use part::{Outlined, fetch_part_over, outlined};
 const EXCHANGE: Duration = Duration::from_secs(10);
 /// How long a node may take for the next part of a search.
 const SEARCH: Duration = Duration::from_secs(15);
+/// How long the URL that a node goes by may take to lead to it.
+const OWN_URL: Duration = Duration::from_secs(1);
 /// How much of one file may be under way to us, in bytes: what a LAN holds, several times.
 const WINDOW: u32 = 4 << 20;
 /// Most bytes of names that one search may bring us.
@@ -92,6 +94,20 @@ impl Dialer {
             Ok(Exchanged { urls: Some(urls), peers: exchanged.peers, is_node: true })
         };
         tokio::time::timeout(EXCHANGE, asked).await.unwrap_or(Err(CallError::Silent))
+    }
+
+    /// The URL that a node goes by, if that is another than it was just called by and leads to the same process from here.
+    pub async fn goes_by(&self, called: &PeerUrl, told: &Exchanged) -> Option<PeerUrl> {
+        let itself = told.peers.iter().find(|peer| peer.itself)?;
+        let own = PeerUrl::parse(&itself.url).ok().filter(|own| own != called)?;
+        if !Scope::of_url(called)?.admits_url(&own) {
+            return None;
+        }
+        let same = async {
+            let (one, other) = (self.link(called).await.ok()?, self.link(&own).await.ok()?);
+            (one.other_end() == other.other_end()).then_some(own)
+        };
+        tokio::time::timeout(OWN_URL, same).await.ok().flatten()
     }
 
     /// The session with a URL's node.

@@ -123,7 +123,7 @@ async fn run(
                     None => {}
                 }
                 if is_proved {
-                    node.with_host(|host, now| host.roster_mut().handle_told_up(now, &url));
+                    node.with_host(|host, now| host.roster_mut().handle_found(now, &url));
                     node.rouse_roster();
                 }
             }
@@ -239,17 +239,12 @@ fn urls(found: &ResolvedService, bound: IpAddr) -> Vec<PeerUrl> {
 /// it goes by: where that leads to it from here, too, it is a peer by that, or it would be there twice.
 async fn dial(dialer: &Dialer, url: &PeerUrl) -> Outcome {
     match dialer.links().way(url).await {
-        Ok(Way::Bridge(link)) => {
-            let told = dialer.exchange(url, &[]).await.ok();
-            let itself = told.and_then(|told| told.peers.into_iter().find(|peer| peer.itself));
-            let own = itself.and_then(|itself| PeerUrl::parse(&itself.url).ok()).filter(|own| own != url);
-            if let Some(own) = own
-                && let Ok(Way::Bridge(other)) = dialer.links().way(&own).await
-                && other.other_end() == link.other_end()
-            {
-                return Outcome::Proved(own);
-            }
-            Outcome::Proved(url.clone())
+        Ok(Way::Bridge(_)) => {
+            let own = match dialer.exchange(url, &[]).await {
+                Ok(told) => dialer.goes_by(url, &told).await,
+                Err(_) => None,
+            };
+            Outcome::Proved(own.unwrap_or_else(|| url.clone()))
         }
         // Whoever announces itself speaks the bridge.
         Ok(Way::Old) => Outcome::Unreachable,

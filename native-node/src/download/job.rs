@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use shared::{PatternKind, PeerUrl, SharedPath};
+use shared::{PeerUrl, SharedPath};
 
+use super::Wanted;
 use crate::dial::CallError;
 use crate::folder::SaveError;
 
@@ -13,12 +14,8 @@ use crate::folder::SaveError;
 pub struct Job {
     /// Any peer of the network.
     pub pool: PeerUrl,
-    /// How `pattern` is meant.
-    pub kind: PatternKind,
     /// What to look for.
-    pub pattern: String,
-    /// Whether to look in folders too, where a peer has them.
-    pub folders: bool,
+    pub wanted: Wanted,
     /// Where to save.
     pub to: PathBuf,
     /// Only say what would be downloaded.
@@ -118,9 +115,6 @@ pub trait Observer: Send + Sync {
 /// Why a download could not even begin.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    /// The pattern is none.
-    #[error("{0}")]
-    Pattern(String),
     /// The peer that was named does not answer as one.
     #[error("{0}: {1}")]
     Pool(PeerUrl, CallError),

@@ -64,7 +64,6 @@ pub async fn run(
     observer: &dyn Observer,
     shutdown: CancellationToken,
 ) -> Result<Report, DownloadError> {
-    let wanted = Wanted::new(job.kind, &job.pattern, job.folders).map_err(DownloadError::Pattern)?;
     let destination = match job.dry_run && !job.to.exists() {
         true => None,
         false => Some(Arc::new(Destination::open(&job.to)?)),
@@ -89,7 +88,7 @@ pub async fn run(
         report: Mutex::default(),
     };
     let all = async {
-        let mut offers = offers(dialer, &job.pool, &wanted).await?;
+        let mut offers = offers(dialer, &job.pool, &job.wanted).await?;
         let mut fetching = futures_util::stream::FuturesUnordered::new();
         loop {
             tokio::select! {

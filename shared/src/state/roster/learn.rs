@@ -89,7 +89,7 @@ impl Roster {
         let waits = match peer.state {
             MemberState::Gone | MemberState::Refused => true,
             MemberState::Candidate => peer.failures > 0,
-            MemberState::Alive | MemberState::Suspect => false,
+            MemberState::Alive | MemberState::Suspect | MemberState::Alias => false,
         };
         let far = peer.due > now + limits::RETURN_BEYOND;
         if waits && far && peer.dialing.is_none() && peer.paid.is_none() && self.rumours.take(now) {

@@ -20,6 +20,8 @@ pub enum MemberState {
     Gone,
     /// It is there and does not know our password.
     Refused,
+    /// It is there, and listed by the URL that it goes by.
+    Alias,
 }
 
 /// One peer, for display.
@@ -74,6 +76,8 @@ pub(super) struct Peer {
     pub(super) origin: Origin,
     /// Whose token pays for the next dial.
     pub(super) paid: Option<Origin>,
+    /// The URL it goes by, of an alias.
+    pub(super) alias_of: Option<PeerUrl>,
     /// Whose answer named it.
     pub(super) named_by: Option<PeerUrl>,
     /// How many dials of what *it* named led nowhere, less those that were answered: who lies is heard last.
@@ -96,6 +100,7 @@ impl Peer {
             dialing: None,
             origin,
             paid: None,
+            alias_of: None,
             named_by: None,
             misled: 0,
             salt,
@@ -107,7 +112,7 @@ impl Peer {
             MemberState::Alive => Lane::Members,
             _ if self.origin == Origin::Seed => Lane::Members,
             MemberState::Candidate => Lane::Candidates,
-            MemberState::Suspect | MemberState::Gone | MemberState::Refused => Lane::Doubtful,
+            MemberState::Suspect | MemberState::Gone | MemberState::Refused | MemberState::Alias => Lane::Doubtful,
         }
     }
 
@@ -118,7 +123,8 @@ impl Peer {
 
     /// Whether it is only remembered so that it is not learned anew.
     pub(super) fn is_tombstone(&self) -> bool {
-        matches!(self.state, MemberState::Gone | MemberState::Refused) && self.origin != Origin::Seed
+        matches!(self.state, MemberState::Gone | MemberState::Refused | MemberState::Alias)
+            && self.origin != Origin::Seed
     }
 
     pub(super) fn is_forgettable(&self, now: Moment) -> bool {
@@ -133,6 +139,7 @@ impl Peer {
             self.state = state;
             self.since = now;
             self.failures = 0;
+            self.alias_of = None;
         }
     }
 
@@ -142,6 +149,16 @@ impl Peer {
         self.failures = 0;
         self.last_answer = Some(now);
         self.rest(now, dice);
+    }
+
+    /// It answered our dial, and goes by another URL.
+    pub(super) fn is_alias(&mut self, now: Moment, of: PeerUrl, dice: &mut Dice) {
+        self.enter(now, MemberState::Alias);
+        self.failures = 0;
+        self.last_answer = Some(now);
+        self.alias_of = Some(of);
+        self.due =
+            now + dice.between(limits::ALIAS_PROBE_AFTER - limits::ALIAS_PROBE_AFTER / 6, limits::ALIAS_PROBE_AFTER);
     }
 
     /// It answered at `at`: it is asked again after a while, and listed for a while longer.
@@ -198,6 +215,7 @@ impl Peer {
             MemberState::Suspect if self.failures + 1 >= limits::SUSPECT_FAILURES => {
                 self.enter(now, MemberState::Gone);
             }
+            MemberState::Alias => self.enter(now, MemberState::Gone),
             _ => {}
         }
         self.fail_again(now, dice);
@@ -205,7 +223,9 @@ impl Peer {
 
     fn fail_again(&mut self, now: Moment, dice: &mut Dice) {
         let (first, longest) = match self.state {
-            MemberState::Alive | MemberState::Suspect => (limits::SUSPECT_RETRY, limits::PROBE_AFTER),
+            MemberState::Alive | MemberState::Suspect | MemberState::Alias => {
+                (limits::SUSPECT_RETRY, limits::PROBE_AFTER)
+            }
             MemberState::Candidate => (limits::CANDIDATE_RETRY, limits::CANDIDATE_RETRY_MAX),
             MemberState::Refused => (limits::REFUSED_RETRY, limits::REFUSED_RETRY_MAX),
             MemberState::Gone if now.since(self.since) < limits::GONE_IS_RECENT => {

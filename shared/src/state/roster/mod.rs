@@ -11,6 +11,7 @@
 //! | Suspect   | not listed, was alive    | 1 s, 2 s                                  | Alive, or Gone at the third failure |
 //! | Gone      | remembered, not learned  | 5 s … 60 s; 30 min later up to 10 min     | Alive, forgotten after 24 h |
 //! | Refused   | has another password     | 2 min … 1 h                               | Alive, forgotten after 24 h |
+//! | Alias     | leads to a listed peer   | 5 min; at once when that is listed no more | Alive, Gone, Refused, forgotten after 24 h |
 //!
 //! Any answer makes Alive at once; a seed (typed by a person) is never forgotten and waits 30 s at most. Besides, every
 //! 10 s one random live peer is told all we list. A caller that names a Gone, Refused or failing URL where a caller puts its
@@ -54,6 +55,13 @@ pub enum DialOutcome {
     Refused,
     /// It did not answer in time, or with nothing that a peer answers.
     Unreachable,
+    /// It answered, and is a node that goes by another URL, which leads to it from here as well.
+    Alias {
+        /// The URL it goes by.
+        of: PeerUrl,
+        /// The URLs it knows, texts as they came.
+        urls: Vec<String>,
+    },
     /// It is ourselves under another name.
     Myself,
 }
@@ -175,6 +183,7 @@ impl Roster {
     /// unreachable after [`limits::ROSTER_DIAL_LOST`].
     pub fn handle_dialed(&mut self, now: Moment, url: &PeerUrl, outcome: DialOutcome) {
         self.asleep_until = Moment::default();
+        let is_own = matches!(&outcome, DialOutcome::Alias { of, .. } if self.is_own(of));
         let Some(peer) = self.peers.get_mut(url) else { return };
         if let Some(place) = peer.dialing.take().and_then(|lane| self.dialing.get_mut(lane as usize)) {
             *place = place.saturating_sub(1);
@@ -188,6 +197,19 @@ impl Roster {
                 self.learn(now, Some(url), from, &urls);
             }
             DialOutcome::Lone => self.answered(now, url, paid),
+            DialOutcome::Alias { of, urls } => {
+                // By a URL that is for nearer callers than this one it would be told to fewer.
+                if scope_of(url).admits(scope_of(&of)) && !is_own && of != *url {
+                    peer.is_alias(now, of.clone(), &mut self.dice);
+                    self.give_back(paid);
+                    self.unlist(url);
+                    self.handle_found(now, &of);
+                    self.bound_tombstones();
+                } else {
+                    self.answered(now, url, paid);
+                }
+                self.learn(now, Some(url), scope_of(url), &urls);
+            }
             DialOutcome::Myself if self.aliases.len() < limits::ROSTER_ALIASES => self.add_own(url.clone()),
             DialOutcome::Refused => {
                 peer.refused(now, &mut self.dice);
@@ -203,6 +225,20 @@ impl Roster {
                 self.unlist(url);
                 self.bound_tombstones();
             }
+        }
+    }
+
+    /// A peer was found to be there: another is a candidate, one that is not listed is dialed at once.
+    pub fn handle_found(&mut self, now: Moment, url: &PeerUrl) {
+        if self.is_own(url) {
+            return;
+        }
+        self.asleep_until = Moment::default();
+        match self.peers.get_mut(url) {
+            Some(peer) if peer.state != MemberState::Alive && peer.dialing.is_none() => peer.due = now,
+            Some(_) => {}
+            // What is found is as far away as we are.
+            None => self.hint(now, url.clone()),
         }
     }
 
@@ -269,11 +305,7 @@ impl Roster {
     }
 
     fn answered(&mut self, now: Moment, url: &PeerUrl, paid: Option<Origin>) {
-        match paid {
-            Some(Origin::Rumour) => self.rumours.give_back(),
-            Some(Origin::Hint) => self.hints.give_back(),
-            Some(Origin::Seed) | None => {}
-        }
+        self.give_back(paid);
         let settled = self.peers.values().filter(|peer| peer.is_settled()).count();
         let Some(peer) = self.peers.get_mut(url) else { return };
         if !peer.is_settled() && settled + 1 >= limits::ROSTER_PEERS {
@@ -293,6 +325,15 @@ impl Roster {
         }
     }
 
+    /// Who was dialed answered: it costs nothing of the rate.
+    fn give_back(&mut self, paid: Option<Origin>) {
+        match paid {
+            Some(Origin::Rumour) => self.rumours.give_back(),
+            Some(Origin::Hint) => self.hints.give_back(),
+            Some(Origin::Seed) | None => {}
+        }
+    }
+
     /// What somebody at that distance is told: a listing with a URL it cannot reach would end a client of 2004.
     fn listing(&self, to: Scope) -> Vec<PeerUrl> {
         let mut urls = Vec::with_capacity(self.locals.len() + self.listed.len() + 1);
@@ -307,7 +348,20 @@ impl Roster {
     }
 
     fn unlist(&mut self, url: &PeerUrl) {
+        let before = self.listed.len();
         self.listed.retain(|listed| listed.url != *url);
+        if self.listed.len() < before {
+            self.release_aliases(url);
+        }
+    }
+
+    /// A peer is listed no more: its other names may lead to it still, and are dialed at once.
+    fn release_aliases(&mut self, of: &PeerUrl) {
+        for peer in self.peers.values_mut() {
+            if peer.alias_of.as_ref() == Some(of) && peer.dialing.is_none() {
+                peer.due = Moment::default();
+            }
+        }
     }
 
     fn unlist_stale(&mut self, now: Moment) {
@@ -316,17 +370,19 @@ impl Roster {
         }
         self.asleep_until = Moment::default();
         self.fresh_until = Moment(u64::MAX);
+        let mut stale = Vec::new();
         for (url, peer) in &mut self.peers {
             if peer.state != MemberState::Alive {
                 continue;
             }
             if peer.stale_at <= now {
                 peer.overdue(now);
-                self.listed.retain(|listed| listed.url != *url);
+                stale.push(url.clone());
             } else {
                 self.fresh_until = self.fresh_until.min(peer.stale_at);
             }
         }
+        stale.iter().for_each(|url| self.unlist(url));
     }
 
     fn remove(&mut self, url: &PeerUrl) {

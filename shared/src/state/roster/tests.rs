@@ -144,6 +144,90 @@ fn ourselves_under_another_name_is_neither_dialed_again_nor_listed() {
     assert!(roster.members().is_empty());
 }
 
+/// A pool in which another name of A is typed, too.
+fn joined_by_alias(now: &mut Moment, alias: &str) -> Roster {
+    let mut roster = joined(now);
+    roster.add_seed(*now, url(alias));
+    let soon = *now + Duration::from_secs(1);
+    run(&mut roster, now, soon, |dial| match dial.url.as_str() {
+        A => DialOutcome::Answered(vec![]),
+        B => DialOutcome::Unreachable,
+        _ => DialOutcome::Alias { of: url(A), urls: texts(&[A, ME, B]) },
+    });
+    roster
+}
+
+const BOX: &str = "http://box.local:9004";
+
+#[test]
+fn a_peer_of_two_names_is_listed_once_by_the_one_it_goes_by() {
+    let mut now = Moment(0);
+    let mut roster = joined_by_alias(&mut now, BOX);
+    assert_eq!((listed(&roster), state(&roster, BOX)), (vec![ME, A], Some(MemberState::Alias)));
+    assert_eq!(state(&roster, B), Some(MemberState::Candidate), "what it names is learned");
+    let later = now + limits::ALIAS_PROBE_AFTER * 3 / 4;
+    let dials = run(&mut roster, &mut now, later, |_| DialOutcome::Answered(vec![]));
+    assert!(dials.iter().all(|(_, url)| url != BOX), "{dials:?}");
+    let later = now + limits::ALIAS_PROBE_AFTER / 4;
+    let dials = run(&mut roster, &mut now, later, |_| DialOutcome::Answered(vec![]));
+    assert!(dials.iter().any(|(_, url)| url == BOX), "{dials:?}");
+    assert_eq!(state(&roster, BOX), Some(MemberState::Alive), "it is another's name now");
+}
+
+#[test]
+fn a_peer_that_is_not_found_by_the_name_it_goes_by_is_listed_by_the_other_at_once() {
+    let mut now = Moment(0);
+    let mut roster = joined_by_alias(&mut now, BOX);
+    roster.handle_told_down(now, &url(A));
+    let soon = now + Duration::from_secs(3);
+    run(&mut roster, &mut now, soon, |dial| match dial.url == url(A) {
+        true => DialOutcome::Unreachable,
+        false => DialOutcome::Answered(vec![]),
+    });
+    assert_eq!(listed(&roster).iter().collect::<BTreeSet<_>>(), BTreeSet::from([&ME, &B, &BOX]));
+    // Both are gone, and come back.
+    let later = now + Duration::from_secs(300);
+    run(&mut roster, &mut now, later, |_| DialOutcome::Unreachable);
+    assert_eq!(listed(&roster), [ME]);
+    let later = now + Duration::from_secs(120);
+    run(&mut roster, &mut now, later, |dial| match dial.url == url(BOX) {
+        true => DialOutcome::Alias { of: url(A), urls: vec![] },
+        false => DialOutcome::Answered(vec![]),
+    });
+    assert_eq!((listed(&roster)[1..].contains(&A), state(&roster, BOX)), (true, Some(MemberState::Alias)));
+}
+
+#[test]
+fn a_name_for_nearer_callers_is_no_better() {
+    let mut now = Moment(0);
+    let mut roster = Roster::new(url(ME), 7);
+    roster.add_seed(now, url(BOX));
+    let soon = now + Duration::from_secs(1);
+    let near = url("http://127.0.0.1:9004");
+    run(&mut roster, &mut now, soon, |_| DialOutcome::Alias { of: near.clone(), urls: vec![] });
+    assert_eq!(listed(&roster), [ME, BOX]);
+    // Nor is one that is ours, whatever somebody says.
+    run(&mut roster, &mut now, Moment(120_000), |_| DialOutcome::Alias { of: url(ME), urls: vec![] });
+    assert_eq!(listed(&roster), [ME, BOX]);
+}
+
+#[test]
+fn a_peer_of_a_thousand_names_fills_nothing() {
+    let mut now = Moment(0);
+    let mut roster = joined(&mut now);
+    let names: Vec<_> = (0..4_000).map(|i| format!("http://box{i}.local:9004")).collect();
+    for names in names.chunks(200) {
+        let later = now + Duration::from_secs(60);
+        run(&mut roster, &mut now, later, |dial| match dial.url == url(A) {
+            true => DialOutcome::Answered(names.to_vec()),
+            false => DialOutcome::Alias { of: url(A), urls: vec![] },
+        });
+    }
+    assert_eq!(listed(&roster), [ME, A]);
+    let aliases = roster.members().iter().filter(|member| member.state == MemberState::Alias).count();
+    assert_eq!(aliases, limits::ROSTER_TOMBSTONES);
+}
+
 #[test]
 fn a_loopback_peer_is_listed_for_loopback_callers_only() {
     let mut now = Moment(0);
