@@ -42,17 +42,13 @@ impl<'a> Printable<'a> {
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some(index) = rest.find(is_deceptive) {
-            let (plain, tail) = rest.split_at(index);
-            f.write_str(plain)?;
-            let mut characters = tail.chars();
-            if let Some(character) = characters.next() {
-                write!(f, "{}", character.escape_default())?;
-            }
-            rest = characters.as_str();
+        let mut plain = 0;
+        for (index, character) in self.0.char_indices().filter(|(_, character)| is_deceptive(*character)) {
+            f.write_str(self.0.get(plain..index).unwrap_or_default())?;
+            write!(f, "{}", character.escape_default())?;
+            plain = index + character.len_utf8();
         }
-        f.write_str(rest)
+        f.write_str(self.0.get(plain..).unwrap_or_default())
     }
 }
 

@@ -55,7 +55,9 @@ impl PeerUrl {
         }
         // Upper-case schemes are refused, not folded: Python 2.7's client takes them, but the text is the key.
         let rest = text.strip_prefix(SCHEME).ok_or(UrlError::Scheme)?;
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        // `split_at` could fail as far as the compiler knows, and what it would print then is 3 KB of the page.
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end).unwrap_or_default();
         if authority.contains('@') {
             return Err(UrlError::UserInfo);
         }
@@ -119,7 +121,8 @@ fn check_authority(authority: &str) -> Result<u16, UrlError> {
             (literal.parse::<Ipv6Addr>().is_ok(), port)
         }
         None => {
-            let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+            let end = authority.find(':').unwrap_or(authority.len());
+            let (host, port) = authority.split_at_checked(end).unwrap_or_default();
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
             (!host.is_empty() && host.bytes().all(plain), port)
         }
