@@ -2,6 +2,7 @@
 
 mod content_id;
 mod fold;
+mod ipv6;
 mod password;
 mod path;
 #[cfg(feature = "pattern")]

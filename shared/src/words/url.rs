@@ -4,8 +4,8 @@
 //! URL library would be another peer with another token. This is no general URL parser: what a peer cannot be, it refuses.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 
+use super::ipv6::is_ipv6;
 use crate::limits;
 
 /// The URL of one peer: `http://HOST:PORT` or `http://HOST:PORT/path`, exactly as it was written.
@@ -118,7 +118,7 @@ fn check_authority(authority: &str) -> Result<u16, UrlError> {
     let (host_is_good, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let (literal, port) = rest.split_once(']').ok_or(UrlError::Host)?;
-            (literal.parse::<Ipv6Addr>().is_ok(), port)
+            (is_ipv6(literal), port)
         }
         None => {
             let end = authority.find(':').unwrap_or(authority.len());
