@@ -44,6 +44,7 @@ mod responder;
 mod seal;
 mod search;
 mod secret;
+mod streams;
 #[cfg(feature = "node")]
 mod swarm;
 mod tab_id;

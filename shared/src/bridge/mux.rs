@@ -12,13 +12,14 @@
 //! [`Mux::poll_timeout`] drain out. It does not bound content that waits to be sent ([`Mux::waiting`] tells how much):
 //! whoever sends makes the next piece when the last is gone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::frame::{self, FrameError, Message};
 use super::kind::Kind;
 use super::record::Record;
 use super::reset::{Reset, ResetCode};
 use super::seal::{OpenError, Opener, Sealer};
+use super::streams::Streams;
 use crate::Moment;
 use crate::limits::{
     PING_AFTER, RECORD_COST_BYTES, RECORD_PAYLOAD_BYTES, SILENT_AFTER, STREAM_WINDOW_BYTES, STREAMS_PER_SESSION,
@@ -134,12 +135,6 @@ pub fn cost(payload: usize) -> usize {
     payload.saturating_add(RECORD_COST_BYTES)
 }
 
-/// A stream the other end opened: what may still be sent on it, in bytes.
-type Credit = u64;
-
-/// A stream we opened: what the other end may still send on it, in bytes.
-type Window = u64;
-
 /// One end of a session, with its streams.
 #[derive(Debug)]
 pub struct Mux {
@@ -150,8 +145,10 @@ pub struct Mux {
     next: u32,
     /// The last stream that the other end opened.
     last: u32,
-    ours: BTreeMap<u32, Window>,
-    theirs: BTreeMap<u32, Credit>,
+    /// Those we opened.
+    ours: Streams,
+    /// Those the other end opened.
+    theirs: Streams,
     events: VecDeque<Event>,
     urgent: VecDeque<Vec<u8>>,
     /// Answers, in their order; each with its stream.
@@ -176,8 +173,8 @@ impl Mux {
             side,
             next,
             last,
-            ours: BTreeMap::new(),
-            theirs: BTreeMap::new(),
+            ours: Streams::default(),
+            theirs: Streams::default(),
             events: VecDeque::new(),
             urgent: VecDeque::new(),
             content: VecDeque::new(),
@@ -283,7 +280,7 @@ impl Mux {
         }
         self.next += 2;
         self.push_urgent(request.kind(), stream, &bytes);
-        self.ours.insert(stream, u64::from(STREAM_WINDOW_BYTES));
+        self.ours.open(stream, u64::from(STREAM_WINDOW_BYTES));
         if let Some(more) = window.checked_sub(STREAM_WINDOW_BYTES).filter(|more| *more > 0) {
             self.grant(stream, more);
         }
@@ -292,14 +289,14 @@ impl Mux {
 
     /// What came on a stream we opened at this `cost` has been taken away: the other end may send as much again.
     pub fn taken(&mut self, stream: u32, cost: usize) {
-        if cost > 0 && self.ours.contains_key(&stream) {
+        if cost > 0 && self.ours.get(stream).is_some() {
             self.grant(stream, u32::try_from(cost).unwrap_or(u32::MAX));
         }
     }
 
     /// Ends a stream we opened before it is answered: nothing more of it comes out of [`Mux::poll_event`].
     pub fn cancel(&mut self, stream: u32) {
-        if self.ours.remove(&stream).is_some() {
+        if self.ours.close(stream) {
             let why = Reset::new(ResetCode::CANCELLED, "");
             self.push_urgent(Kind::RESET, stream, &frame::encode(&why));
             self.events.retain(|event| !event.is_answer_on(stream));
@@ -309,7 +306,7 @@ impl Mux {
     /// How much may be sent now, by [`cost`], on a stream that the other end opened; none where it is over.
     #[must_use]
     pub fn credit(&self, stream: u32) -> Option<u64> {
-        self.theirs.get(&stream).copied()
+        self.theirs.get(stream)
     }
 
     /// Answers with a message.
@@ -334,13 +331,13 @@ impl Mux {
     /// [`SendError::Closed`].
     pub fn end(&mut self, stream: u32) -> Result<(), SendError> {
         self.push_content(Kind::END, stream, b"")?;
-        self.theirs.remove(&stream);
+        self.theirs.close(stream);
         Ok(())
     }
 
     /// Answers that there will be no answer, or not all of it. What waits to be sent on the stream is not sent.
     pub fn reset(&mut self, stream: u32, why: &Reset) {
-        if self.theirs.remove(&stream).is_some() {
+        if self.theirs.close(stream) {
             self.drop_content(stream);
             self.push_urgent(Kind::RESET, stream, &frame::encode(why));
         }
@@ -369,14 +366,14 @@ impl Mux {
             return Err(MuxError::Rules("an answer to what was not asked"));
         }
         // An answer to what we do not want any more was under way when we said so.
-        let Some(window) = self.ours.get_mut(&stream) else { return Ok(()) };
+        let Some(window) = self.ours.get_mut(stream) else { return Ok(()) };
         let event = match record.kind {
             Kind::END => {
-                self.ours.remove(&stream);
+                self.ours.close(stream);
                 Event::Ended { stream }
             }
             Kind::RESET => {
-                self.ours.remove(&stream);
+                self.ours.close(stream);
                 Event::Failed { stream, why: frame::decode(record.kind, record.payload())? }
             }
             kind => {
@@ -405,7 +402,7 @@ impl Mux {
                 }
                 self.last = stream;
                 let message = Message::decode(kind, record.payload())?;
-                self.theirs.insert(stream, u64::from(STREAM_WINDOW_BYTES));
+                self.theirs.open(stream, u64::from(STREAM_WINDOW_BYTES));
                 match message {
                     _ if self.theirs.len() > STREAMS_PER_SESSION => {
                         self.reset(stream, &Reset::new(ResetCode::BUSY, "too many requests at once"));
@@ -418,7 +415,7 @@ impl Mux {
             Kind::CREDIT => {
                 let bytes = record.payload().try_into().map(u32::from_le_bytes);
                 let bytes = bytes.map_err(|_| MuxError::Rules("credit of an odd length"))?;
-                if let Some(credit) = self.theirs.get_mut(&stream) {
+                if let Some(credit) = self.theirs.get_mut(stream) {
                     *credit = credit.saturating_add(u64::from(bytes));
                     self.events.push_back(Event::Credit { stream, bytes });
                 }
@@ -431,14 +428,14 @@ impl Mux {
     }
 
     fn cancelled(&mut self, stream: u32) {
-        if self.theirs.remove(&stream).is_some() {
+        if self.theirs.close(stream) {
             self.drop_content(stream);
             self.events.push_back(Event::Cancelled { stream });
         }
     }
 
     fn grant(&mut self, stream: u32, bytes: u32) {
-        if let Some(window) = self.ours.get_mut(&stream) {
+        if let Some(window) = self.ours.get_mut(stream) {
             *window = window.saturating_add(u64::from(bytes));
             self.push_urgent(Kind::CREDIT, stream, &bytes.to_le_bytes());
         }
@@ -454,7 +451,7 @@ impl Mux {
         if payload.len() > RECORD_PAYLOAD_BYTES {
             return Err(SendError::TooLong);
         }
-        let credit = self.theirs.get_mut(&stream).filter(|_| !self.said_bye).ok_or(SendError::Closed)?;
+        let credit = self.theirs.get_mut(stream).filter(|_| !self.said_bye).ok_or(SendError::Closed)?;
         // An END is no answer, only its end.
         let cost = if kind == Kind::END { 0 } else { cost(payload.len()) };
         *credit = credit.checked_sub(cost as u64).ok_or(SendError::Credit)?;

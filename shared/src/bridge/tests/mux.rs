@@ -111,7 +111,7 @@ fn who_sends_more_than_it_may_is_cut_off() {
     let mut pair = Pair::new();
     let stream = pair.i.open(&read("a"), 0).unwrap();
     pair.settle();
-    pair.r.theirs.insert(stream, u64::MAX);
+    *pair.r.theirs.get_mut(stream).unwrap() = u64::MAX;
     pair.r.data(stream, &vec![7; RECORD_PAYLOAD_BYTES - RECORD_COST_BYTES]).unwrap();
     pair.r.data(stream, b"").unwrap();
     let (first, second) = (pair.r.poll_message().unwrap(), pair.r.poll_message().unwrap());
@@ -178,7 +178,7 @@ fn unknown_requests_and_too_many_are_answered_so() {
     let mut pair = Pair::new();
     pair.i.push_urgent(Kind(47), 1, b"");
     pair.i.next = 3;
-    pair.i.ours.insert(1, 100);
+    pair.i.ours.open(1, 100);
     pair.settle();
     assert!(
         matches!(events(&mut pair.i).as_slice(), [Event::Failed { stream: 1, why }] if why.code == ResetCode::UNKNOWN)
@@ -187,7 +187,7 @@ fn unknown_requests_and_too_many_are_answered_so() {
         pair.i.open(&read("a"), 0).unwrap();
     }
     assert_eq!(pair.i.open(&read("a"), 0), Err(SendError::Full));
-    pair.i.ours.clear();
+    pair.i.ours = Streams::default();
     let one_more = pair.i.open(&read("a"), 0).unwrap();
     pair.settle();
     assert_eq!(events(&mut pair.r).len(), STREAMS_PER_SESSION);
