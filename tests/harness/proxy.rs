@@ -72,8 +72,13 @@ impl Proxy {
 
     /// Lets so many bytes pass in a second.
     pub(crate) fn limit(self, bytes_per_second: u64) -> Self {
-        self.inner.rate.store(bytes_per_second, Ordering::Relaxed);
+        self.set_rate(bytes_per_second);
         self
+    }
+
+    /// The same from now on.
+    pub(crate) fn set_rate(&self, bytes_per_second: u64) {
+        self.inner.rate.store(bytes_per_second, Ordering::Relaxed);
     }
 
     /// After so many bytes more each, this happens, once each and in this order.

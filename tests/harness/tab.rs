@@ -272,6 +272,12 @@ impl Tab {
         peers.map(|peer| (peer.url, peer.name, peer.files)).collect()
     }
 
+    /// Whether its node holds what a peer shares, as of what it was told last.
+    pub(crate) fn is_followed(&self, peer: &str) -> bool {
+        let peers = self.held.peers.lock().unwrap().clone();
+        peers.is_some_and(|peers| peers.peers.iter().any(|told| told.url == peer && told.revision.is_some()))
+    }
+
     /// What it was asked to read.
     pub(crate) fn reads(&self) -> Vec<Read> {
         self.held.reads.lock().unwrap().clone()

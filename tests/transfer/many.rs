@@ -17,7 +17,7 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 /// Holders of the same content, all in one pool, each with so many bytes per second.
-fn pool(whole: &[u8], rates: &[u64]) -> Vec<Holder> {
+pub(super) fn pool(whole: &[u8], rates: &[u64]) -> Vec<Holder> {
     let mut holders: Vec<Holder> = Vec::new();
     for rate in rates {
         let mut holder = Holder::prepare(&[("big.bin", whole)], *rate);

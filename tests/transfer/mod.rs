@@ -12,6 +12,7 @@ mod outline;
 mod passed_on;
 mod power;
 mod spoiled;
+mod together;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         mixed::trials(),
         outline::trials(),
         passed_on::trials(),
+        together::trials(),
         power::trials(),
         crowd::trials(),
         crowd_strangers::trials(),

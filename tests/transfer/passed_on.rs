@@ -35,7 +35,7 @@ impl Site {
     }
 }
 
-fn curl(address: &str, to: &Path, more: &[&str]) -> Running {
+pub(super) fn curl(address: &str, to: &Path, more: &[&str]) -> Running {
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--fail", address, "--output"]).arg(to).args(more);
     Running::new(curl.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())

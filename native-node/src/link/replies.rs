@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::Printable;
 use shared::bridge::{Message, Record, Reset, ResetCode, cost};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::Instant;
 
 use super::Signal;
 
@@ -59,6 +60,8 @@ pub struct Replies {
     replies: mpsc::UnboundedReceiver<Reply>,
     signals: mpsc::UnboundedSender<Signal>,
     patience: Duration,
+    /// Since when the next part is waited for.
+    waits: Option<Instant>,
     is_over: bool,
     /// What the part given out last costs, until the next is asked for.
     held: usize,
@@ -72,7 +75,7 @@ impl Replies {
         signals: mpsc::UnboundedSender<Signal>,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        Self { stream, replies, signals, patience: PATIENCE, is_over: false, held: 0, _place: place }
+        Self { stream, replies, signals, patience: PATIENCE, waits: None, is_over: false, held: 0, _place: place }
     }
 
     /// Waits no longer than this for each part.
@@ -82,7 +85,8 @@ impl Replies {
         self
     }
 
-    /// The next part; none once all has come. Asking for it says that the part before needs no room any more.
+    /// The next part; none once all has come. Asking for it says that the part before needs no room any more. Dropped before it
+    /// is there, nothing is lost, and who asks again waits only for what is left of the time.
     ///
     /// # Errors
     /// See [`LinkError`]; after one, there is nothing more.
@@ -91,7 +95,9 @@ impl Replies {
             return Ok(None);
         }
         self.give_back();
-        let came = tokio::time::timeout(self.patience, self.replies.recv()).await;
+        let until = *self.waits.get_or_insert_with(Instant::now) + self.patience;
+        let came = tokio::time::timeout_at(until, self.replies.recv()).await;
+        self.waits = None;
         let failed = match came {
             Ok(Some(reply @ (Reply::Message(..) | Reply::Data(_)))) => {
                 self.held = match &reply {

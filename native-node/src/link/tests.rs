@@ -135,6 +135,17 @@ async fn an_answer_that_nobody_waits_for_is_stopped() {
     tokio::time::timeout(Duration::from_secs(20), source.stopped.notified()).await.expect("it is told");
 }
 
+/// A session whose ends both do this with what they are asked.
+async fn linked_to<H: Handler>(handler: H) -> (Link, Link) {
+    let (near, far) = tokio::io::duplex(64 << 10);
+    let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+    let far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+    let ((i, r), handler) = (sessions(), Arc::new(handler));
+    let (here, _) = Link::start(i, near, Side::Initiator, Arc::clone(&handler));
+    let (there, _) = Link::start(r, far, Side::Responder, handler);
+    (here, there)
+}
+
 #[tokio::test]
 async fn an_answer_that_is_dropped_is_no_end() {
     struct Dropping;
@@ -144,14 +155,31 @@ async fn an_answer_that_is_dropped_is_no_end() {
             answer.data(Bytes::from_static(b"half")).await.unwrap();
         }
     }
-    let (near, far) = tokio::io::duplex(64 << 10);
-    let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
-    let far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
-    let (i, r) = sessions();
-    let (here, _) = Link::start(i, near, Side::Initiator, Arc::new(Dropping));
-    let (_there, _) = Link::start(r, far, Side::Responder, Arc::new(Dropping));
+    let (here, _there) = linked_to(Dropping).await;
     let failed = count(here.ask(read(1), 0).await.unwrap()).await.unwrap_err();
     assert_eq!(failed.code(), Some(ResetCode::OTHER));
+}
+
+#[tokio::test]
+async fn who_looks_away_now_and_then_waits_no_longer_for_who_is_silent() {
+    struct Silent;
+    impl Handler for Silent {
+        fn said(&self, _: Message) {}
+        async fn asked(self: Arc<Self>, _: Message, answer: Answer) {
+            answer.unwanted().await;
+        }
+    }
+    let (here, _there) = linked_to(Silent).await;
+    let mut replies = here.ask(read(1), 0).await.unwrap().within(Duration::from_millis(100));
+    let mut looked_away = 0;
+    let failed = loop {
+        match tokio::time::timeout(Duration::from_millis(10), replies.next()).await {
+            Ok(reply) => break reply.unwrap_err(),
+            Err(_) => looked_away += 1,
+        }
+        assert!(looked_away < 100);
+    };
+    assert_eq!(failed, LinkError::Silent);
 }
 
 #[tokio::test]

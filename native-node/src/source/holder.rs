@@ -51,6 +51,15 @@ impl Holder {
         }
     }
 
+    /// Its URL, where it is not ourselves.
+    pub(crate) fn url(&self) -> Option<&PeerUrl> {
+        match self {
+            Self::Own => None,
+            Self::Tab(tab) => Some(tab.url()),
+            Self::Node(url) | Self::Old(url) => Some(url),
+        }
+    }
+
     /// Whether it can be asked for any part of a file.
     pub(crate) fn can_seek(&self) -> bool {
         !matches!(self, Self::Old(_))

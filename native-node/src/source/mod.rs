@@ -7,12 +7,15 @@
 mod arriving;
 mod find;
 mod holder;
+mod holding;
+mod hunger;
 mod lately;
 mod old;
 mod own;
 mod place;
 mod proved;
 mod relay;
+mod together;
 
 use std::ops::Range;
 use std::sync::Arc;

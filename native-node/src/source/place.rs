@@ -37,6 +37,10 @@ impl Relays {
         let units = u32::try_from(bytes.div_ceil(UNIT).max(1)).map_err(|_| SourceError::Busy)?;
         Arc::clone(&self.0).acquire_many_owned(units).await.map_err(|_| SourceError::Busy)
     }
+
+    fn take_at_once(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(bytes.div_ceil(UNIT)).ok()?).ok()
+    }
 }
 
 /// The right to read a file, given back when it is dropped.
@@ -69,6 +73,11 @@ impl Place {
         let bytes = usize::try_from(length).unwrap_or(RELAY_BYTES).saturating_mul(2).min(RELAY_BYTES);
         let taken = tokio::time::timeout(PATIENCE, node.relays().take(bytes)).await;
         Ok(Self { piece: PIECE, permit: Some(taken.map_err(|_| SourceError::Busy)??) })
+    }
+
+    /// The same at once, or not at all.
+    pub(super) fn relay_at_once(node: &Node) -> Option<Self> {
+        Some(Self { piece: PIECE, permit: Some(node.relays().take_at_once(RELAY_BYTES)?) })
     }
 
     /// For what is small, nobody waits.

@@ -4,56 +4,63 @@
 //! A piece is held in the records that it came in, which are hashed as they come. They keep their room in the session until
 //! they are given on: no more is held than of a file that is not proved, but for a quarter of a piece and what proves it.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use shared::bridge;
-use shared::limits::STREAM_WINDOW_BYTES;
-use shared::transfer::{Outline, PIECE_BYTES, PieceHashing, pieces_of};
-use shared::{Catalog, ContentId, PeerUrl, SharedPath};
+use shared::transfer::{Outline, PIECE_BYTES, PieceHashing};
+use shared::{ContentId, PeerUrl};
+use tokio::time::Instant;
 
 use super::find::Reading;
 use super::holder::Holder;
-use super::relay::{BREAKS, PATIENCE, Payload, Relay, said};
-use super::{Feeder, Place, Source, SourceError, Version};
-use crate::dial::{Outlined, outlined};
+use super::holding::{Holding, others};
+use super::hunger::Hunger;
+use super::relay::{BREAKS, Payload, said};
+use super::together::Together;
+use super::{Feeder, Place, Source, SourceError};
 use crate::link::{LinkError, Replies, Reply};
 use crate::node::Node;
-
-/// What may be under way, in bytes: a piece, and what its records cost besides.
-const WINDOW: u32 = STREAM_WINDOW_BYTES + (STREAM_WINDOW_BYTES >> 2);
-
-/// Most pieces of a file that is proved: 32 GiB, whose outline is 1 MiB, which a peer makes us hold for each reader.
-const MOST_PIECES: u64 = 1 << 15;
-
-/// A file with that content.
-#[derive(Debug, Clone)]
-struct Holding {
-    holder: Holder,
-    path: SharedPath,
-    version: Version,
-}
 
 /// What is read, and from whom at the moment.
 #[derive(Debug)]
 struct Proved {
     node: Arc<Node>,
     reader: String,
-    outline: Outline,
+    outline: Arc<Outline>,
     /// Which bytes are wanted.
     part: Range<u64>,
     /// Where the next piece begins.
     at: u64,
     from: Holding,
-    replies: Replies,
+    /// None where it is to be asked again.
+    replies: Option<Replies>,
     /// Of a record that goes on into the next piece.
     rest: Bytes,
+    /// What there is of the next piece.
+    begun: Begun,
+    hunger: Hunger,
     /// Sessions that broke without a piece.
     breaks: u32,
     /// Who is not asked again, unless nobody else is left.
     tried: Vec<PeerUrl>,
+}
+
+/// A piece that is not whole yet: its parts, each with the room that it keeps.
+#[derive(Debug)]
+struct Begun {
+    parts: Vec<(Bytes, usize)>,
+    hashing: PieceHashing,
+    /// How many bytes are still to come.
+    left: usize,
+}
+
+impl Begun {
+    /// The one that begins at this byte.
+    fn at(at: u64, outline: &Outline) -> Self {
+        let left = outline.size().saturating_sub(at).min(PIECE_BYTES as u64) as usize;
+        Self { parts: Vec::new(), hashing: PieceHashing::new(at / PIECE_BYTES as u64), left }
+    }
 }
 
 /// Begins to read, from whoever has it; none where nobody can prove anything of the file.
@@ -61,114 +68,49 @@ struct Proved {
 /// # Errors
 /// See [`SourceError`].
 pub(super) async fn open(node: &Arc<Node>, reading: &Reading, holder: Holder) -> Result<Option<Source>, SourceError> {
-    let Some((version, id)) = content(node, &holder, reading) else { return Ok(None) };
-    let from = reading.from.min(version.size);
-    let part = from..from.saturating_add(reading.length.unwrap_or(u64::MAX)).min(version.size);
-    if part.is_empty() || pieces_of(version.size) > MOST_PIECES {
+    let Some((mut from, id)) = Holding::find(node, &holder, &reading.path, reading.version) else { return Ok(None) };
+    let version = from.version;
+    let begin = reading.from.min(version.size);
+    let part = begin..begin.saturating_add(reading.length.unwrap_or(u64::MAX)).min(version.size);
+    if part.is_empty() || !from.can_be_proved() {
         return Ok(None);
     }
     let place = Place::relay(node, part.end - part.start).await?;
     let at = part.start - part.start % PIECE_BYTES as u64;
     let mut tried = vec![reading.peer.clone()];
-    let mut from = Holding { holder, path: reading.path.clone(), version };
     let (outline, replies) = loop {
         let begun = async {
-            let Some(outline) = outline(node, &from, id).await? else { return Ok(None) };
-            let replies = ask(node, &from, &reading.reader, at..part.end).await?;
+            let Some(outline) = from.outline(node, id).await? else { return Ok(None) };
+            let replies = from.ask(node, &reading.reader, at..part.end).await?;
             Ok(Some((outline, replies)))
         };
         match begun.await {
             Ok(Some(begun)) => break begun,
             Ok(None) => return Ok(None),
-            Err(why) => from = another(node, id, version.size, &mut tried, why).await?,
+            Err(why) => from = another(node, (id, version.size), &mut tried, why).await?,
         }
     };
     let (feeder, source) = Source::arriving(version, part.end - part.start, place);
     let (node, reader) = (Arc::clone(node), reading.reader.clone());
-    let proved = Proved { node, reader, outline, part, at, from, replies, rest: Bytes::new(), breaks: 0, tried };
+    let (begun, hunger, outline) = (Begun::at(at, &outline), Hunger::new(), Arc::new(outline));
+    let (replies, rest) = (Some(replies), Bytes::new());
+    let proved = Proved { node, reader, outline, part, at, from, replies, rest, begun, hunger, breaks: 0, tried };
     tokio::spawn(proved.feed(feeder));
     Ok(Some(source))
-}
-
-/// What a file holds, as far as its peer has told, where this is the version that is wanted.
-fn content(node: &Node, holder: &Holder, reading: &Reading) -> Option<(Version, ContentId)> {
-    let Reading { peer, path, version: wanted, .. } = reading;
-    let entry = match holder {
-        Holder::Tab(tab) => node.with_host(|host, _| host.entry(tab.url(), path)),
-        _ => {
-            let held = node.replicas().current(peer.authority());
-            held.iter().find(|(url, _)| url == peer).and_then(|(_, catalog)| catalog.entry(path).copied())
-        }
-    };
-    let entry = entry?;
-    let version = Version { size: entry.size, modified: entry.modified };
-    entry.id.filter(|_| wanted.is_none_or(|wanted| wanted == version)).map(|id| (version, id))
-}
-
-/// What proves the pieces, as this holder says; none where it does not know.
-async fn outline(node: &Node, from: &Holding, id: ContentId) -> Result<Option<Outline>, SourceError> {
-    let Holding { holder, path, version } = from;
-    if pieces_of(version.size) == 1 {
-        return Outline::new(id, version.size, Vec::new()).map(Some).map_err(|_| SourceError::Lied);
-    }
-    let (of, path, wanted) = (holder.path(), path.as_str().to_owned(), Some((*version).into()));
-    let asked = bridge::Outline { of, path, version: wanted, id: Some(id.0), peer: None };
-    let replies = holder.link(node).await?.ask(asked, 0).await.map_err(said)?.within(PATIENCE);
-    match outlined(replies, *version).await.map_err(said)? {
-        Outlined::Known(outline) if outline.id() == id => Ok(Some(outline)),
-        Outlined::Known(_) => Err(SourceError::Lied),
-        Outlined::Later | Outlined::Never => Ok(None),
-    }
-}
-
-/// Asks a holder for all pieces of which there is something in this part.
-async fn ask(node: &Arc<Node>, from: &Holding, reader: &str, part: Range<u64>) -> Result<Replies, SourceError> {
-    let end = part.end.next_multiple_of(PIECE_BYTES as u64).min(from.version.size);
-    let relay = Relay {
-        node: Arc::clone(node),
-        holder: from.holder.clone(),
-        path: from.path.clone(),
-        from: part.start,
-        left: Some(end.saturating_sub(part.start)),
-        version: Some(from.version),
-        reader: reader.to_owned(),
-    };
-    Ok(relay.ask(WINDOW).await?.0)
 }
 
 /// Somebody else who has that content, and was not tried yet; there being none, `why` it was needed.
 async fn another(
     node: &Arc<Node>,
-    id: ContentId,
-    size: u64,
+    outline: (ContentId, u64),
     tried: &mut Vec<PeerUrl>,
     why: SourceError,
 ) -> Result<Holding, SourceError> {
-    let mut catalogs = node.with_host(|host, _| {
-        let tabs = host.catalogs().filter(|(url, _)| *url != node.url());
-        tabs.map(|(url, catalog)| (url.clone(), Arc::clone(catalog))).collect::<Vec<_>>()
-    });
-    // A node's tabs come with it.
-    let nodes: BTreeSet<_> =
-        node.with_host(|host, _| host.roster().live().map(|url| url.authority().to_owned()).collect());
-    catalogs.extend(nodes.iter().flat_map(|authority| node.replicas().current(authority)));
-    catalogs.retain(|(url, _)| !tried.contains(url));
-    // It looks at every name.
-    let look = tokio::task::spawn_blocking(move || {
-        let file = |catalog: &Catalog| {
-            let held = catalog.iter().find(|(_, entry)| entry.id == Some(id) && entry.size == size);
-            held.map(|(path, entry)| (path.to_path(), Version { size, modified: entry.modified }))
-        };
-        catalogs.into_iter().filter_map(|(peer, catalog)| Some((peer, file(&catalog)?))).collect::<Vec<_>>()
-    });
-    for (peer, (path, version)) in look.await.unwrap_or_default() {
-        tried.push(peer.clone());
-        if let Ok(holder @ (Holder::Tab(_) | Holder::Node(_))) = Holder::of(node, &peer) {
-            tracing::info!(%peer, %why, "another holder goes on");
-            return Ok(Holding { holder, path, version });
-        }
-    }
-    Err(why)
+    let (id, size) = outline;
+    let Some(other) = others(node, id, size, tried).await.into_iter().next() else { return Err(why) };
+    tried.extend(other.holder.url().cloned());
+    tracing::info!(peer = ?other.holder.url(), %why, "another holder goes on");
+    Ok(other)
 }
 
 impl Proved {
@@ -184,75 +126,127 @@ impl Proved {
 
     async fn pour(&mut self, feeder: &Feeder) -> Result<(), SourceError> {
         while self.at < self.part.end {
+            let before = Instant::now();
             if !feeder.wanted().await {
                 return Err(SourceError::Interrupted);
             }
-            let piece = match self.piece().await {
-                Ok(piece) => piece,
-                Err(why) => {
-                    self.go_on_after(why).await?;
+            self.hunger.took(0, before.elapsed());
+            let left = self.part.end - self.at;
+            let Some(replies) = &mut self.replies else {
+                self.ask_again().await?;
+                continue;
+            };
+            if self.hunger.is_felt(left) {
+                self.pour_together(feeder).await?;
+                continue;
+            }
+            let piece = tokio::select! {
+                piece = piece(&mut self.begun, replies, &mut self.rest, &self.outline) => piece,
+                () = self.hunger.starves(left) => {
+                    self.pour_together(feeder).await?;
                     continue;
                 }
             };
-            self.breaks = 0;
-            for (mut bytes, room) in piece {
-                let before = self.part.start.saturating_sub(self.at).min(bytes.len() as u64);
-                let after = self.part.end.saturating_sub(self.at).min(bytes.len() as u64);
-                self.at += bytes.len() as u64;
-                // Both are at most its length.
-                bytes.truncate(after as usize);
-                let bytes = bytes.split_off(before as usize);
-                if !bytes.is_empty() && !feeder.give(bytes).await {
-                    return Err(SourceError::Interrupted);
-                }
-                self.replies.release(room);
+            match piece {
+                Ok(piece) => self.give(piece, feeder).await?,
+                Err(why) => self.go_on_after(why).await?,
             }
         }
         Ok(())
     }
 
-    /// The next piece, proved, in parts, each with the room that it keeps.
-    async fn piece(&mut self) -> Result<Vec<(Bytes, usize)>, SourceError> {
-        let mut left = (self.outline.size() - self.at).min(PIECE_BYTES as u64) as usize;
-        let mut hashing = PieceHashing::new(self.at / PIECE_BYTES as u64);
-        let mut parts = Vec::new();
-        while left > 0 {
-            let (mut bytes, room) = if self.rest.is_empty() {
-                match self.replies.next().await {
-                    Ok(Some(Reply::Data(record))) => (Bytes::from_owner(Payload(record)), self.replies.keep()),
-                    Ok(None) => return Err(SourceError::Changed),
-                    Ok(Some(_)) => return Err(said(LinkError::Senseless)),
-                    Err(error) => return Err(said(error)),
-                }
-            } else {
-                (std::mem::take(&mut self.rest), 0)
-            };
-            self.rest = bytes.split_off(left.min(bytes.len()));
-            left -= bytes.len();
-            hashing.push(&bytes);
-            parts.push((bytes, room));
+    async fn give(&mut self, piece: Vec<(Bytes, usize)>, feeder: &Feeder) -> Result<(), SourceError> {
+        self.breaks = 0;
+        for (mut bytes, room) in piece {
+            let before = self.part.start.saturating_sub(self.at).min(bytes.len() as u64);
+            let after = self.part.end.saturating_sub(self.at).min(bytes.len() as u64);
+            self.at += bytes.len() as u64;
+            // Both are at most its length.
+            bytes.truncate(after as usize);
+            let bytes = bytes.split_off(before as usize);
+            let (length, before) = (bytes.len(), Instant::now());
+            if !bytes.is_empty() && !feeder.give(bytes).await {
+                return Err(SourceError::Interrupted);
+            }
+            self.hunger.took(length, before.elapsed());
+            self.replies.iter_mut().for_each(|replies| replies.release(room));
         }
-        if self.outline.proves_hashed(&hashing) { Ok(parts) } else { Err(SourceError::Lied) }
+        self.begun = Begun::at(self.at, &self.outline);
+        Ok(())
+    }
+
+    /// Goes on with several holders, if there are any.
+    async fn pour_together(&mut self, feeder: &Feeder) -> Result<(), SourceError> {
+        let (first, id) = (self.from.clone(), self.outline.id());
+        let outline = Some(Arc::clone(&self.outline));
+        let Some(mut together) = Together::of(&self.node, &self.reader, first, id, outline).await else {
+            self.hunger.endure();
+            return Ok(());
+        };
+        self.tried.extend(together.holdings().filter_map(|holding| holding.holder.url().cloned()));
+        // It sends what it was asked for alone no more.
+        self.replies = None;
+        let mut part = self.at.max(self.part.start)..self.part.end;
+        let poured = together.pour(&mut part, feeder).await;
+        self.part.start = part.start;
+        self.at = part.start - part.start % PIECE_BYTES as u64;
+        match poured {
+            Ok(None) => self.at = self.part.end,
+            Ok(Some(one)) => self.from = one,
+            Err(why) => self.go_on_after(why).await?,
+        }
+        Ok(())
     }
 
     /// Has somebody else go on from the next piece; there being nobody, whoever broke off, when it is back.
     async fn go_on_after(&mut self, why: SourceError) -> Result<(), SourceError> {
+        self.replies = None;
+        let is_interrupted = matches!(why, SourceError::Interrupted);
+        match another(&self.node, (self.outline.id(), self.outline.size()), &mut self.tried, why).await {
+            Ok(other) => self.from = other,
+            Err(_) if is_interrupted && self.breaks < BREAKS => self.breaks += 1,
+            Err(why) => return Err(why),
+        }
+        Ok(())
+    }
+
+    /// Asks for all from the next piece on.
+    async fn ask_again(&mut self) -> Result<(), SourceError> {
         self.rest = Bytes::new();
-        let mut why = why;
-        loop {
-            let is_interrupted = matches!(why, SourceError::Interrupted);
-            match another(&self.node, self.outline.id(), self.outline.size(), &mut self.tried, why).await {
-                Ok(other) => self.from = other,
-                Err(_) if is_interrupted && self.breaks < BREAKS => self.breaks += 1,
-                Err(why) => return Err(why),
+        self.begun = Begun::at(self.at, &self.outline);
+        match self.from.ask(&self.node, &self.reader, self.at..self.part.end).await {
+            Ok(replies) => {
+                self.replies = Some(replies);
+                Ok(())
             }
-            match ask(&self.node, &self.from, &self.reader, self.at..self.part.end).await {
-                Ok(replies) => {
-                    self.replies = replies;
-                    return Ok(());
-                }
-                Err(error) => why = error,
-            }
+            Err(why) => self.go_on_after(why).await,
         }
     }
+}
+
+/// The next piece, proved. What there is of it is kept where this is dropped.
+async fn piece(
+    begun: &mut Begun,
+    replies: &mut Replies,
+    rest: &mut Bytes,
+    outline: &Outline,
+) -> Result<Vec<(Bytes, usize)>, SourceError> {
+    while begun.left > 0 {
+        let (mut bytes, room) = if rest.is_empty() {
+            match replies.next().await {
+                Ok(Some(Reply::Data(record))) => (Bytes::from_owner(Payload(record)), replies.keep()),
+                Ok(None) => return Err(SourceError::Changed),
+                Ok(Some(_)) => return Err(said(LinkError::Senseless)),
+                Err(error) => return Err(said(error)),
+            }
+        } else {
+            (std::mem::take(rest), 0)
+        };
+        *rest = bytes.split_off(begun.left.min(bytes.len()));
+        begun.left -= bytes.len();
+        begun.hashing.push(&bytes);
+        begun.parts.push((bytes, room));
+    }
+    let parts = std::mem::take(&mut begun.parts);
+    if outline.proves_hashed(&begun.hashing) { Ok(parts) } else { Err(SourceError::Lied) }
 }

@@ -9,9 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use shared::SharedPath;
 use shared::bridge::{File, Message, Read, Record, ResetCode};
-use shared::limits::TAB_RETURN;
+use shared::limits::{PROVED_BYTES, RECORD_PAYLOAD_BYTES, TAB_RETURN};
+use tokio::time::Instant;
 
 use super::holder::Holder;
+use super::holding::Holding;
+use super::hunger::Hunger;
+use super::together::Together;
 use super::{Feeder, Place, Source, SourceError, Version};
 use crate::link::{LinkError, Replies, Reply};
 use crate::node::Node;
@@ -117,34 +121,86 @@ impl Relay {
     }
 
     /// Gives all that comes, piece by piece as they are wanted.
-    async fn pour(mut self, mut replies: Replies, feeder: &Feeder) -> Result<(), SourceError> {
-        let mut breaks = 0;
+    async fn pour(mut self, replies: Replies, feeder: &Feeder) -> Result<(), SourceError> {
+        let (mut replies, mut breaks, mut hunger) = (Some(replies), 0, Hunger::new());
         loop {
+            let before = Instant::now();
             if !feeder.wanted().await {
                 return Err(SourceError::Interrupted);
             }
-            match replies.next().await {
+            hunger.took(0, before.elapsed());
+            let left = self.left.unwrap_or_default();
+            let Some(coming) = &mut replies else {
+                let (again, file) = self.ask(0).await?;
+                (replies, self.left) = (Some(again), Some(file.length));
+                continue;
+            };
+            let is_hungry = self.from % (PROVED_BYTES as u64) < RECORD_PAYLOAD_BYTES as u64 && hunger.is_felt(left);
+            let reply = match is_hungry {
+                true => None,
+                false => tokio::select! {
+                    reply = coming.next() => Some(reply),
+                    () = hunger.starves(left) => None,
+                },
+            };
+            let Some(reply) = reply else {
+                match self.together().await {
+                    // It sends what it was asked for alone no more.
+                    Some(together) => {
+                        replies = None;
+                        self.pour_together(together, feeder).await?;
+                        if self.left == Some(0) {
+                            return Ok(());
+                        }
+                    }
+                    None => hunger.endure(),
+                }
+                continue;
+            };
+            match reply {
                 Ok(Some(Reply::Data(record))) => {
                     let bytes = Bytes::from_owner(Payload(record));
-                    let length = bytes.len() as u64;
-                    self.from = self.from.saturating_add(length);
-                    self.left = Some(self.left.unwrap_or_default().checked_sub(length).ok_or(SourceError::TooMuch)?);
+                    let (length, before) = (bytes.len(), Instant::now());
+                    self.moved(length as u64)?;
                     breaks = 0;
                     if !feeder.give(bytes).await {
                         return Err(SourceError::Interrupted);
                     }
+                    hunger.took(length, before.elapsed());
                 }
                 Ok(None) if self.left == Some(0) => return Ok(()),
                 Ok(None) => return Err(SourceError::Changed),
                 Ok(Some(_)) => return Err(said(LinkError::Senseless)),
                 Err(LinkError::Interrupted) if breaks < BREAKS => {
                     breaks += 1;
-                    let (again, file) = self.ask(0).await?;
-                    (replies, self.left) = (again, Some(file.length));
+                    replies = None;
                 }
                 Err(error) => return Err(said(error)),
             }
         }
+    }
+
+    fn moved(&mut self, bytes: u64) -> Result<(), SourceError> {
+        self.from = self.from.saturating_add(bytes);
+        self.left = Some(self.left.unwrap_or_default().checked_sub(bytes).ok_or(SourceError::TooMuch)?);
+        Ok(())
+    }
+
+    /// Others who have the same, where it is known what this is.
+    async fn together(&self) -> Option<Together> {
+        let (first, id) = Holding::find(&self.node, &self.holder, &self.path, self.version)?;
+        Together::of(&self.node, &self.reader, first, id, None).await
+    }
+
+    /// Gives what several send; with the one who is left it goes on as before.
+    async fn pour_together(&mut self, mut together: Together, feeder: &Feeder) -> Result<(), SourceError> {
+        let mut part = self.from..self.from.saturating_add(self.left.unwrap_or_default());
+        let poured = together.pour(&mut part, feeder).await;
+        self.moved(part.start - self.from)?;
+        if let Some(Holding { holder, path, version }) = poured? {
+            (self.holder, self.path, self.version) = (holder, path, Some(version));
+        }
+        Ok(())
     }
 }
 

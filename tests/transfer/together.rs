@@ -1,0 +1,161 @@
+//! What several hold comes from all of them to who asks a node that passes it on: a browser, `curl`, a tab.
+
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+use shared::bridge::{Message, Read, Ticket};
+use tempfile::TempDir;
+
+use super::many::pool;
+use super::passed_on::curl;
+use super::{Holder, MIB, PASSWORD, ls};
+use crate::harness::node::{Node, tinyp2p};
+use crate::harness::ports::free_port;
+use crate::harness::process::wait_for;
+use crate::harness::tab::Tab;
+use crate::harness::tree::binary;
+use crate::harness::{Trials, ok, test};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Of each holder, in bytes a second: 20 Mbit/s.
+const RATE: u64 = 5 * MIB / 2;
+
+pub(super) fn trials() -> Vec<Trial> {
+    let curl =
+        std::process::Command::new("curl").arg("--version").output().map(drop).map_err(|error| error.to_string());
+    let mut trials = Trials::needing("curl", &curl);
+    trials.add("a_plain_download_of_what_three_hold_comes_from_all_of_them", |()| plain());
+    let mut trials = trials.into_vec();
+    trials.push(test("a_tab_reads_what_three_hold_from_all_of_them", read));
+    trials.push(test("a_tab_reads_on_when_its_holder_hangs", hangs));
+    trials.push(test("a_slow_holder_among_several_keeps_nobody", slow));
+    trials.push(test("a_liar_among_several_holders_changes_no_byte", lies));
+    trials
+}
+
+/// Holders of the same file, and a node with a tab that has nothing of it. Nobody can call that node but through `address`, so
+/// all that it asks the others for comes through their proxies.
+struct Site {
+    holders: Vec<Holder>,
+    address: String,
+    _node: Node,
+    _share: TempDir,
+    tab: Tab,
+}
+
+impl Site {
+    fn new(whole: &[u8], rates: &[u64]) -> Self {
+        let holders = pool(whole, rates);
+        let (port, nowhere, share) = (free_port(), free_port(), tempfile::tempdir().unwrap());
+        let mut command = tinyp2p(PASSWORD);
+        command.args(["serve", "--json", "--bind", "127.0.0.1", "--join", holders[0].url()]);
+        command.args(["--port", &port.to_string(), "--url", &format!("http://127.0.0.1:{nowhere}")]).arg(share.path());
+        let node = Node::start(&mut command);
+        let address = format!("http://127.0.0.1:{port}");
+        let tab = Tab::open(&address, PASSWORD, "reader", [7; 16]);
+        let site = Self { holders, address, _node: node, _share: share, tab };
+        site.wait_for_ids(site.holders.len());
+        site
+    }
+
+    /// Until the node follows all of them, and knows what they hold.
+    fn wait_for_ids(&self, count: usize) {
+        wait_for("the node to know what all hold", PATIENCE, || {
+            let are_followed = self.holders.iter().all(|holder| self.tab.is_followed(holder.url()));
+            let rows = ls(&self.address);
+            (are_followed && rows.len() == count && rows.iter().all(|row| row["id"].is_string())).then_some(())
+        });
+    }
+
+    fn passed(&self) -> Vec<u64> {
+        self.holders.iter().map(|holder| holder.proxy.passed()).collect()
+    }
+
+    /// Where the node passes on a file of this peer.
+    fn address(&self, peer: &str) -> String {
+        let ticket = Ticket { peer: peer.to_owned(), path: "big.bin".to_owned(), preview: false };
+        let (messages, _) = self.tab.ask(ticket).unwrap();
+        let [Message::Ticketed(ticketed)] = messages.as_slice() else { panic!("{messages:?}") };
+        format!("{}{}", self.address, ticketed.href)
+    }
+
+    fn read(&self, peer: &str) -> Read {
+        let (peer, path) = (Some(peer.to_owned()), "big.bin".to_owned());
+        Read { peer, of: String::new(), path, from: 0, length: None, version: None, reader: None, aside: None }
+    }
+}
+
+/// Each of three sends its share of what one would send alone.
+fn shares(what: &str, fetch: impl Fn(&Site, &[u8])) {
+    let whole = binary((40 << 20) + 77);
+    let mut alone = Duration::ZERO;
+    for count in [1, 3] {
+        let site = Site::new(&whole, &vec![RATE; count]);
+        let (before, begun) = (site.passed(), Instant::now());
+        fetch(&site, &whole);
+        let took = begun.elapsed();
+        let shares: Vec<_> = site.passed().iter().zip(before).map(|(passed, before)| passed - before).collect();
+        if count == 1 {
+            alone = took;
+        }
+        let ratio = alone.as_secs_f64() / took.as_secs_f64();
+        eprintln!(
+            "{what} of {count} holders of 20 Mbit/s each: {took:.1?}, {ratio:.2} times as fast as of one; {shares:?}"
+        );
+        assert!(shares.iter().all(|share| *share > 4 * MIB), "{shares:?}");
+        assert!(shares.iter().sum::<u64>() < whole.len() as u64 + 4 * MIB, "little comes twice: {shares:?}");
+    }
+}
+
+fn plain() {
+    shares("a plain download", |site, whole| {
+        let to = tempfile::tempdir().unwrap();
+        let to = to.path().join("saved");
+        ok(&curl(&site.address(site.holders[0].url()), &to, &[]).wait(PATIENCE));
+        assert!(std::fs::read(&to).unwrap() == whole);
+    });
+}
+
+fn read() {
+    shares("a tab's reading", |site, whole| {
+        assert!(site.tab.ask(site.read(site.holders[0].url())).unwrap().1 == whole);
+    });
+}
+
+fn hangs() {
+    let whole = binary((24 << 20) + 5);
+    let site = Site::new(&whole, &[4 * MIB, 4 * MIB]);
+    let before = site.passed();
+    let reading = site.tab.begin(site.read(site.holders[0].url()));
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| site.tab.rest(reading));
+        wait_for("some of it", PATIENCE, || (site.passed()[0] - before[0] > 2 * MIB).then_some(()));
+        // Its connections stand, and nothing comes.
+        site.holders[0].proxy.set_rate(1);
+        assert!(reading.join().unwrap().unwrap().1 == whole);
+    });
+    assert!(site.passed()[1] - before[1] > 16 * MIB, "the other sent the rest");
+}
+
+fn slow() {
+    let whole = binary((32 << 20) + 5);
+    let site = Site::new(&whole, &[MIB / 4, 4 * MIB, 4 * MIB]);
+    let before = site.passed();
+    let begun = Instant::now();
+    assert!(site.tab.ask(site.read(site.holders[0].url())).unwrap().1 == whole);
+    let shares: Vec<_> = site.passed().iter().zip(before).map(|(passed, before)| passed - before).collect();
+    eprintln!("of one with 2 Mbit/s and two with 32: {:.1?}; {shares:?}", begun.elapsed());
+    assert!(shares[0] < 4 * MIB && shares[1] > 8 * MIB && shares[2] > 8 * MIB, "{shares:?}");
+}
+
+fn lies() {
+    let whole = binary((32 << 20) + 5);
+    let site = Site::new(&whole, &[RATE, RATE]);
+    let mut flipped = whole.clone();
+    flipped.iter_mut().step_by(1 << 18).for_each(|byte| *byte ^= 1);
+    let liar = Tab::open(&site.address, PASSWORD, "liar", [9; 16]);
+    liar.promise("copy.bin", &whole, &flipped);
+    site.wait_for_ids(3);
+    assert!(site.tab.ask(site.read(site.holders[0].url())).unwrap().1 == whole);
+    assert!(liar.reads().iter().any(|read| read.path == "copy.bin"), "it was asked");
+}
