@@ -76,7 +76,7 @@ pub(super) fn begin(model: &mut Model, rows: &[u32], effects: &mut Vec<Effect>) 
 /// Begins to save what is selected as one archive, each file from one who holds it.
 pub(super) fn begin_zip(model: &mut Model, effects: &mut Vec<Effect>) {
     let results = &model.pool.results;
-    let sources = results.selection.rows().filter_map(|row| results.found().sources(row).pop()).collect();
+    let sources = results.selection.rows().filter_map(|row| results.found().sources(row).into_iter().next()).collect();
     let archive = File { name: ZIP.to_owned(), size: None, content: None, sources };
     begin_all(model, vec![archive], Some(Way::Zip), effects);
 }
