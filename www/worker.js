@@ -1,6 +1,7 @@
-// Does beside the page what would make it freeze: prepares the password, hashes files that are shared, proves what is saved.
+// Does beside the page what would make it freeze, or larger: prepares the password, hashes files that are shared, proves what
+// is saved, draws invites.
 // A job is [number, name, ...what it needs]; its answer is [number, answer], null where it could not be done.
-import start, { derive, Hashing, Proof } from "./web_worker.js";
+import start, { derive, Hashing, Proof, qr } from "./web_worker.js";
 
 const started = start();
 // What is being saved, and what proves it.
@@ -39,6 +40,11 @@ const jobs = {
     const secret = derive(password);
     password.fill(0);
     return [secret, secret.buffer];
+  },
+  code(text) {
+    const drawn = qr(text);
+    text.fill(0);
+    return [drawn ?? null];
   },
   // The next slice of a file; with the last of it, what it holds. What comes late for a file before is of no use.
   async hash(key, file, from, to) {

@@ -157,6 +157,12 @@ async fn every_scene(browser: &Browser, original: Option<Original>) -> Result<()
     picture(browser, "selection").await?;
     browser.click("[data-do=select-none]").await?;
 
+    browser.click("[data-do=invite]").await?;
+    browser.until("document.getElementById('invite-code').checkVisibility()").await?;
+    browser.until("!document.getElementById('notice').checkVisibility()").await?;
+    picture(browser, "invite").await?;
+    browser.click("[data-do=invite-close]").await?;
+
     search(browser, "dusk").await?;
     until_rows(browser, |rows| rows.len() == 1).await?;
     press(browser, "#rows .row:not([hidden]) .badge", "Show beach at dusk.png").await?;

@@ -160,9 +160,16 @@ async fn leaves(browser: &Browser) -> Result<(), Failed> {
     browser.click("[data-do=invite]").await?;
     browser.until("document.getElementById('invite-dialog').open").await?;
     let link = browser.until("document.getElementById('invite-link').value").await?;
+    // And as a code for the camera of a phone.
+    browser.until("document.getElementById('invite-code').checkVisibility()").await?;
+    let code = browser.page.find(Locator::Css("#invite-code")).await?.screenshot().await?;
+    if link != read_code(&code)?.as_str() {
+        return Err("the code is another's".into());
+    }
     press_escape(browser).await?;
     browser.until("!document.getElementById('invite-dialog').open").await?;
     browser.until("document.getElementById('invite-link').value === ''").await?;
+    browser.until("document.querySelector('#invite-code path').getAttribute('d') === ''").await?;
     browser.click("[data-do=leave]").await?;
     browser.until("document.documentElement.dataset.state === 'door'").await?;
     browser.until("document.querySelectorAll('#rows .row:not([hidden])').length === 0").await?;
@@ -172,6 +179,20 @@ async fn leaves(browser: &Browser) -> Result<(), Failed> {
     is_open(browser).await?;
     until_found(browser, &["a.txt"]).await?;
     Ok(())
+}
+
+/// What a camera reads of a picture.
+fn read_code(picture: &[u8]) -> Result<String, Failed> {
+    let mut decoder = png::Decoder::new(std::io::Cursor::new(picture));
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info()?;
+    let mut pixels = vec![0; reader.output_buffer_size().ok_or("a picture too large")?];
+    let info = reader.next_frame(&mut pixels)?;
+    let (width, height) = (info.width as usize, info.height as usize);
+    let brightness = |x, y| pixels[y * info.line_size + x * info.color_type.samples()];
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, height, brightness);
+    let grids = image.detect_grids();
+    Ok(grids.first().ok_or("no code is seen")?.decode()?.1)
 }
 
 async fn press_escape(browser: &Browser) -> Result<(), Failed> {

@@ -17,6 +17,8 @@ pub enum Effect {
     WipeAddress,
     /// Put the invite link into the clipboard, or say that there is none.
     CopyInvite(Secret),
+    /// Draw the invite link as a QR code.
+    DrawInvite(Secret),
     /// Remember this text; never the password.
     Remember(String),
     /// Send `Event::TimeUp` after so many milliseconds. Setting a timer again replaces it.

@@ -69,6 +69,8 @@ pub enum UnlockEvent {
     InviteCopied,
     /// There is no clipboard here.
     InviteNotCopied,
+    /// The link as a QR code; none where it could not be drawn.
+    InviteDrawn(Option<Secret>),
     /// The person has seen it.
     InviteClosed,
 }

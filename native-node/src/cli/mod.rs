@@ -9,6 +9,7 @@ mod ls;
 mod output;
 mod password;
 mod peers;
+mod qr;
 mod serve;
 mod whom;
 

@@ -12,6 +12,7 @@ use shared::{PeerUrl, Printable, SharedPath};
 
 use super::bars::Bars;
 use super::get::{Gone, GonePeer};
+use super::qr;
 use crate::download::{DownloadError, Missed, Observer, Report, SavedFile};
 use crate::node::Node;
 use crate::run::NodeError;
@@ -83,6 +84,14 @@ pub(super) fn announce(node: &Node, made: Option<&str>, is_found: bool) {
         println!("  join       tinyp2p serve --join {}", node.url());
     }
     println!();
+}
+
+/// Shows a link to the camera of a phone.
+pub(super) fn show_code(link: &str) {
+    match qr::drawn(link, io::stdout().is_terminal()) {
+        Some(code) => println!("{code}"),
+        None => eprintln!("no QR code: the address is too long for one"),
+    }
 }
 
 /// The same for a script.

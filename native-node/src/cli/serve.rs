@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::legacy::LegacyArguments;
 use super::output::{self, Failure};
 use super::password::{self, PasswordArguments};
-use super::peer_url;
+use super::{peer_url, qr};
 use crate::discover::Discovery;
 use crate::http::ServeLimits;
 use crate::run::{self, Config};
@@ -59,6 +59,9 @@ pub(super) struct Serve {
     /// Print one line of JSON once the node listens.
     #[arg(long)]
     json: bool,
+    /// Show a QR code for the camera of a phone: it opens the page, and unlocks it where the password was made here.
+    #[arg(long, conflicts_with = "json")]
+    qr: bool,
     /// Serve the page from this folder instead of the one built in (for working on the page).
     #[arg(long, value_name = "DIR")]
     www: Option<PathBuf>,
@@ -115,6 +118,9 @@ impl Serve {
             }
         } else {
             output::announce(prepared.node(), made.as_deref(), prepared.is_found());
+            if self.qr {
+                output::show_code(&qr::link(prepared.node().url(), made.as_deref()));
+            }
         }
         prepared.run(shutdown).await?;
         Ok(ExitCode::SUCCESS)

@@ -55,6 +55,8 @@ pub struct Model {
     pub preview: Option<Preview>,
     /// The invite link, while it is shown; it holds the password.
     pub invite: Option<Secret>,
+    /// The same as a QR code, once it is drawn: the box of an SVG and, on the next line, a path.
+    pub invite_code: Option<Secret>,
     /// A short message about what was just done, and when it is to go.
     pub notice: Option<(Notice, f64)>,
     /// Whether files are being dragged over the page.

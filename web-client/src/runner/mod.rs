@@ -19,10 +19,11 @@ use web_sys::{DataTransfer, FileList};
 
 use crate::effect::Effect;
 use crate::event::{Event, HoldEvent, UnlockEvent};
-use crate::model::{Dropped, Model};
+use crate::model::{Dropped, Model, Secret};
 use crate::transport::Transport;
 use crate::update::{Timer, update};
 use crate::view::{self, Hands, View};
+use crate::wire::code_of;
 
 pub(crate) use files::Files;
 
@@ -94,6 +95,10 @@ impl App {
             Effect::CopyInvite(link) => self.spawn(async move {
                 let is_copied = browser::copy(link.reveal()).await;
                 Event::Unlock(if is_copied { UnlockEvent::InviteCopied } else { UnlockEvent::InviteNotCopied })
+            }),
+            Effect::DrawInvite(link) => self.spawn(async move {
+                let code = code_of(link.reveal()).await;
+                Event::Unlock(UnlockEvent::InviteDrawn(code.map(|code| Secret::new(code.as_str().to_owned()))))
             }),
             Effect::Remember(text) => browser::remember(&text),
             Effect::SetTimer(timer, after) => self.set_timer(timer, after),

@@ -61,7 +61,7 @@ list! {
         somebody reading_now reading_done reading_broken
         your_name your_name_hint no_peers node tab old ours here_since
         lost_unreachable lost_interrupted lost_offline retry_in retrying now
-        invite invite_title invite_hint invite_copied close leave
+        invite invite_title invite_hint invite_code invite_copied close leave
         last_seen away preview_loading preview_failed preview_cut preview_open preview_unplayable
         unknown_name node_busy no_memory no_worker no_room strange_address no_source refused silent session_ended strange_answer too_much lied
         status_open status_lost status_connecting

@@ -1,5 +1,7 @@
 //! Decides about the password: given, wrong, left, and passed on as an invite.
 
+use shared::PeerUrl;
+
 use crate::effect::{Effect, Order};
 use crate::event::UnlockEvent;
 use crate::model::{Link, Model, Notice, Saving, Secret};
@@ -21,19 +23,37 @@ pub(super) fn update(model: &mut Model, event: UnlockEvent, effects: &mut Vec<Ef
         }
         UnlockEvent::InviteWanted(base) => {
             let Some(secret) = &model.unlock.secret else { return };
-            let link = secret.invite(&base);
+            let link = secret.invite(&for_others(model, base));
             model.invite = Some(link.clone());
-            effects.push(Effect::CopyInvite(link));
+            effects.extend([Effect::CopyInvite(link.clone()), Effect::DrawInvite(link)]);
             return;
         }
+        // It may be closed by now.
+        UnlockEvent::InviteDrawn(code) if model.invite.is_some() => model.invite_code = code,
+        UnlockEvent::InviteDrawn(_) => return,
         UnlockEvent::InviteCopied => {
             super::notice(model, Notice::Copied);
         }
         UnlockEvent::InviteNotCopied => {}
         UnlockEvent::InviteClosed if model.invite.is_none() => return,
-        UnlockEvent::InviteClosed => model.invite = None,
+        UnlockEvent::InviteClosed => {
+            model.invite = None;
+            model.invite_code = None;
+        }
     }
     effects.push(Effect::Draw);
+}
+
+/// The page's address as others can open it: who opened it on the node's own machine knows it by a name that leads each of them
+/// to theirs, and the node has another.
+fn for_others(model: &Model, base: String) -> String {
+    let is_near = |url: &PeerUrl| ["localhost", "127.0.0.1", "[::1]"].contains(&url.host());
+    match (&model.link, PeerUrl::parse(&base)) {
+        (Link::Open { url: Some(ours) }, Ok(here)) if is_near(&here) && !is_near(ours) => {
+            ["http://", ours.authority(), "/"].concat()
+        }
+        _ => base,
+    }
 }
 
 /// Whether a password is of use: not while one is tried, nor inside.
@@ -57,6 +77,7 @@ pub(super) fn leave(model: &mut Model) {
     model.unlock.has_been_open = false;
     model.link = Link::Locked;
     model.invite = None;
+    model.invite_code = None;
     model.preview = None;
     model.peers.clear();
     let asked = model.pool.asked;
@@ -71,6 +92,8 @@ pub(super) fn leave(model: &mut Model) {
 
 #[cfg(test)]
 mod tests {
+    use shared::PeerUrl;
+
     use crate::event::{Event, LinkEvent, UnlockEvent};
     use crate::model::{Link, Model, Secret};
     use crate::{Effect, update};
@@ -106,8 +129,38 @@ mod tests {
         assert_eq!(update(&mut model, wanted()), []);
         let _ = update(&mut model, given("two words"));
         let link = Secret::new("http://attic:9004/#two%20words".into());
-        assert_eq!(update(&mut model, wanted()), [Effect::CopyInvite(link)]);
+        assert_eq!(update(&mut model, wanted()), [Effect::CopyInvite(link.clone()), Effect::DrawInvite(link)]);
         let _ = update(&mut model, Event::Unlock(UnlockEvent::Left));
         assert_eq!(update(&mut model, wanted()), []);
+    }
+
+    #[test]
+    fn an_invite_made_on_the_nodes_own_machine_leads_others_there() {
+        for (here, ours, base) in [
+            ("http://localhost:9004/", "http://10.0.0.1:9004/peer/ab", "http://10.0.0.1:9004/"),
+            ("http://127.0.0.1:9004/", "http://10.0.0.1:9004/peer/ab", "http://10.0.0.1:9004/"),
+            ("http://[::1]:9004/", "http://127.0.0.1:9004/peer/ab", "http://[::1]:9004/"),
+            ("http://attic:9004/", "http://10.0.0.1:9004/peer/ab", "http://attic:9004/"),
+        ] {
+            let mut model = Model::default();
+            let _ = update(&mut model, given("x"));
+            let url = PeerUrl::parse(ours).ok();
+            let _ = update(&mut model, Event::Link(LinkEvent::Open { url }));
+            let _ = update(&mut model, Event::Unlock(UnlockEvent::InviteWanted(here.into())));
+            assert_eq!(model.invite, Some(Secret::new(format!("{base}#x"))), "{here}");
+        }
+    }
+
+    #[test]
+    fn a_code_that_comes_after_the_invite_was_closed_is_not_kept() {
+        let drawn = || Event::Unlock(UnlockEvent::InviteDrawn(Some(Secret::new("box\npath".into()))));
+        let mut model = Model::default();
+        let _ = update(&mut model, given("x"));
+        let _ = update(&mut model, Event::Unlock(UnlockEvent::InviteWanted("http://attic:9004/".into())));
+        assert_eq!(update(&mut model, drawn()), [Effect::Draw]);
+        assert!(model.invite_code.is_some());
+        let _ = update(&mut model, Event::Unlock(UnlockEvent::InviteClosed));
+        assert_eq!(update(&mut model, drawn()), []);
+        assert_eq!(model.invite_code, None);
     }
 }

@@ -20,7 +20,7 @@ use shared::bridge::TabId;
 use crate::model::{Link, Model, Peer, PeerKind, Sight};
 use crate::text::{Language, Measures, Words, fill};
 use list::List;
-use page::{each, find, find_as, mark, show_if, write};
+use page::{each, find, find_as, mark, show, show_if, tag, write};
 
 pub(crate) use listen::{Hands, listen};
 pub(crate) use page::write as write_text;
@@ -166,7 +166,8 @@ fn draw_frame(scene: &Scene<'_>, state: &'static str) {
     draw_invite(model);
 }
 
-/// The invite link, selected in a field: where there is no clipboard, the person copies it from there.
+/// The invite link, selected in a field: where there is no clipboard, the person copies it from there; and as a code for the
+/// camera of a phone.
 fn draw_invite(model: &Model) {
     let Some(dialog) = find_as::<web_sys::HtmlDialogElement>("invite-dialog") else { return };
     let field = find_as::<web_sys::HtmlInputElement>("invite-link");
@@ -188,6 +189,15 @@ fn draw_invite(model: &Model) {
             }
         }
         _ => {}
+    }
+    let Some(code) = find("invite-code") else { return };
+    let drawn = model.invite_code.as_ref().and_then(|code| code.reveal().split_once('\n'));
+    show(&code, drawn.is_some());
+    if let Some((bounds, _)) = drawn {
+        mark(&code, "viewBox", bounds);
+    }
+    if let Some(dark) = tag(&code, "path") {
+        mark(&dark, "d", drawn.map_or("", |(_, path)| path));
     }
 }
 

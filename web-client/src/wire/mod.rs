@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! hired    a worker, and what it is told to do
-//! derive   password → Secret               hash, proof   what files hold, and whether pieces are theirs
+//! derive   password → Secret     code      a text → a QR code     hash, proof   what files hold, and whether pieces are theirs
 //! door     WebSocket, handshake           knock   why the door stayed shut
 //! link     the session: ask, say, be asked; streams has its rules, socket and clock are the browser
 //! shelf    what this tab offers           lend    its bytes for whoever asks    look   which form they have
@@ -14,6 +14,7 @@
 
 mod answer;
 mod clock;
+mod code;
 mod derive;
 mod door;
 mod hash;
@@ -32,6 +33,7 @@ mod task;
 
 pub(crate) use answer::Answer;
 pub(crate) use clock::{in_time, now, sleep};
+pub(crate) use code::code_of;
 pub(crate) use derive::{DeriveError, derive};
 pub(crate) use door::{Refusal, enter};
 pub(crate) use hash::hash;

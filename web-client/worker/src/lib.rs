@@ -6,6 +6,7 @@
 mod proof;
 
 use js_sys::Uint8Array;
+use qrcodegen::{QrCode, QrCodeEcc};
 use shared::transfer::{Outlining, PIECE_BYTES};
 use shared::{Password, bridge::Secret};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -23,6 +24,20 @@ pub fn derive(password: Vec<u8>) -> Vec<u8> {
     let password = Zeroizing::new(password);
     let Ok(text) = std::str::from_utf8(&password) else { return Vec::new() };
     Secret::derive_from_nfc(&Password::new(text), NETWORK).map(|secret| secret.derived().to_vec()).unwrap_or_default()
+}
+
+/// A text, in UTF-8, as a QR code (ISO/IEC 18004): on a line of its own the box of an SVG that shows it with the light margin it
+/// needs, then the path of what is dark in it. Nothing where the text is too long for one.
+#[must_use]
+#[wasm_bindgen]
+pub fn qr(text: Vec<u8>) -> Option<String> {
+    const MARGIN: i32 = 4;
+    let text = Zeroizing::new(text);
+    let code = QrCode::encode_text(std::str::from_utf8(&text).ok()?, QrCodeEcc::Medium).ok()?;
+    let side = code.size() + 2 * MARGIN;
+    let dark = |(x, y): (i32, i32)| code.get_module(x, y).then(|| format!("M{x} {y}h1v1h-1z"));
+    let modules = (0..code.size()).flat_map(|y| (0..code.size()).map(move |x| (x, y)));
+    Some(format!("-{MARGIN} -{MARGIN} {side} {side}\n{}", modules.filter_map(dark).collect::<String>()))
 }
 
 /// A file that is hashed as it is read, from its beginning to its end.
@@ -163,6 +178,20 @@ mod tests {
     use shared::transfer::PIECE_BYTES;
 
     use super::*;
+
+    #[test]
+    fn a_code_has_a_margin_and_the_three_corners_that_a_camera_looks_for() {
+        let code = qr(b"http://192.168.1.7:9004/#correct%20horse".to_vec()).unwrap();
+        let (bounds, path) = code.split_once('\n').unwrap();
+        let side: i32 = bounds.strip_prefix("-4 -4 ").unwrap().split_once(' ').unwrap().0.parse().unwrap();
+        assert_eq!(bounds, format!("-4 -4 {side} {side}"));
+        let last = side - 8 - 1;
+        for (x, y) in [(0, 0), (6, 6), (3, 3), (last, 0), (last - 3, 3), (0, last), (3, last - 3)] {
+            assert!(path.contains(&format!("M{x} {y}h1v1h-1z")), "{x} {y}");
+        }
+        assert!(!path.contains("M1 1h") && !path.contains(&format!("M{last} {last}h1v1h-1zM")));
+        assert!(qr(vec![b'x'; 10_000]).is_none() && qr(vec![0xff]).is_none());
+    }
 
     #[test]
     fn what_is_hashed_in_slices_has_the_id_of_the_whole() {
