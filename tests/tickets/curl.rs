@@ -26,14 +26,40 @@ pub(super) fn trials(curl: &Result<(), String>) -> Vec<Trial> {
 }
 
 fn every_size() {
-    // Around one piece, and many of them; folders too.
-    let sizes = [0, 1, 4096, (64 << 10) - 1, 64 << 10, (64 << 10) + 1, 256 << 10, (256 << 10) + 1, 5_000_000];
+    // Around one piece, and many of them; around what is sent from the file; folders too.
+    let sizes = [
+        0,
+        1,
+        4096,
+        (64 << 10) - 1,
+        64 << 10,
+        (64 << 10) + 1,
+        256 << 10,
+        (256 << 10) + 1,
+        (4 << 20) - 1,
+        4 << 20,
+        (4 << 20) + 1,
+        5_000_000,
+        (33 << 20) + 5,
+    ];
     let files: Vec<(String, Vec<u8>)> = sizes.map(|size| (format!("folder/{size}.bin"), binary(size))).into();
     let shared: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     let site = Site::new(&shared);
     for (name, bytes) in &files {
         ok(&site.curl(&["--remote-name", &site.url(name)]));
         assert!(std::fs::read(site.saved().join(name.strip_prefix("folder/").unwrap())).unwrap() == *bytes, "{name}");
+    }
+    // One after the other over one connection.
+    let addresses: Vec<_> = files.iter().map(|(name, _)| site.url(name)).collect();
+    let all = site.curl(&addresses.iter().map(String::as_str).collect::<Vec<_>>());
+    ok(&all);
+    assert!(all.stdout == files.iter().flat_map(|(_, bytes)| bytes.clone()).collect::<Vec<_>>());
+    // Large parts that begin and end anywhere.
+    let (name, bytes) = files.last().unwrap();
+    for (from, to) in [(1, bytes.len() - 2), (1_234_567, 9_876_543), ((4 << 20) - 1, (8 << 20) - 1), (77, 4_194_380)] {
+        let part = site.curl(&["--range", &format!("{from}-{to}"), &site.url(name)]);
+        ok(&part);
+        assert!(part.stdout == bytes[from..=to], "{from}-{to}");
     }
 }
 

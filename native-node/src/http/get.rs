@@ -4,7 +4,6 @@
 //! What is sent is a stranger's file at our own address, so a browser must neither run it nor guess what it is: unless a
 //! ticket is for a preview of a harmless kind it can only be saved.
 
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use super::disposition::{attachment, shown_as};
 use super::serve::Peer;
 use crate::archive::{self, Archive};
 use crate::node::Node;
-use crate::source::{self, Found, Source, SourceError, Version};
+use crate::source::{self, Found, Outlet, Source, SourceError, Version};
 use crate::ticket::{Grant, Ticket, Use};
 
 /// On every answer below `/get/`, also on those without a file.
@@ -40,11 +39,13 @@ const GUARDED: [(HeaderName, HeaderValue); 5] = [
 pub(super) async fn get(
     State(node): State<Arc<Node>>,
     Extension(Peer(address)): Extension<Peer>,
+    outlet: Option<Extension<Outlet>>,
     method: Method,
     uri: Uri,
     asked: HeaderMap,
 ) -> Response {
-    let mut response = match answer(&node, address, &method, &uri, &asked).await {
+    let reader = Reader { name: address.ip().to_string(), outlet: outlet.map(|Extension(outlet)| outlet) };
+    let mut response = match answer(&node, &reader, &method, &uri, &asked).await {
         Ok(response) => response,
         Err(refused) => refused.into_response(),
     };
@@ -53,11 +54,17 @@ pub(super) async fn get(
     response
 }
 
+/// Who reads, and over which connection.
+struct Reader {
+    name: String,
+    outlet: Option<Outlet>,
+}
+
 type Refused = (StatusCode, String);
 
 async fn answer(
     node: &Arc<Node>,
-    address: SocketAddr,
+    reader: &Reader,
     method: &Method,
     uri: &Uri,
     asked: &HeaderMap,
@@ -73,12 +80,11 @@ async fn answer(
     let size = given.version().size;
     let can_seek = given.can_seek();
     let verdict = if can_seek { facts.judge(method, asked) } else { Verdict::Whole };
-    let reader = address.ip().to_string();
     let mut response = match verdict {
-        Verdict::Whole => send(node, method, given, 0..size, &reader).await?,
+        Verdict::Whole => send(node, method, given, 0..size, reader).await?,
         Verdict::Part(part) => {
             let range = format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1));
-            let mut response = send(node, method, given, part, &reader).await?;
+            let mut response = send(node, method, given, part, reader).await?;
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             insert(&mut response, header::CONTENT_RANGE, HeaderValue::try_from(range).ok());
             response
@@ -149,10 +155,10 @@ impl Given {
         }
     }
 
-    async fn read(self, node: &Arc<Node>, part: Range<u64>, reader: &str) -> Result<Source, SourceError> {
+    async fn read(self, node: &Arc<Node>, part: Range<u64>, reader: &Reader) -> Result<Source, SourceError> {
         match self {
-            Self::File(found) => found.read(node, part, reader).await,
-            Self::Archive(archive) => Ok(archive::open(node, &archive, part, reader)),
+            Self::File(found) => found.read(node, part, &reader.name, reader.outlet.clone()).await,
+            Self::Archive(archive) => Ok(archive::open(node, &archive, part, &reader.name)),
         }
     }
 }
@@ -181,7 +187,7 @@ async fn send(
     method: &Method,
     given: Given,
     part: Range<u64>,
-    reader: &str,
+    reader: &Reader,
 ) -> Result<Response, Refused> {
     let length = part.end.saturating_sub(part.start);
     let body = if method == Method::HEAD {

@@ -23,6 +23,7 @@ use tower_service::Service as _;
 
 use super::pace::{Paced, STALL};
 use crate::open_files;
+use crate::source::{Outlet, Spout};
 
 /// Who is at the other end of a connection; an extension of every request.
 #[derive(Debug, Clone, Copy)]
@@ -133,9 +134,12 @@ async fn converse(
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let shutdown = stay.shutdown().clone();
+    let outlet = Outlet::default();
+    let spout = Spout::new(stream, outlet.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(address));
         request.extensions_mut().insert(stay.clone());
+        request.extensions_mut().insert(outlet.clone());
         // A router is always ready.
         routes.clone().call(request)
     });
@@ -143,7 +147,9 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(Paced::new(stream, limits.stall)), service)
+        // What is sent is never copied, which the outlet counts on.
+        .writev(true)
+        .serve_connection(TokioIo::new(Paced::new(spout, limits.stall)), service)
         .with_upgrades();
     tokio::pin!(connection);
     let result = tokio::select! {

@@ -8,7 +8,7 @@ use shared::{PeerUrl, SharedPath};
 use super::holder::Holder;
 use super::old::{self, Counted};
 use super::relay::Relay;
-use super::{Place, Source, SourceError, Version, Wanted, proved};
+use super::{Outlet, Place, Source, SourceError, Version, Wanted, proved};
 use crate::folder::{OpenError, OpenedFile};
 use crate::node::Node;
 
@@ -171,14 +171,21 @@ impl Found {
         }
     }
 
-    /// Begins to read a part of it, as soon as there is a place for one more reader.
+    /// Begins to read a part of it, to be sent over the connection of this outlet, as soon as there is a place for one more
+    /// reader.
     ///
     /// # Errors
     /// [`SourceError::Busy`] if there is none for too long; any other where somebody else holds it.
-    pub async fn read(self, node: &Arc<Node>, part: Range<u64>, reader: &str) -> Result<Source, SourceError> {
+    pub(crate) async fn read(
+        self,
+        node: &Arc<Node>,
+        part: Range<u64>,
+        reader: &str,
+        outlet: Option<Outlet>,
+    ) -> Result<Source, SourceError> {
         let length = part.end.saturating_sub(part.start);
         match self.held {
-            Held::Own(opened) => Ok(Source::own(opened, part, Place::take(node, length).await?)),
+            Held::Own(opened) => Ok(Source::own_through(outlet, opened, part, Place::take(node, length).await?)),
             Held::Elsewhere(_, peer, path) => {
                 let (from, version, reader) = (part.start, Some(self.version), reader.to_owned());
                 open_proved(node, Reading { peer, path, from, length: Some(length), version, reader }).await

@@ -11,6 +11,7 @@ mod holding;
 mod hunger;
 mod lately;
 mod old;
+mod outlet;
 mod own;
 mod place;
 mod proved;
@@ -31,6 +32,7 @@ pub use arriving::{Feeder, PIECES_AHEAD};
 pub use find::{Found, Reading, find, look, look_at_own, look_closely, open, open_proved};
 pub(crate) use holder::Holder;
 pub(crate) use lately::Lately;
+pub(crate) use outlet::{Outlet, Spout};
 pub use place::Place;
 pub(crate) use place::{Relays, SMALL};
 pub(crate) use relay::said;
@@ -127,6 +129,16 @@ impl Source {
         let (version, is_executable) = (opened.version(), opened.executable);
         let left = part.end.saturating_sub(part.start);
         Self { version, is_executable, left, held: Held::Own(OwnReader::new(opened, part, place.piece())), place }
+    }
+
+    /// The same, over a connection that may send from files: what is given for its bytes is then good for nothing else.
+    #[must_use]
+    pub(crate) fn own_through(outlet: Option<Outlet>, opened: Arc<OpenedFile>, part: Range<u64>, place: Place) -> Self {
+        let mut source = Self::own(opened, part, place);
+        if let (Held::Own(reader), Some(outlet)) = (&mut source.held, outlet) {
+            reader.send_through(outlet);
+        }
+        source
     }
 
     /// A part of a file that somebody else sends: what is given to the feeder comes out here, `length` bytes in all. The

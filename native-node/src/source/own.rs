@@ -13,13 +13,19 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::SourceError;
+use super::outlet::{self, Outlet};
 use crate::folder::OpenedFile;
+
+/// From how many bytes on it is worth it to send them from the file.
+const WORTH: u64 = 4 << 20;
 
 /// The reading of a part of a file.
 #[derive(Debug)]
 pub(super) struct OwnReader {
     piece: Piece,
     state: State,
+    /// Where bytes that are in memory go to the socket from there.
+    outlet: Option<Outlet>,
 }
 
 #[derive(Debug)]
@@ -46,13 +52,18 @@ impl OwnReader {
     pub(super) fn new(file: Arc<OpenedFile>, part: Range<u64>, most: usize) -> Self {
         let piece = Piece { file, at: part.start, end: part.end, most, spare: Arc::default() };
         let state = if piece.is_none() { State::Over } else { State::OnTheSpot };
-        Self { piece, state }
+        Self { piece, state, outlet: None }
+    }
+
+    /// From now on what is given is good for the connection of this outlet, and for nothing else.
+    pub(super) fn send_through(&mut self, outlet: Outlet) {
+        self.outlet = Some(outlet).filter(|_| self.piece.end.saturating_sub(self.piece.at) >= WORTH);
     }
 
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, SourceError>> {
         let (bytes, had_to_wait) = match &mut self.state {
             State::Over => return Poll::Ready(Ok(None)),
-            State::OnTheSpot => match self.piece.read_on_the_spot().transpose() {
+            State::OnTheSpot => match self.piece.on_the_spot(self.outlet.as_ref()).transpose() {
                 Some(bytes) => (bytes, false),
                 None => {
                     self.state = State::Ahead(self.piece.read_elsewhere());
@@ -103,6 +114,40 @@ impl Piece {
             }
         }
         self.given(buffer, filled)
+    }
+
+    /// What of the piece is in memory, or what stands for it; `None` where that is nothing, or the system cannot say.
+    fn on_the_spot(&self, outlet: Option<&Outlet>) -> Result<Option<Bytes>, SourceError> {
+        match outlet.and_then(|outlet| Some((outlet, self.stretch()?))) {
+            Some((outlet, length)) => {
+                if !self.file.is_unchanged()? {
+                    return Err(SourceError::Changed);
+                }
+                let bytes = outlet.stand_in(&self.file, self.at, length);
+                bytes.map(Some).ok_or_else(|| io::Error::other("the connection does not send from files").into())
+            }
+            None => self.read_on_the_spot(),
+        }
+    }
+
+    /// How much from here on can be sent from the file without waiting for a disk; never the end of what is wanted, which is only
+    /// given once it is known that all before it was of this version.
+    fn stretch(&self) -> Option<usize> {
+        let length = outlet::MOST.min(usize::try_from(self.end - self.at).unwrap_or(outlet::MOST));
+        let last = self.at + length as u64;
+        (last < self.end && self.is_in_memory(self.at) && self.is_in_memory(last - 1)).then_some(length)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn is_in_memory(&self, at: u64) -> bool {
+        use rustix::io::{ReadWriteFlags, preadv2};
+        let mut byte = [0];
+        preadv2(&self.file.file, &mut [io::IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT) == Ok(1)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn is_in_memory(&self, _: u64) -> bool {
+        false
     }
 
     /// What of the piece is in memory; `None` where that is nothing, or the system cannot say.
