@@ -8,9 +8,10 @@ use shared::bridge::{File, Message, Read, ResetCode, Version};
 
 use super::Site;
 use crate::harness::aside::{aside, fetch, opened};
+use crate::harness::node::run;
 use crate::harness::process::wait_for;
 use crate::harness::tab::{Content, MODIFIED, made};
-use crate::harness::{ok, test};
+use crate::harness::{ok, stdout, test};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -69,6 +70,10 @@ fn once() {
     let mut first = reader.begin(read(&site, "own.txt", 0, 5));
     reader.block_on(first.next()).unwrap();
     assert_eq!(reader.ask(read(&site, "own.txt", 0, 5)).unwrap_err().code(), Some(ResetCode::BUSY));
+    // Who only asks for the head takes it from nobody.
+    let mut curl = Command::new("curl");
+    let looked = run(curl.args(["--silent", "--head"]).arg(format!("{}{}", site.node.url, aside(5).path())));
+    assert!(stdout(&looked).contains(" 405 "), "{looked:?}");
     ok(&fetch(&site.node.url, &aside(5), &body));
     reader.rest(first).unwrap();
 }

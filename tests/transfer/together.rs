@@ -25,6 +25,8 @@ pub(super) fn trials() -> Vec<Trial> {
         std::process::Command::new("curl").arg("--version").output().map(drop).map_err(|error| error.to_string());
     let mut trials = Trials::needing("curl", &curl);
     trials.add("a_plain_download_of_what_three_hold_comes_from_all_of_them", |()| plain());
+    trials.add("a_part_of_what_several_hold_is_that_part", |()| part());
+    trials.add("a_holder_that_dies_among_several_leaves_the_rest_to_the_others", |()| dies());
     let mut trials = trials.into_vec();
     trials.push(test("a_tab_reads_what_three_hold_from_all_of_them", read));
     trials.push(test("a_tab_reads_on_when_its_holder_hangs", hangs));
@@ -38,7 +40,7 @@ pub(super) fn trials() -> Vec<Trial> {
 struct Site {
     holders: Vec<Holder>,
     address: String,
-    _node: Node,
+    node: Node,
     _share: TempDir,
     tab: Tab,
 }
@@ -53,7 +55,7 @@ impl Site {
         let node = Node::start(&mut command);
         let address = format!("http://127.0.0.1:{port}");
         let tab = Tab::open(&address, PASSWORD, "reader", [7; 16]);
-        let site = Self { holders, address, _node: node, _share: share, tab };
+        let site = Self { holders, address, node, _share: share, tab };
         site.wait_for_ids(site.holders.len());
         site
     }
@@ -87,7 +89,7 @@ impl Site {
 
 /// Each of three sends its share of what one would send alone.
 fn shares(what: &str, fetch: impl Fn(&Site, &[u8])) {
-    let whole = binary((40 << 20) + 77);
+    let whole = binary((30 << 20) + 77);
     let mut alone = Duration::ZERO;
     for count in [1, 3] {
         let site = Site::new(&whole, &vec![RATE; count]);
@@ -95,6 +97,9 @@ fn shares(what: &str, fetch: impl Fn(&Site, &[u8])) {
         fetch(&site, &whole);
         let took = begun.elapsed();
         let shares: Vec<_> = site.passed().iter().zip(before).map(|(passed, before)| passed - before).collect();
+        let most = site.node.peak_memory();
+        eprintln!("most memory of the node that passes it on: {} MiB", most >> 20);
+        assert!(most < (40 + 2 * count as u64) << 20, "{most} bytes");
         if count == 1 {
             alone = took;
         }
@@ -114,6 +119,33 @@ fn plain() {
         ok(&curl(&site.address(site.holders[0].url()), &to, &[]).wait(PATIENCE));
         assert!(std::fs::read(&to).unwrap() == whole);
     });
+}
+
+/// Beginning and ending within pieces.
+fn part() {
+    let whole = binary(40 << 20);
+    let site = Site::new(&whole, &[RATE, RATE]);
+    let (from, to) = (1_500_000, 37_654_321);
+    let saved = tempfile::tempdir().unwrap();
+    let saved = saved.path().join("saved");
+    let before = site.passed();
+    let address = site.address(site.holders[1].url());
+    ok(&curl(&address, &saved, &["--range", &format!("{from}-{to}")]).wait(PATIENCE));
+    assert!(std::fs::read(&saved).unwrap() == whole[from..=to]);
+    assert!(site.passed()[0] - before[0] > 8 * MIB, "both sent some of it");
+}
+
+fn dies() {
+    let whole = binary((40 << 20) + 9);
+    let mut site = Site::new(&whole, &[2 * MIB, 4 * MIB]);
+    let saved = tempfile::tempdir().unwrap();
+    let saved = saved.path().join("saved");
+    let before = site.passed();
+    let getting = curl(&site.address(site.holders[0].url()), &saved, &[]);
+    wait_for("the other to send some of it", PATIENCE, || (site.passed()[1] - before[1] > 6 * MIB).then_some(()));
+    site.holders[0].kill();
+    ok(&getting.wait(PATIENCE));
+    assert!(std::fs::read(&saved).unwrap() == whole);
 }
 
 fn read() {

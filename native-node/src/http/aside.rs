@@ -5,14 +5,18 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, Uri, header};
+use http::{Method, StatusCode, Uri, header};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use shared::bridge::AsideId;
 
 use crate::node::Node;
 
-pub(super) async fn aside(State(node): State<Arc<Node>>, uri: Uri) -> Response {
+pub(super) async fn aside(State(node): State<Arc<Node>>, method: Method, uri: Uri) -> Response {
+    // It is given away once: not to who only looks.
+    if method == Method::HEAD {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
     let parts = AsideId::of_path(uri.path()).and_then(|id| node.asides().fetch(id));
     let Some(parts) = parts else {
         return (StatusCode::NOT_FOUND, "Nobody asked for this, or it was fetched before.\n").into_response();
