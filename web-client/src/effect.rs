@@ -15,10 +15,8 @@ pub enum Effect {
     AskNode,
     /// Take the invite out of the address bar and the history.
     WipeAddress,
-    /// Put the invite link into the clipboard, or say that there is none.
-    CopyInvite(Secret),
-    /// Draw the invite link as a QR code.
-    DrawInvite(Secret),
+    /// Put the invite link into the clipboard, where there is one, and draw it as a QR code.
+    PassOn(Secret),
     /// Remember this text; never the password.
     Remember(String),
     /// Send `Event::TimeUp` after so many milliseconds. Setting a timer again replaces it.

@@ -65,12 +65,13 @@ pub enum UnlockEvent {
     Left,
     /// The person wants a link that unlocks; the page's address without a fragment.
     InviteWanted(String),
-    /// The link is in the clipboard.
-    InviteCopied,
-    /// There is no clipboard here.
-    InviteNotCopied,
-    /// The link as a QR code; none where it could not be drawn.
-    InviteDrawn(Option<Secret>),
+    /// The link is in the clipboard, if there is one, and drawn as a QR code, where that could be done.
+    InviteReady {
+        /// Whether it is in the clipboard.
+        is_copied: bool,
+        /// The box of an SVG and, on the next line, a path.
+        code: Option<Secret>,
+    },
     /// The person has seen it.
     InviteClosed,
 }

@@ -92,13 +92,10 @@ impl App {
             Effect::Draw => self.draw_soon(),
             Effect::AskNode => self.spawn(async { Event::NodeAnswered(ask::ask_node().await) }),
             Effect::WipeAddress => browser::wipe_address(),
-            Effect::CopyInvite(link) => self.spawn(async move {
+            Effect::PassOn(link) => self.spawn(async move {
                 let is_copied = browser::copy(link.reveal()).await;
-                Event::Unlock(if is_copied { UnlockEvent::InviteCopied } else { UnlockEvent::InviteNotCopied })
-            }),
-            Effect::DrawInvite(link) => self.spawn(async move {
-                let code = code_of(link.reveal()).await;
-                Event::Unlock(UnlockEvent::InviteDrawn(code.map(|code| Secret::new(code.as_str().to_owned()))))
+                let code = code_of(link.reveal()).await.map(Secret::new);
+                Event::Unlock(UnlockEvent::InviteReady { is_copied, code })
             }),
             Effect::Remember(text) => browser::remember(&text),
             Effect::SetTimer(timer, after) => self.set_timer(timer, after),

@@ -79,6 +79,22 @@ impl Language {
     }
 }
 
+/// What stands between two remarks on one line.
+pub(crate) const DOT: &str = " · ";
+
+/// Texts in a row, with something between them. Written once for all, where `join` is made anew for each kind of text.
+#[must_use]
+pub(crate) fn joined(texts: &[String], between: &str) -> String {
+    let mut row = String::new();
+    for (index, text) in texts.iter().enumerate() {
+        if index > 0 {
+            row.push_str(between);
+        }
+        row.push_str(text);
+    }
+    row
+}
+
 /// A text with `{}` in it, filled.
 #[must_use]
 pub fn fill(text: &str, what: &str) -> String {

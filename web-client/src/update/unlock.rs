@@ -1,7 +1,5 @@
 //! Decides about the password: given, wrong, left, and passed on as an invite.
 
-use shared::PeerUrl;
-
 use crate::effect::{Effect, Order};
 use crate::event::UnlockEvent;
 use crate::model::{Link, Model, Notice, Saving, Secret};
@@ -25,16 +23,16 @@ pub(super) fn update(model: &mut Model, event: UnlockEvent, effects: &mut Vec<Ef
             let Some(secret) = &model.unlock.secret else { return };
             let link = secret.invite(&for_others(model, base));
             model.invite = Some(link.clone());
-            effects.extend([Effect::CopyInvite(link.clone()), Effect::DrawInvite(link)]);
+            effects.push(Effect::PassOn(link));
             return;
         }
-        // It may be closed by now.
-        UnlockEvent::InviteDrawn(code) if model.invite.is_some() => model.invite_code = code,
-        UnlockEvent::InviteDrawn(_) => return,
-        UnlockEvent::InviteCopied => {
-            super::notice(model, Notice::Copied);
+        UnlockEvent::InviteReady { is_copied, code } => {
+            // It may be closed by now.
+            model.invite_code = code.filter(|_| model.invite.is_some());
+            if is_copied {
+                super::notice(model, Notice::Copied);
+            }
         }
-        UnlockEvent::InviteNotCopied => {}
         UnlockEvent::InviteClosed if model.invite.is_none() => return,
         UnlockEvent::InviteClosed => {
             model.invite = None;
@@ -47,9 +45,10 @@ pub(super) fn update(model: &mut Model, event: UnlockEvent, effects: &mut Vec<Ef
 /// The page's address as others can open it: who opened it on the node's own machine knows it by a name that leads each of them
 /// to theirs, and the node has another.
 fn for_others(model: &Model, base: String) -> String {
-    let is_near = |url: &PeerUrl| ["localhost", "127.0.0.1", "[::1]"].contains(&url.host());
-    match (&model.link, PeerUrl::parse(&base)) {
-        (Link::Open { url: Some(ours) }, Ok(here)) if is_near(&here) && !is_near(ours) => {
+    let is_near =
+        |url: &str| ["http://localhost", "http://127.0.0.1", "http://[::1]"].iter().any(|near| url.starts_with(near));
+    match &model.link {
+        Link::Open { url: Some(ours) } if is_near(&base) && !is_near(ours.as_str()) => {
             ["http://", ours.authority(), "/"].concat()
         }
         _ => base,
@@ -95,7 +94,7 @@ mod tests {
     use shared::PeerUrl;
 
     use crate::event::{Event, LinkEvent, UnlockEvent};
-    use crate::model::{Link, Model, Secret};
+    use crate::model::{Link, Model, Notice, Secret};
     use crate::{Effect, update};
 
     fn given(password: &str) -> Event {
@@ -129,7 +128,7 @@ mod tests {
         assert_eq!(update(&mut model, wanted()), []);
         let _ = update(&mut model, given("two words"));
         let link = Secret::new("http://attic:9004/#two%20words".into());
-        assert_eq!(update(&mut model, wanted()), [Effect::CopyInvite(link.clone()), Effect::DrawInvite(link)]);
+        assert_eq!(update(&mut model, wanted()), [Effect::PassOn(link)]);
         let _ = update(&mut model, Event::Unlock(UnlockEvent::Left));
         assert_eq!(update(&mut model, wanted()), []);
     }
@@ -153,14 +152,16 @@ mod tests {
 
     #[test]
     fn a_code_that_comes_after_the_invite_was_closed_is_not_kept() {
-        let drawn = || Event::Unlock(UnlockEvent::InviteDrawn(Some(Secret::new("box\npath".into()))));
+        let code = || Some(Secret::new("box\npath".into()));
+        let ready = |is_copied| Event::Unlock(UnlockEvent::InviteReady { is_copied, code: code() });
         let mut model = Model::default();
         let _ = update(&mut model, given("x"));
         let _ = update(&mut model, Event::Unlock(UnlockEvent::InviteWanted("http://attic:9004/".into())));
-        assert_eq!(update(&mut model, drawn()), [Effect::Draw]);
-        assert!(model.invite_code.is_some());
+        let _ = update(&mut model, ready(true));
+        assert_eq!(model.invite_code, code());
+        assert!(matches!(model.notice, Some((Notice::Copied, _))));
         let _ = update(&mut model, Event::Unlock(UnlockEvent::InviteClosed));
-        assert_eq!(update(&mut model, drawn()), []);
+        let _ = update(&mut model, ready(false));
         assert_eq!(model.invite_code, None);
     }
 }

@@ -5,12 +5,12 @@ use shared::Printable;
 use super::page::{lines, mark, show, show_if, tag, write, write_name, write_part};
 use super::{MOST_LINES, Scene, draw_more};
 use crate::model::{Link, Reading};
-use crate::text::fill_two;
+use crate::text::{DOT, fill_two, joined};
 
 pub(super) fn draw(scene: &Scene<'_>) {
     let (words, hold, measures) = (scene.words, &scene.model.hold, scene.measures);
     let count = hold.files.len();
-    let all = || [measures.count(&words.files, count as u64), measures.size(hold.bytes())].join(" · ");
+    let all = || joined(&[measures.count(&words.files, count as u64), measures.size(hold.bytes())], DOT);
     write("hold-count", &if count > 0 { all() } else { String::new() });
     write("nav-hold", &measures.number(count as u64));
     show_if("nav-hold", count > 0);
@@ -45,7 +45,7 @@ pub(super) fn draw(scene: &Scene<'_>) {
         if file.times_read > 0 {
             what.push(measures.count(&words.times_read, u64::from(file.times_read)));
         }
-        write_part(line, "what", &what.join(" · "));
+        write_part(line, "what", &joined(&what, DOT));
         if let Some(button) = tag(line, "button") {
             mark(&button, "aria-label", &[words.withdraw, &path].join(": "));
         }

@@ -11,7 +11,7 @@ use super::page::{copy_of, find, mark, mark_if, set, show, style, write_name};
 use super::{Scene, peer_name};
 use crate::model::Viewer;
 use crate::pool::extension;
-use crate::text::{Age, fill};
+use crate::text::{Age, fill, joined};
 
 /// Rows drawn above and below what is in sight, so that scrolling finds them ready.
 const SPARE: usize = 6;
@@ -263,7 +263,7 @@ fn holder_names(scene: &Scene<'_>, row: u32) -> String {
     let found = scene.model.pool.results.found();
     let names: Vec<String> = found.holding(row).take(NAMED).map(|url| peer_name(scene, url)).collect();
     let more = u64::from(found.holders(row)).saturating_sub(NAMED as u64);
-    let mut text = names.join(", ");
+    let mut text = joined(&names, ", ");
     if more > 0 {
         text.push(' ');
         text.push_str(&fill(scene.words.holders_more.other, &scene.measures.number(more)));

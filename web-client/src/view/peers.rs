@@ -7,7 +7,7 @@ use web_sys::HtmlInputElement;
 use super::page::{find_as, lines, mark, part, show_if, write, write_part};
 use super::{MOST_LINES, Scene, draw_more, peer_name};
 use crate::model::PeerKind;
-use crate::text::fill;
+use crate::text::{DOT, fill, joined};
 
 pub(super) fn draw(scene: &Scene<'_>) {
     let (words, measures, peers) = (scene.words, scene.measures, &scene.model.peers);
@@ -29,7 +29,7 @@ pub(super) fn draw(scene: &Scene<'_>) {
         let mut what = vec![scene.word(peer.kind.key()).to_owned()];
         what.extend(peer.files.map(|files| measures.count(&words.files, files)));
         what.push(fill(words.here_since, &measures.span(peer.here_ms / 1000)));
-        write_part(line, "what", &what.join(" · "));
+        write_part(line, "what", &joined(&what, DOT));
     });
     draw_more(scene, "peers-more", peers.len());
 }

@@ -9,7 +9,7 @@ use super::list::List;
 use super::page::{copy_of, each, find, find_as, mark, mark_if, set, show, show_if, tag, write, write_part};
 use crate::model::Mode;
 use crate::pool::{Column, Kind};
-use crate::text::{Words, fill};
+use crate::text::{DOT, Words, fill, joined};
 
 pub(super) fn draw(scene: &Scene<'_>, list: &List) {
     let (words, pool) = (scene.words, &scene.model.pool);
@@ -98,7 +98,7 @@ fn draw_tally(scene: &Scene<'_>) {
     if pool.results.found().is_full() {
         tally.push(words.not_narrow.to_owned());
     }
-    write("tally", &tally.join(" · "));
+    write("tally", &joined(&tally, DOT));
     if let Some(select) = find_as::<HtmlSelectElement>("sort") {
         select.set_value(pool.sort.column.key());
     }
@@ -139,6 +139,6 @@ fn draw_actions(scene: &Scene<'_>) {
         let (bytes, is_all) = selection.bytes();
         let size = measures.size(bytes);
         let size = if is_all { size } else { fill(words.at_least, &size) };
-        write("selected", &[measures.count(&words.selected_files, selection.count() as u64), size].join(" · "));
+        write("selected", &joined(&[measures.count(&words.selected_files, selection.count() as u64), size], DOT));
     }
 }

@@ -6,7 +6,7 @@ use web_sys::Element;
 use super::page::{each, lines, mark, mark_if, set, show, show_if, tag, write, write_name, write_part};
 use super::{MOST_LINES, Scene, draw_more, peer_name};
 use crate::model::{Save, Saving, Way};
-use crate::text::{fill, fill_two};
+use crate::text::{DOT, fill, fill_two, joined};
 
 pub(super) fn draw(scene: &Scene<'_>) {
     let (words, list) = (scene.words, &scene.model.saves.list);
@@ -60,7 +60,7 @@ fn draw_save(scene: &Scene<'_>, save: &Save, line: &Element) {
 fn what(scene: &Scene<'_>, save: &Save) -> String {
     let given_up = save.given_up.iter().map(|peer| fill(scene.words.given_up, &peer_name(scene, peer)));
     let parts: Vec<_> = std::iter::once(how_far(scene, save)).chain(given_up).collect();
-    parts.join(" · ")
+    joined(&parts, DOT)
 }
 
 fn how_far(scene: &Scene<'_>, save: &Save) -> String {
@@ -70,7 +70,7 @@ fn how_far(scene: &Scene<'_>, save: &Save) -> String {
         Saving::HandedOver => words.handed_over.to_owned(),
         Saving::Done => {
             let how = if save.is_verified { words.verified } else { words.unverified };
-            [words.done, &measures.size(save.bytes), how].join(" · ")
+            [words.done, &measures.size(save.bytes), how].join(DOT)
         }
         Saving::Failed(why) => fill(words.failed, &scene.model.settings.language.reason(why)),
         Saving::Cancelled => words.cancelled.to_owned(),
@@ -84,7 +84,7 @@ fn how_far(scene: &Scene<'_>, save: &Save) -> String {
                 parts.push(fill(words.at_speed, &measures.size(save.speed as u64)));
             }
             parts.extend(save.seconds_left().map(|seconds| fill(words.left, &measures.span(seconds))));
-            parts.join(" · ")
+            joined(&parts, DOT)
         }
     }
 }

@@ -3,18 +3,12 @@
 //! The worker gets the password as bytes, not as a text, so that both sides can wipe them. It is hired for this alone: it
 //! takes 19 MiB, which it gives back when it is dismissed.
 
-use std::time::Duration;
-
-use js_sys::{Array, JsString, Uint8Array};
+use js_sys::{JsString, Uint8Array};
 use shared::bridge::Secret;
 use wasm_bindgen::JsCast;
 use zeroize::Zeroizing;
 
-use super::clock::in_time;
-use super::hired::Hired;
-
-/// How long a worker may take, its start included.
-const WORKER_TIME: Duration = Duration::from_secs(60);
+use super::hired::once;
 
 /// Why there is no secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +24,8 @@ pub(crate) enum DeriveError {
 /// # Errors
 /// See [`DeriveError`].
 pub(crate) async fn derive(password: &str) -> Result<Secret, DeriveError> {
-    let worker = Hired::new().ok_or(DeriveError::NoWorker)?;
     let password = normalized(password);
-    let bytes = Uint8Array::from(password.as_bytes());
-    let (needs, given) = (Array::of1(&bytes), Array::of1(&bytes.buffer()));
-    let derived = in_time(WORKER_TIME, worker.job("derive", &needs, &given)).await.flatten();
+    let derived = once("derive", password.as_bytes()).await;
     let derived: Uint8Array = derived.and_then(|derived| derived.dyn_into().ok()).ok_or(DeriveError::NoWorker)?;
     let mut secret = Zeroizing::new([0; 32]);
     if derived.length() != 32 {

@@ -2,16 +2,21 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
-use js_sys::{Array, Function, Promise};
+use js_sys::{Array, Function, Promise, Uint8Array};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
 
+use super::clock::in_time;
+
 /// The program that starts the page; the worker's lies beside it.
 const STARTER: &str = "boot.js";
 const WORKER: &str = "worker.js";
+/// How long one may take for a single job, its start included.
+const ONCE: Duration = Duration::from_secs(60);
 
 /// A worker that is dismissed when dropped, its memory with it.
 pub(crate) struct Hired {
@@ -104,6 +109,14 @@ impl Hired {
         let job = Array::of2(&self.number().into(), &name.into()).concat(needs);
         let _broken = self.worker.post_message(&job);
     }
+}
+
+/// Hires one for a single job with these bytes, which are given away. None where the browser has none to give, or it could not be
+/// done in time.
+pub(super) async fn once(name: &str, bytes: &[u8]) -> Option<JsValue> {
+    let worker = Hired::new()?;
+    let bytes = Uint8Array::from(bytes);
+    in_time(ONCE, worker.job(name, &Array::of1(&bytes), &Array::of1(&bytes.buffer()))).await.flatten()
 }
 
 impl Drop for Hired {
