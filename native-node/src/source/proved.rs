@@ -44,6 +44,8 @@ struct Proved {
     breaks: u32,
     /// Who is not asked again, unless nobody else is left.
     tried: Vec<PeerUrl>,
+    /// Who is not asked again to send together with others.
+    left_out: Vec<PeerUrl>,
 }
 
 /// A piece that is not whole yet: its parts, each with the room that it keeps.
@@ -93,8 +95,9 @@ pub(super) async fn open(node: &Arc<Node>, reading: &Reading, holder: Holder) ->
     let (feeder, source) = Source::arriving(version, part.end - part.start, place);
     let (node, reader) = (Arc::clone(node), reading.reader.clone());
     let (begun, hunger, outline) = (Begun::at(at, &outline), Hunger::new(), Arc::new(outline));
-    let (replies, rest) = (Some(replies), Bytes::new());
-    let proved = Proved { node, reader, outline, part, at, from, replies, rest, begun, hunger, breaks: 0, tried };
+    let (replies, rest, left_out) = (Some(replies), Bytes::new(), Vec::new());
+    let proved =
+        Proved { node, reader, outline, part, at, from, replies, rest, begun, hunger, breaks: 0, tried, left_out };
     tokio::spawn(proved.feed(feeder));
     Ok(Some(source))
 }
@@ -179,7 +182,8 @@ impl Proved {
     async fn pour_together(&mut self, feeder: &Feeder) -> Result<(), SourceError> {
         let (first, id) = (self.from.clone(), self.outline.id());
         let outline = Some(Arc::clone(&self.outline));
-        let Some(mut together) = Together::of(&self.node, &self.reader, first, id, outline).await else {
+        let together = Together::of(&self.node, &self.reader, first, id, outline, &self.left_out).await;
+        let Some(mut together) = together else {
             self.hunger.endure();
             return Ok(());
         };
@@ -188,6 +192,8 @@ impl Proved {
         self.replies = None;
         let mut part = self.at.max(self.part.start)..self.part.end;
         let poured = together.pour(&mut part, feeder).await;
+        self.left_out.extend(together.left_out());
+        self.hunger.endure();
         self.part.start = part.start;
         self.at = part.start - part.start % PIECE_BYTES as u64;
         match poured {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use shared::SharedPath;
 use shared::bridge::{File, Message, Read, Record, ResetCode};
 use shared::limits::{PROVED_BYTES, RECORD_PAYLOAD_BYTES, TAB_RETURN};
+use shared::{PeerUrl, SharedPath};
 use tokio::time::Instant;
 
 use super::holder::Holder;
@@ -122,7 +122,7 @@ impl Relay {
 
     /// Gives all that comes, piece by piece as they are wanted.
     async fn pour(mut self, replies: Replies, feeder: &Feeder) -> Result<(), SourceError> {
-        let (mut replies, mut breaks, mut hunger) = (Some(replies), 0, Hunger::new());
+        let (mut replies, mut breaks, mut hunger, mut left_out) = (Some(replies), 0, Hunger::new(), Vec::new());
         loop {
             let before = Instant::now();
             if !feeder.wanted().await {
@@ -144,17 +144,15 @@ impl Relay {
                 },
             };
             let Some(reply) = reply else {
-                match self.together().await {
+                if let Some(together) = self.together(&left_out).await {
                     // It sends what it was asked for alone no more.
-                    Some(together) => {
-                        replies = None;
-                        self.pour_together(together, feeder).await?;
-                        if self.left == Some(0) {
-                            return Ok(());
-                        }
+                    replies = None;
+                    left_out.extend(self.pour_together(together, feeder).await?);
+                    if self.left == Some(0) {
+                        return Ok(());
                     }
-                    None => hunger.endure(),
                 }
+                hunger.endure();
                 continue;
             };
             match reply {
@@ -187,20 +185,20 @@ impl Relay {
     }
 
     /// Others who have the same, where it is known what this is.
-    async fn together(&self) -> Option<Together> {
+    async fn together(&self, but: &[PeerUrl]) -> Option<Together> {
         let (first, id) = Holding::find(&self.node, &self.holder, &self.path, self.version)?;
-        Together::of(&self.node, &self.reader, first, id, None).await
+        Together::of(&self.node, &self.reader, first, id, None, but).await
     }
 
-    /// Gives what several send; with the one who is left it goes on as before.
-    async fn pour_together(&mut self, mut together: Together, feeder: &Feeder) -> Result<(), SourceError> {
+    /// Gives what several send; with the one who is left it goes on as before. Answers who is not to be asked again.
+    async fn pour_together(&mut self, mut together: Together, feeder: &Feeder) -> Result<Vec<PeerUrl>, SourceError> {
         let mut part = self.from..self.from.saturating_add(self.left.unwrap_or_default());
         let poured = together.pour(&mut part, feeder).await;
         self.moved(part.start - self.from)?;
         if let Some(Holding { holder, path, version }) = poured? {
             (self.holder, self.path, self.version) = (holder, path, Some(version));
         }
-        Ok(())
+        Ok(together.left_out())
     }
 }
 

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use shared::ContentId;
 use shared::transfer::{Outline, PIECE_BYTES, PieceHashing};
+use shared::{ContentId, PeerUrl};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -50,6 +50,7 @@ pub(super) struct Together {
     ready: BTreeMap<u64, Vec<Bytes>>,
     /// What the last who was left out did.
     last: SourceError,
+    left_out: Vec<PeerUrl>,
 }
 
 /// One holder, and what it does at the moment.
@@ -73,19 +74,20 @@ struct Work {
 
 impl Together {
     /// The one who sends already, and others who have the same; none where there are none, nobody knows what proves it, or there
-    /// is no memory for more.
+    /// is no memory for more. Nobody of those in `but` is asked.
     pub(super) async fn of(
         node: &Arc<Node>,
         reader: &str,
         first: Holding,
         id: ContentId,
         outline: Option<Arc<Outline>>,
+        but: &[PeerUrl],
     ) -> Option<Self> {
         if !first.can_be_proved() {
             return None;
         }
-        let known = first.holder.url().cloned();
-        let mut others = others(node, id, first.version.size, known.as_slice()).await;
+        let known: Vec<_> = but.iter().chain(first.holder.url()).cloned().collect();
+        let mut others = others(node, id, first.version.size, &known).await;
         // Or those whose names come first would be everybody's.
         let mut chance = [0; 2];
         getrandom::fill(&mut chance).ok()?;
@@ -109,7 +111,13 @@ impl Together {
         tracing::debug!(holders = lanes.len(), "several holders send one file");
         let (tell, told) = mpsc::channel(2 * MOST);
         let (node, reader, last) = (Arc::clone(node), reader.to_owned(), SourceError::NotHere);
-        Some(Self { node, reader, outline, lanes, places, tell, told, ready: BTreeMap::new(), last })
+        let (ready, left_out) = (BTreeMap::new(), Vec::new());
+        Some(Self { node, reader, outline, lanes, places, tell, told, ready, last, left_out })
+    }
+
+    /// Who is not to be asked again: too slow, or wrong, or gone.
+    pub(super) fn left_out(self) -> Vec<PeerUrl> {
+        self.left_out
     }
 
     /// Who is asked, or was.
@@ -195,9 +203,15 @@ impl Together {
         lane.work = None;
         lane.overtaken += 1;
         if lane.overtaken >= OVERTAKEN {
-            self.lanes.remove(at);
+            self.leave_out(at, "it is too slow");
         }
         Some(head)
+    }
+
+    fn leave_out(&mut self, at: usize, why: &str) {
+        let lane = self.lanes.remove(at);
+        tracing::info!(peer = ?lane.holding.holder.url(), why, "one of several holders is left out");
+        self.left_out.extend(lane.holding.holder.url().cloned());
     }
 
     /// Which of them fetches a piece.
@@ -231,8 +245,7 @@ impl Together {
                 }
             }
             (Err(why), Some(at)) => {
-                let lane = self.lanes.remove(at);
-                tracing::info!(peer = ?lane.holding.holder.url(), %why, "one of several holders is left out");
+                self.leave_out(at, &why.to_string());
                 self.last = why;
             }
             // It was overtaken meanwhile.
