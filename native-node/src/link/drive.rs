@@ -139,6 +139,10 @@ where
         }
     };
     if let Ended::Closed = ended {
+        // What was to be said before, such as who we are, is said before: the other end may have left at once.
+        while let Ok(command) = commands.try_recv() {
+            streams.commanded(*command);
+        }
         streams.mux.bye();
         // Whether it still hears us makes no difference.
         let _heard = tokio::time::timeout(FAREWELL, farewell(&mut streams.mux, &mut sink)).await;

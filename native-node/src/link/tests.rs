@@ -9,7 +9,7 @@ use shared::bridge::{
 };
 use shared::{Moment, Password};
 use tokio::sync::Notify;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{self, protocol::Role};
 
 use super::*;
 
@@ -180,6 +180,26 @@ async fn who_looks_away_now_and_then_waits_no_longer_for_who_is_silent() {
         assert!(looked_away < 100);
     };
     assert_eq!(failed, LinkError::Silent);
+}
+
+#[tokio::test]
+async fn who_leaves_at_once_hears_first_who_was_there() {
+    use futures_util::{SinkExt, StreamExt};
+    for _ in 0..50 {
+        let (near, far) = tokio::io::duplex(64 << 10);
+        let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+        let mut far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+        let (i, mut r) = sessions();
+        let bye = r.sealer.bye().unwrap();
+        far.send(tungstenite::Message::binary(bye)).await.unwrap();
+        let (here, _) = Link::start(i, near, Side::Initiator, Arc::new(Source::default()));
+        assert!(here.say_first(Address { url: "http://a:1".into() }));
+        let mut kinds = Vec::new();
+        while let Some(Ok(tungstenite::Message::Binary(record))) = far.next().await {
+            kinds.push(r.opener.open(record.into()).unwrap().kind);
+        }
+        assert_eq!(kinds, [shared::bridge::Kind::ADDRESS, shared::bridge::Kind::BYE]);
+    }
 }
 
 #[tokio::test]
