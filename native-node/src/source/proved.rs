@@ -89,7 +89,7 @@ pub(super) async fn open(node: &Arc<Node>, reading: &Reading, holder: Holder) ->
         match begun.await {
             Ok(Some(begun)) => break begun,
             Ok(None) => return Ok(None),
-            Err(why) => from = another(node, (id, version.size), &mut tried, why).await?,
+            Err(why) => from = another(node, id, version.size, &mut tried, why).await?,
         }
     };
     let (feeder, source) = Source::arriving(version, part.end - part.start, place);
@@ -105,11 +105,11 @@ pub(super) async fn open(node: &Arc<Node>, reading: &Reading, holder: Holder) ->
 /// Somebody else who has that content, and was not tried yet; there being none, `why` it was needed.
 async fn another(
     node: &Arc<Node>,
-    outline: (ContentId, u64),
+    id: ContentId,
+    size: u64,
     tried: &mut Vec<PeerUrl>,
     why: SourceError,
 ) -> Result<Holding, SourceError> {
-    let (id, size) = outline;
     let Some(other) = others(node, id, size, tried).await.into_iter().next() else { return Err(why) };
     tried.extend(other.holder.url().cloned());
     tracing::info!(peer = ?other.holder.url(), %why, "another holder goes on");
@@ -208,7 +208,8 @@ impl Proved {
     async fn go_on_after(&mut self, why: SourceError) -> Result<(), SourceError> {
         self.replies = None;
         let is_interrupted = matches!(why, SourceError::Interrupted);
-        match another(&self.node, (self.outline.id(), self.outline.size()), &mut self.tried, why).await {
+        let (id, size) = (self.outline.id(), self.outline.size());
+        match another(&self.node, id, size, &mut self.tried, why).await {
             Ok(other) => self.from = other,
             Err(_) if is_interrupted && self.breaks < BREAKS => self.breaks += 1,
             Err(why) => return Err(why),
