@@ -17,7 +17,7 @@ use super::holder::Holder;
 use super::holding::{Holding, others};
 use super::hunger::Hunger;
 use super::relay::{BREAKS, Payload, said};
-use super::together::Together;
+use super::together::{Together, cut};
 use super::{Feeder, Place, Source, SourceError};
 use crate::link::{LinkError, Replies, Reply};
 use crate::node::Node;
@@ -160,13 +160,10 @@ impl Proved {
 
     async fn give(&mut self, piece: Vec<(Bytes, usize)>, feeder: &Feeder) -> Result<(), SourceError> {
         self.breaks = 0;
-        for (mut bytes, room) in piece {
-            let before = self.part.start.saturating_sub(self.at).min(bytes.len() as u64);
-            let after = self.part.end.saturating_sub(self.at).min(bytes.len() as u64);
+        for (bytes, room) in piece {
+            let at = self.at;
             self.at += bytes.len() as u64;
-            // Both are at most its length.
-            bytes.truncate(after as usize);
-            let bytes = bytes.split_off(before as usize);
+            let bytes = cut(bytes, at, &self.part);
             let (length, before) = (bytes.len(), Instant::now());
             if !bytes.is_empty() && !feeder.give(bytes).await {
                 return Err(SourceError::Interrupted);

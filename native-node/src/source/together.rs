@@ -144,7 +144,12 @@ impl Together {
                 }
                 match self.ready.remove(&head) {
                     Some(piece) => {
-                        next = cut(piece, head * PIECE_BYTES as u64, part);
+                        let mut at = head * PIECE_BYTES as u64;
+                        for bytes in piece {
+                            let length = bytes.len() as u64;
+                            next.extend(Some(cut(bytes, at, part)).filter(|bytes| !bytes.is_empty()));
+                            at += length;
+                        }
                         head += 1;
                         // Of what was fetched twice.
                         self.ready = self.ready.split_off(&head);
@@ -297,18 +302,9 @@ async fn first_outline(node: &Node, holdings: &[Holding], id: ContentId) -> Opti
     tokio::time::timeout(OUTLINE, first).await.ok().flatten()
 }
 
-/// Those bytes of a piece that begins at `at` which are wanted.
-fn cut(piece: Vec<Bytes>, mut at: u64, part: &Range<u64>) -> VecDeque<Bytes> {
-    let mut wanted = VecDeque::new();
-    for mut bytes in piece {
-        let length = bytes.len() as u64;
-        // Both are at most its length.
-        bytes.truncate(part.end.saturating_sub(at).min(length) as usize);
-        let bytes = bytes.split_off(part.start.saturating_sub(at).min(bytes.len() as u64) as usize);
-        at += length;
-        if !bytes.is_empty() {
-            wanted.push_back(bytes);
-        }
-    }
-    wanted
+/// Those of `bytes`, which begin at byte `at` of a file, that are of this part of it.
+pub(super) fn cut(mut bytes: Bytes, at: u64, part: &Range<u64>) -> Bytes {
+    // Both are at most its length.
+    bytes.truncate(part.end.saturating_sub(at).min(bytes.len() as u64) as usize);
+    bytes.split_off(part.start.saturating_sub(at).min(bytes.len() as u64) as usize)
 }
