@@ -42,7 +42,7 @@ struct Fetcher {
 
 /// One stream of a receiver: it is known for as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Stay {
+pub(crate) struct FetcherGuard {
     fetchers: Fetchers,
     key: Key,
     /// None where there was no room: it is told, and nobody is told of it.
@@ -62,7 +62,7 @@ pub(crate) struct Others {
 impl Fetchers {
     /// Somebody in this session fetches a content of so many bytes, and can be called at `port`. None where its address is none
     /// or there is no room for another content.
-    pub(crate) fn enter(&self, key: Key, link: Link, address: SocketAddr, port: Option<u16>) -> Option<Stay> {
+    pub(crate) fn enter(&self, key: Key, link: Link, address: SocketAddr, port: Option<u16>) -> Option<FetcherGuard> {
         let ip = address.ip().to_canonical();
         let scope = Scope::of_address(ip)?;
         let mut contents = self.lock();
@@ -85,7 +85,7 @@ impl Fetchers {
         });
         let changed = fetched.changed.subscribe();
         drop(contents);
-        Some(Stay { fetchers: self.clone(), key, number, link, scope, changed })
+        Some(FetcherGuard { fetchers: self.clone(), key, number, link, scope, changed })
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Fetched>> {
@@ -93,7 +93,7 @@ impl Fetchers {
     }
 }
 
-impl Stay {
+impl FetcherGuard {
     /// Who else fetches the same now, as far as this one may know of them.
     pub(crate) fn others(&mut self) -> Others {
         self.changed.mark_unchanged();
@@ -122,7 +122,7 @@ impl Stay {
     }
 }
 
-impl Drop for Stay {
+impl Drop for FetcherGuard {
     fn drop(&mut self) {
         let mut contents = self.fetchers.lock();
         let Some(fetched) = contents.get_mut(&self.key) else { return };

@@ -18,7 +18,7 @@ use crate::folder::{self, Change, Contents, Share};
 use crate::follow::{Callers, Replicas};
 use crate::known_peers::KnownPeers;
 use crate::names::OwnNames;
-use crate::source::{Lately, Relays};
+use crate::source::{OpenFileCache, Relays};
 use crate::swim::Membership;
 use crate::tabs::{self, Tabs};
 use crate::ticket::{Grant, Owner, Ticket, Tickets};
@@ -38,7 +38,7 @@ pub struct Node {
     url: PeerUrl,
     names: OwnNames,
     share: Arc<Share>,
-    lately: Arc<Lately>,
+    open_cache: Arc<OpenFileCache>,
     contents: Arc<Contents>,
     /// Behind one short lock, never held across an await.
     host: Mutex<Host>,
@@ -108,7 +108,7 @@ impl Node {
             url,
             names,
             share: Arc::new(share),
-            lately: Arc::default(),
+            open_cache: Arc::default(),
             contents: Arc::default(),
             host: Mutex::new(host),
             tickets: Mutex::default(),
@@ -341,8 +341,8 @@ impl Node {
     }
 
     /// Those of its files that were opened a moment ago.
-    pub(crate) fn lately(&self) -> &Arc<Lately> {
-        &self.lately
+    pub(crate) fn open_cache(&self) -> &Arc<OpenFileCache> {
+        &self.open_cache
     }
 
     /// What they hold, as far as that is known.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bridge::{Identity, IdentityError, KnownNodes};
 use crate::desk;
-use crate::dial::{Dialer, Links, OldDialer};
+use crate::dial::{Dialer, LegacyDialer, Links};
 use crate::discover::{self, Discovery};
 use crate::folder::{self, FolderError, Share, ShareOptions};
 use crate::follow;
@@ -165,7 +165,7 @@ pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, 
         roster.add_seed(Moment::default(), seed);
     }
     let password_of_2004 = config.legacy_password.unwrap_or(config.password);
-    let old = OldDialer::new(config.legacy.then(|| password_of_2004.clone()));
+    let old = LegacyDialer::new(config.legacy.then(|| password_of_2004.clone()));
     let host = Host::new(password_of_2004, url.clone(), roster);
     let state = config.state;
     let known = move || state.map_or_else(KnownNodes::of_this_person, |folder| KnownNodes::at(Some(folder)));

@@ -113,7 +113,7 @@ fn killed() {
         let told = searcher.told("", away);
         assert_eq!(told.iter().map(|told| told.peer.as_str()).collect::<Vec<_>>(), [a.url.as_str()], "{told:?}");
     }
-    let of_2004 = native_node::dial::OldDialer::new(Some(shared::Password::new(PASSWORD)));
+    let of_2004 = native_node::dial::LegacyDialer::new(Some(shared::Password::new(PASSWORD)));
     let peer = shared::PeerUrl::parse(&a.url).unwrap();
     let names = searcher.0.block_on(of_2004.names(&peer, "")).unwrap();
     assert_eq!(names.len(), 2, "{names:?}");

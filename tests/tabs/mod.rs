@@ -11,7 +11,7 @@ mod shares;
 mod stalled;
 
 use libtest_mimic::Trial;
-use native_node::dial::OldDialer;
+use native_node::dial::LegacyDialer;
 use shared::{Password, PeerUrl};
 use tempfile::TempDir;
 
@@ -75,8 +75,8 @@ impl Site {
 }
 
 /// As whoever knows nothing but 2004.
-fn dialer() -> OldDialer {
-    OldDialer::new(Some(Password::new(PASSWORD)))
+fn dialer() -> LegacyDialer {
+    LegacyDialer::new(Some(Password::new(PASSWORD)))
 }
 
 fn peer(url: &str) -> PeerUrl {

@@ -30,7 +30,7 @@ use super::talk::{End, TalkError, talk};
 use super::unfinished::Place;
 use super::{CLOSE_DESTINATION, CLOSE_REFUSED, CLOSE_TOO_MANY_GUESSES, Door, Identity, Opened, SUBPROTOCOL};
 use crate::desk;
-use crate::http::{Peer, Stay};
+use crate::http::{ConnectionGuard, Peer};
 use crate::names::OwnNames;
 use crate::node::Node;
 
@@ -85,7 +85,7 @@ impl Callee for Node {
 pub(crate) async fn accept<C: Callee>(
     State(node): State<Arc<C>>,
     Extension(Peer(address)): Extension<Peer>,
-    Extension(stay): Extension<Stay>,
+    Extension(stay): Extension<ConnectionGuard>,
     mut request: Request,
 ) -> Response {
     let mut response = match agree(&request) {
@@ -170,7 +170,7 @@ async fn meet<C: Callee>(
     node: &Arc<C>,
     upgrade: OnUpgrade,
     address: SocketAddr,
-    stay: Stay,
+    stay: ConnectionGuard,
     place: Place,
 ) -> Option<Opened> {
     let deadline = Instant::now() + HANDSHAKE_TIME;

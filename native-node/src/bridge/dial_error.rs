@@ -68,7 +68,7 @@ pub enum DialError {
 }
 
 impl DialError {
-    /// Whether whoever listens there has had a guess at the password by this: see [`Doubts`](super::Doubts).
+    /// Whether whoever listens there has had a guess at the password by this: see [`DialBackoff`](super::DialBackoff).
     #[must_use]
     pub fn is_attempt_used(&self) -> bool {
         match self {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use crate::http::Stay;
+use crate::http::ConnectionGuard;
 
 /// A WebSocket to the other end of a session: one binary message is one record.
 pub type Socket = WebSocketStream<Line>;
@@ -36,12 +36,12 @@ pub struct Line {
     came: usize,
     /// After how many it is enough.
     most: usize,
-    _stay: Option<Stay>,
+    _stay: Option<ConnectionGuard>,
 }
 
 impl Line {
     /// One to a stranger who called us.
-    pub(super) fn to_stranger(io: Upgraded, stay: Stay) -> Self {
+    pub(super) fn to_stranger(io: Upgraded, stay: ConnectionGuard) -> Self {
         Self { io: TokioIo::new(io), came: 0, most: STRANGER_BYTES, _stay: Some(stay) }
     }
 

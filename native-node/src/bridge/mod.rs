@@ -10,9 +10,9 @@
 //! says is not looked at here.
 
 mod accept;
+mod backoff;
 mod dial;
 mod dial_error;
-mod doubts;
 mod guesses;
 mod identity;
 mod known;
@@ -26,9 +26,9 @@ use std::sync::{Mutex, PoisonError};
 use shared::bridge::Session;
 
 pub(crate) use accept::{Callee, accept, options};
+pub use backoff::{DialBackoff, Doubt};
 pub use dial::{Named, connect};
 pub use dial_error::DialError;
-pub use doubts::{Doubt, Doubts};
 pub use guesses::{Guess, Guesses};
 pub use identity::{Identity, IdentityError};
 pub use known::KnownNodes;

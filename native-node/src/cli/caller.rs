@@ -9,7 +9,7 @@ use super::legacy::LegacyArguments;
 use super::output::Failure;
 use super::password::PasswordArguments;
 use crate::bridge::{Identity, KnownNodes, Opened};
-use crate::dial::{Dialer, Links, OldDialer, hello_of_command};
+use crate::dial::{Dialer, LegacyDialer, Links, hello_of_command};
 use crate::link::{Answer, Handler, Link};
 
 /// A dialer for one command; without `password_of_2004`, peers of 2004 are not called.
@@ -18,7 +18,7 @@ pub(super) async fn dialer(password: Password, password_of_2004: Option<Password
     let identity = identity.map_err(|error| Failure::Failed(error.to_string()))?;
     let known = tokio::task::spawn_blocking(KnownNodes::of_this_person).await;
     let known = known.map_err(|error| Failure::Failed(error.to_string()))?;
-    Ok(Dialer::new(Links::new(identity, known, Arc::new(start)), OldDialer::new(password_of_2004)))
+    Ok(Dialer::new(Links::new(identity, known, Arc::new(start)), LegacyDialer::new(password_of_2004)))
 }
 
 /// The passwords of a command, asked for where they are not given.

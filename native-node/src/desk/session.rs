@@ -12,7 +12,7 @@ use super::{exchange, follow, members, outline, read, read_many, search, swarm, 
 use crate::follow::Entered;
 use crate::link::{Answer, Handler, Link};
 use crate::node::Node;
-use crate::tabs::{self, Stay, Tab};
+use crate::tabs::{self, Tab, TabSession};
 use crate::ticket::Owner;
 
 /// What answers in one session.
@@ -44,7 +44,7 @@ struct Who {
     role: Role,
     name: Option<String>,
     /// For as long as a tab speaks here.
-    stay: Option<Stay>,
+    stay: Option<TabSession>,
     /// For as long as a node that called us speaks here.
     _entered: Option<Entered>,
 }

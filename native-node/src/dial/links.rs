@@ -10,13 +10,13 @@ use shared::bridge::InstanceId;
 use shared::{Moment, PeerUrl};
 
 use super::CallError;
-use crate::bridge::{self, DialError, Doubt, Doubts, Identity, KnownNodes, Named, Opened};
+use crate::bridge::{self, DialBackoff, DialError, Doubt, Identity, KnownNodes, Named, Opened};
 use crate::link::Link;
 
 /// A session that nobody used for so long is closed, unless it is to stand ([`Links::hold`]) or something is under way.
 const IDLE: Duration = Duration::from_secs(150);
 /// For how long a URL that answered as of 2004 is called so without being asked for the bridge again.
-const OLD_FOR: Duration = Duration::from_secs(10 * 60);
+const LEGACY_FOR: Duration = Duration::from_secs(10 * 60);
 /// Most nodes remembered here, with or without a session: several times what a roster holds.
 const MOST: usize = 1_024;
 
@@ -30,7 +30,7 @@ pub enum Way {
     /// Over this session.
     Bridge(Link),
     /// As in 2004.
-    Old,
+    Legacy,
 }
 
 /// The sessions we dialed. Clones share them.
@@ -43,7 +43,7 @@ struct Inner {
     start: Start,
     begun: Instant,
     nodes: Mutex<BTreeMap<String, Arc<Slot>>>,
-    doubts: Mutex<Doubts>,
+    backoff: Mutex<DialBackoff>,
     /// Authorities that a person typed.
     typed: Mutex<BTreeSet<String>>,
 }
@@ -77,7 +77,7 @@ impl Links {
             start,
             begun: Instant::now(),
             nodes: Mutex::default(),
-            doubts: Mutex::default(),
+            backoff: Mutex::default(),
             typed: Mutex::default(),
         }))
     }
@@ -91,7 +91,7 @@ impl Links {
     /// A person typed this URL: it may lead anywhere, and is tried again whatever came of it before.
     pub fn typed(&self, url: &PeerUrl) {
         lock(&self.0.typed).insert(url.authority().to_owned());
-        lock(&self.0.doubts).forget(&node_of(url));
+        lock(&self.0.backoff).forget(&node_of(url));
     }
 
     /// The session with a URL's node, dialed if there is none.
@@ -104,7 +104,7 @@ impl Links {
         let mut way = slot.way.lock().await;
         match &*way {
             Some((Way::Bridge(link), _)) if !link.is_closed() => return Ok(Way::Bridge(link.clone())),
-            Some((Way::Old, since)) if since.elapsed() < OLD_FOR => return Ok(Way::Old),
+            Some((Way::Legacy, since)) if since.elapsed() < LEGACY_FOR => return Ok(Way::Legacy),
             _ => *way = None,
         }
         let found = self.dial(url).await?;
@@ -140,14 +140,14 @@ impl Links {
         let slots: Vec<_> = lock(&self.0.nodes).values().cloned().collect();
         let link = |slot: Arc<Slot>| match slot.way.try_lock().ok()?.as_ref()? {
             (Way::Bridge(link), _) => Some(link.clone()),
-            (Way::Old, _) => None,
+            (Way::Legacy, _) => None,
         };
         let links = slots.into_iter().filter_map(link);
         links.filter(|link| link.is_dialed() && link.other_end() == id && !link.is_closed()).collect()
     }
 
     /// Passes on what came of a call the old way. One that failed is no proof that the peer is still of 2004.
-    pub(super) fn called_old<T>(&self, url: &PeerUrl, outcome: Result<T, CallError>) -> Result<T, CallError> {
+    pub(super) fn called_legacy<T>(&self, url: &PeerUrl, outcome: Result<T, CallError>) -> Result<T, CallError> {
         if outcome.is_err()
             && let Ok(mut way) = self.slot(url.authority()).way.try_lock()
         {
@@ -170,13 +170,13 @@ impl Links {
     async fn dial(&self, url: &PeerUrl) -> Result<Way, CallError> {
         let node = node_of(url);
         let now = || Moment(u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX));
-        if lock(&self.0.doubts).of(now(), &node) != Doubt::None {
+        if lock(&self.0.backoff).of(now(), &node) != Doubt::None {
             return Err(CallError::InDoubt);
         }
         let named = if lock(&self.0.typed).contains(url.authority()) { Named::ByPerson } else { Named::ByPeer };
         match bridge::connect(&self.0.identity, &node, named).await {
             Ok(opened) => {
-                lock(&self.0.doubts).forget(&node);
+                lock(&self.0.backoff).forget(&node);
                 self.0.known.remember(&node).await;
                 let link = (self.0.start)(opened, &node);
                 link.map(Way::Bridge).ok_or_else(|| CallError::Unreachable("this program is ending".into()))
@@ -184,10 +184,10 @@ impl Links {
             Err(DialError::NoBridge { .. }) if self.0.known.is_known(&node) => {
                 Err(CallError::Downgrade(self.0.known.place()))
             }
-            Err(DialError::NoBridge { .. }) => Ok(Way::Old),
+            Err(DialError::NoBridge { .. }) => Ok(Way::Legacy),
             Err(error) => {
                 if error.is_attempt_used() {
-                    lock(&self.0.doubts).handle_wrong(now(), &node);
+                    lock(&self.0.backoff).handle_wrong(now(), &node);
                 }
                 Err(error.into())
             }
@@ -219,7 +219,7 @@ fn tidy(nodes: &mut BTreeMap<String, Arc<Slot>>) {
                 }
                 keep
             }
-            _ => is_held(slot) || (!is_crowded && used(slot) < OLD_FOR),
+            _ => is_held(slot) || (!is_crowded && used(slot) < LEGACY_FOR),
         }
     });
 }

@@ -7,8 +7,8 @@
 mod answer;
 mod arriving;
 mod content;
+mod legacy;
 mod links;
-mod old;
 mod part;
 mod reply;
 
@@ -20,8 +20,8 @@ use crate::link::{Link, LinkError, Reply};
 
 pub use answer::{CallError, HostFound};
 pub use content::ContentStream;
+pub use legacy::LegacyDialer;
 pub use links::{Held, Links, Start, Way};
-pub use old::OldDialer;
 pub use part::{Outlined, fetch_part_over, outlined};
 
 /// The whole of an exchange must be over by then.
@@ -39,7 +39,7 @@ const FOUND_BYTES: usize = limits::REPLY_BYTES;
 #[derive(Debug, Clone)]
 pub struct Dialer {
     links: Links,
-    old: OldDialer,
+    legacy: LegacyDialer,
 }
 
 /// Whom a peer knows.
@@ -56,14 +56,14 @@ pub struct Exchanged {
 /// How a peer is asked.
 enum Asked {
     Bridge(Link),
-    Old,
+    Legacy,
 }
 
 impl Dialer {
     /// A dialer over these sessions, and with this way of calling peers of 2004.
     #[must_use]
-    pub fn new(links: Links, old: OldDialer) -> Self {
-        Self { links, old }
+    pub fn new(links: Links, legacy: LegacyDialer) -> Self {
+        Self { links, legacy }
     }
 
     /// The sessions.
@@ -80,8 +80,8 @@ impl Dialer {
         let asked = async {
             let link = match self.way(url).await? {
                 Asked::Bridge(link) => link,
-                Asked::Old => {
-                    let urls = self.links.called_old(url, self.old.exchange(url, tell).await)?;
+                Asked::Legacy => {
+                    let urls = self.links.called_legacy(url, self.legacy.exchange(url, tell).await)?;
                     return Ok(Exchanged { urls, peers: Vec::new(), is_node: false });
                 }
             };
@@ -117,7 +117,7 @@ impl Dialer {
     pub async fn link(&self, url: &PeerUrl) -> Result<Link, CallError> {
         match self.way(url).await? {
             Asked::Bridge(link) => Ok(link),
-            Asked::Old => Err(CallError::NoBridge),
+            Asked::Legacy => Err(CallError::NoBridge),
         }
     }
 
@@ -186,7 +186,7 @@ impl Dialer {
     /// See [`CallError`].
     pub async fn names(&self, url: &PeerUrl, pattern: &str) -> Result<Vec<shared::xmlrpc::Name>, CallError> {
         match self.way(url).await? {
-            Asked::Old => self.links.called_old(url, self.old.names(url, pattern).await),
+            Asked::Legacy => self.links.called_legacy(url, self.legacy.names(url, pattern).await),
             Asked::Bridge(_) => Err(CallError::NotAPeer("it became a modern node just now; ask again".into())),
         }
     }
@@ -198,7 +198,7 @@ impl Dialer {
     pub async fn fetch(&self, url: &PeerUrl, name: &str) -> Result<ContentStream, CallError> {
         let link = match self.way(url).await? {
             Asked::Bridge(link) => link,
-            Asked::Old => return self.links.called_old(url, self.old.fetch(url, name).await),
+            Asked::Legacy => return self.links.called_legacy(url, self.legacy.fetch(url, name).await),
         };
         let path = name.to_owned();
         let read =
@@ -243,8 +243,8 @@ impl Dialer {
     async fn way(&self, url: &PeerUrl) -> Result<Asked, CallError> {
         match self.links.way(url).await? {
             Way::Bridge(link) => Ok(Asked::Bridge(link)),
-            Way::Old if self.old.is_on() => Ok(Asked::Old),
-            Way::Old => Err(CallError::LegacyOff),
+            Way::Legacy if self.legacy.is_on() => Ok(Asked::Legacy),
+            Way::Legacy => Err(CallError::LegacyOff),
         }
     }
 }

@@ -247,7 +247,7 @@ async fn dial(dialer: &Dialer, url: &PeerUrl) -> Outcome {
             Outcome::Proved(own.unwrap_or_else(|| url.clone()))
         }
         // Whoever announces itself speaks the bridge.
-        Ok(Way::Old) => Outcome::Unreachable,
+        Ok(Way::Legacy) => Outcome::Unreachable,
         Err(CallError::Dial(error)) if error.is_attempt_used() => Outcome::Refused,
         Err(_) => Outcome::Unreachable,
     }

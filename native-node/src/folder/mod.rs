@@ -11,7 +11,6 @@ mod commit;
 mod commit_queue;
 mod content_log;
 mod durable;
-mod eyes;
 mod identify;
 mod inbox;
 mod inspect;
@@ -26,6 +25,7 @@ mod scan;
 mod share;
 mod stamp;
 mod watch;
+mod watcher;
 
 pub use change::{Change, Seen, apply};
 pub use commit::{Saved, commit};

@@ -11,8 +11,8 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use shared::SharedPath;
 
-use super::eyes::silent_file_system;
 use super::names;
+use super::watcher::silent_file_system;
 
 /// What a person chose about the folder they share.
 #[derive(Debug, Clone, Copy, Default)]

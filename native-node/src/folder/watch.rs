@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use shared::SharedPath;
 
-use super::eyes::Eyes;
 use super::inbox::{Inbox, News};
 use super::share::Root;
+use super::watcher::FolderWatcher;
 use super::{Change, Found, LeftOut, Seen, Share, beneath};
 
 /// Changes published together.
@@ -34,7 +34,7 @@ const WITH_EVENTS: Duration = Duration::from_secs(300);
 /// # Errors
 /// When the system gives no thread.
 pub fn watch(share: Arc<Share>, publish: impl Fn(Vec<Change>) + Send + 'static) -> io::Result<Watching> {
-    start(share, publish, Eyes::open)
+    start(share, publish, FolderWatcher::open)
 }
 
 /// A watch under way; dropping it ends its thread.
@@ -57,13 +57,14 @@ impl Drop for Watching {
 fn start<P: Fn(Vec<Change>) + Send + 'static>(
     share: Arc<Share>,
     publish: P,
-    open_eyes: fn(&Path, &Arc<Inbox>) -> Eyes,
+    open_watcher: fn(&Path, &Arc<Inbox>) -> FolderWatcher,
 ) -> io::Result<Watching> {
     let inbox = Arc::new(Inbox::default());
     let at_watch = Arc::clone(&inbox);
     let thread = thread::Builder::new().name("folder-watch".into()).spawn(move || {
-        let eyes = open_eyes(share.root(), &at_watch);
-        Watch { share, publish, open_eyes, inbox: at_watch, eyes, changes: Vec::new(), seen: None, told: None }.run();
+        let watcher = open_watcher(share.root(), &at_watch);
+        Watch { share, publish, open_watcher, inbox: at_watch, watcher, changes: Vec::new(), seen: None, told: None }
+            .run();
     })?;
     Ok(Watching { inbox, thread: Some(thread) })
 }
@@ -71,9 +72,9 @@ fn start<P: Fn(Vec<Change>) + Send + 'static>(
 struct Watch<P> {
     share: Arc<Share>,
     publish: P,
-    open_eyes: fn(&Path, &Arc<Inbox>) -> Eyes,
+    open_watcher: fn(&Path, &Arc<Inbox>) -> FolderWatcher,
     inbox: Arc<Inbox>,
-    eyes: Eyes,
+    watcher: FolderWatcher,
     /// Found, not yet published.
     changes: Vec<Change>,
     /// What the look through everything that is under way has seen.
@@ -95,11 +96,11 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
                     if !self.wait_for_root() {
                         return;
                     }
-                    self.eyes = (self.open_eyes)(self.share.root(), &self.inbox);
+                    self.watcher = (self.open_watcher)(self.share.root(), &self.inbox);
                     next_look = self.look_through_everything(Some(Seen::default()));
                 }
                 (_, Root::New) => {
-                    self.eyes = (self.open_eyes)(self.share.root(), &self.inbox);
+                    self.watcher = (self.open_watcher)(self.share.root(), &self.inbox);
                     next_look = self.look_through_everything(Some(Seen::default()));
                 }
                 (News::Everything, Root::Same) => next_look = self.look_through_everything(Some(Seen::default())),
@@ -147,7 +148,7 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
         self.flush();
         let took = start.elapsed();
         let (shortest, longest) = WITHOUT_EVENTS;
-        let pause = if self.eyes.see_everything() {
+        let pause = if self.watcher.see_everything() {
             WITH_EVENTS.max(took.saturating_mul(50))
         } else {
             took.saturating_mul(10).clamp(shortest, longest)
@@ -162,7 +163,7 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
         let mut seen_here = folder.map(|_| Seen::default());
         for (count, found) in walk.by_ref().enumerate() {
             match found {
-                Found::Folder(folder) => self.eyes.cover(folder.as_ref()),
+                Found::Folder(folder) => self.watcher.cover(folder.as_ref()),
                 Found::File(path, entry) => {
                     if let Some(seen) = &mut seen_here {
                         seen.insert(&path);

@@ -28,7 +28,7 @@ struct Watched {
 }
 
 impl Watched {
-    fn with(open_eyes: fn(&Path, &Arc<Inbox>) -> Eyes, prepare: impl FnOnce(&Path)) -> Self {
+    fn with(open_watcher: fn(&Path, &Arc<Inbox>) -> FolderWatcher, prepare: impl FnOnce(&Path)) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let root = temp.path().join("share");
         fs::create_dir(&root).unwrap();
@@ -40,12 +40,12 @@ impl Watched {
             apply(changes, &mut at_watch.0.lock().unwrap());
             at_watch.1.notify_all();
         };
-        Self { temp, state, watching: Some(start(share, publish, open_eyes).unwrap()) }
+        Self { temp, state, watching: Some(start(share, publish, open_watcher).unwrap()) }
     }
 
     /// A watch whose first look is over.
     fn settled() -> Self {
-        let watched = Self::with(Eyes::open, |root| fs::write(root.join("first"), "").unwrap());
+        let watched = Self::with(FolderWatcher::open, |root| fs::write(root.join("first"), "").unwrap());
         watched.expect(10, &["first"]);
         fs::remove_file(watched.at("first")).unwrap();
         watched.expect(10, &[]);
@@ -136,8 +136,8 @@ fn a14_hidden_and_own_files_never_appear() {
 
 #[test]
 fn lost_events_lead_to_a_look_through_everything() {
-    // Eyes that see nothing but claim to: only the overflow can tell.
-    let watched = Watched::with(Eyes::asleep, |root| fs::write(root.join("a"), "").unwrap());
+    // A watcher that sees nothing but claims to: only the overflow can tell.
+    let watched = Watched::with(FolderWatcher::asleep, |root| fs::write(root.join("a"), "").unwrap());
     watched.expect(10, &["a"]);
     fs::remove_file(watched.at("a")).unwrap();
     fs::write(watched.at("b"), "").unwrap();
@@ -147,7 +147,7 @@ fn lost_events_lead_to_a_look_through_everything() {
 
 #[test]
 fn without_events_changes_are_still_found() {
-    let watched = Watched::with(Eyes::shut, |root| fs::write(root.join("a"), "").unwrap());
+    let watched = Watched::with(FolderWatcher::shut, |root| fs::write(root.join("a"), "").unwrap());
     watched.expect(10, &["a"]);
     fs::write(watched.at("b"), "").unwrap();
     fs::remove_file(watched.at("a")).unwrap();
@@ -183,7 +183,7 @@ fn many_files_at_once_all_appear() {
 
 #[test]
 fn c11_dropping_the_watch_ends_it_also_in_the_middle_of_a_look() {
-    let mut watched = Watched::with(Eyes::open, |root| {
+    let mut watched = Watched::with(FolderWatcher::open, |root| {
         for file in 0..20_000 {
             File::create(root.join(format!("{file}"))).unwrap();
         }
@@ -200,7 +200,7 @@ fn c11_dropping_the_watch_ends_it_also_in_the_middle_of_a_look() {
 fn measure_the_first_look() {
     const FILES: usize = 200_000;
     let begin = Mutex::new(Instant::now());
-    let watched = Watched::with(Eyes::open, |root| {
+    let watched = Watched::with(FolderWatcher::open, |root| {
         for file in 0..FILES {
             let folder = root.join(format!("{}", file / 200));
             if file % 200 == 0 {

@@ -22,7 +22,7 @@ use super::disposition::{attachment, shown_as};
 use super::serve::Peer;
 use crate::archive::{self, Archive};
 use crate::node::Node;
-use crate::source::{self, Found, Outlet, Source, SourceError, Version};
+use crate::source::{self, Found, SendfileQueue, Source, SourceError, Version};
 use crate::ticket::{Grant, Ticket, Use};
 
 /// On every answer below `/get/`, also on those without a file.
@@ -39,12 +39,12 @@ const GUARDED: [(HeaderName, HeaderValue); 5] = [
 pub(super) async fn get(
     State(node): State<Arc<Node>>,
     Extension(Peer(address)): Extension<Peer>,
-    outlet: Option<Extension<Outlet>>,
+    sendfile: Option<Extension<SendfileQueue>>,
     method: Method,
     uri: Uri,
     asked: HeaderMap,
 ) -> Response {
-    let reader = Reader { name: address.ip().to_string(), outlet: outlet.map(|Extension(outlet)| outlet) };
+    let reader = Reader { name: address.ip().to_string(), sendfile: sendfile.map(|Extension(sendfile)| sendfile) };
     let mut response = match answer(&node, &reader, &method, &uri, &asked).await {
         Ok(response) => response,
         Err(refused) => refused.into_response(),
@@ -57,7 +57,7 @@ pub(super) async fn get(
 /// Who reads, and over which connection.
 struct Reader {
     name: String,
-    outlet: Option<Outlet>,
+    sendfile: Option<SendfileQueue>,
 }
 
 type Refused = (StatusCode, String);
@@ -157,7 +157,7 @@ impl Given {
 
     async fn read(self, node: &Arc<Node>, part: Range<u64>, reader: &Reader) -> Result<Source, SourceError> {
         match self {
-            Self::File(found) => found.read(node, part, &reader.name, reader.outlet.clone()).await,
+            Self::File(found) => found.read(node, part, &reader.name, reader.sendfile.clone()).await,
             Self::Archive(archive) => Ok(archive::open(node, &archive, part, &reader.name)),
         }
     }

@@ -31,7 +31,7 @@ pub use methods::{CallContext, Methods, Reply};
 pub(crate) use methods::{FIRST_LOOK_PATIENCE, on_another_thread, out_of_time, too_costly};
 pub(crate) use pace::{Paced, STALL};
 pub use rpc::rpc_routes;
-pub use serve::{Peer, ServeLimits, Stay, serve};
+pub use serve::{ConnectionGuard, Peer, ServeLimits, serve};
 
 /// Every URL a node answers.
 pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {

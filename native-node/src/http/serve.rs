@@ -23,7 +23,7 @@ use tower_service::Service as _;
 
 use super::pace::{Paced, STALL};
 use crate::open_files;
-use crate::source::{Outlet, Spout};
+use crate::source::{SendfileQueue, SendfileStream};
 
 /// Who is at the other end of a connection; an extension of every request.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +32,7 @@ pub struct Peer(pub SocketAddr);
 /// What a connection holds for as long as it lives, also beyond HTTP: its place among the others, and its part in the
 /// server's end. An extension of every request, for those that upgrade.
 #[derive(Debug, Clone)]
-pub struct Stay(Arc<Held>);
+pub struct ConnectionGuard(Arc<Held>);
 
 #[derive(Debug)]
 struct Held {
@@ -41,7 +41,7 @@ struct Held {
     _tracked: TaskTrackerToken,
 }
 
-impl Stay {
+impl ConnectionGuard {
     /// Asked for when the server ends; who stays after that is waited for a moment only.
     #[must_use]
     pub fn shutdown(&self) -> &CancellationToken {
@@ -101,7 +101,7 @@ pub async fn serve(listener: TcpListener, routes: Router, limits: ServeLimits, s
             }
         };
         let held = Held { shutdown: shutdown.clone(), _place: place, _tracked: connections.token() };
-        let (routes, stay) = (routes.clone(), Stay(Arc::new(held)));
+        let (routes, stay) = (routes.clone(), ConnectionGuard(Arc::new(held)));
         connections.spawn(async move {
             if let Err(error) = converse(stream, address, routes, limits, stay).await {
                 tracing::debug!(%address, %error, "connection ended");
@@ -130,16 +130,16 @@ async fn converse(
     address: SocketAddr,
     routes: Router,
     limits: ServeLimits,
-    stay: Stay,
+    stay: ConnectionGuard,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let shutdown = stay.shutdown().clone();
-    let outlet = Outlet::default();
-    let spout = Spout::new(stream, outlet.clone());
+    let sendfile = SendfileQueue::default();
+    let stream = SendfileStream::new(stream, sendfile.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(address));
         request.extensions_mut().insert(stay.clone());
-        request.extensions_mut().insert(outlet.clone());
+        request.extensions_mut().insert(sendfile.clone());
         // A router is always ready.
         routes.clone().call(request)
     });
@@ -147,9 +147,9 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(HEAD_BYTES)
-        // What is sent is never copied, which the outlet counts on.
+        // What is sent is never copied, which the sendfile counts on.
         .writev(true)
-        .serve_connection(TokioIo::new(Paced::new(spout, limits.stall)), service)
+        .serve_connection(TokioIo::new(Paced::new(stream, limits.stall)), service)
         .with_upgrades();
     tokio::pin!(connection);
     let result = tokio::select! {

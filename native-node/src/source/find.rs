@@ -6,9 +6,9 @@ use std::sync::Arc;
 use shared::{PeerUrl, SharedPath};
 
 use super::holder::Holder;
-use super::old::{self, Counted};
+use super::legacy::{self, Counted};
 use super::relay::Relay;
-use super::{Outlet, Place, Source, SourceError, Version, Wanted, proved};
+use super::{Place, SendfileQueue, Source, SourceError, Version, Wanted, proved};
 use crate::folder::{OpenError, OpenedFile};
 use crate::node::Node;
 
@@ -87,12 +87,12 @@ pub async fn open(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceEr
         Holder::Old(peer) => {
             let (version, part) = match version {
                 Some(version) => (version, part(version.size)),
-                None => match old::count(node, &peer, &path).await? {
-                    Counted::Kept(bytes) => return Ok(old::part_of(&bytes, from, length.unwrap_or(u64::MAX))),
+                None => match legacy::count(node, &peer, &path).await? {
+                    Counted::Kept(bytes) => return Ok(legacy::part_of(&bytes, from, length.unwrap_or(u64::MAX))),
                     counted @ Counted::Long(size) => (counted.version(), part(size)),
                 },
             };
-            old::read(node, &peer, &path, version, part.start, part.end - part.start).await
+            legacy::read(node, &peer, &path, version, part.start, part.end - part.start).await
         }
         holder => Relay { node: Arc::clone(node), holder, path, from, left: length, version, reader }.open().await,
     }
@@ -137,7 +137,7 @@ pub async fn look_closely(
             Ok((opened.version(), opened.executable))
         }
         Holder::Tab(tab) => Ok((offered(node, tab.url(), path)?, false)),
-        Holder::Old(peer) => Ok((old::count(node, &peer, path).await?.version(), false)),
+        Holder::Old(peer) => Ok((legacy::count(node, &peer, path).await?.version(), false)),
         holder @ Holder::Node(_) => {
             let (node, path, reader) = (Arc::clone(node), path.clone(), reader.to_owned());
             let nothing = Relay { node, holder, path, from: 0, left: Some(0), version: None, reader };
@@ -171,7 +171,7 @@ impl Found {
         }
     }
 
-    /// Begins to read a part of it, to be sent over the connection of this outlet, as soon as there is a place for one more
+    /// Begins to read a part of it, to be sent over the connection of this sendfile, as soon as there is a place for one more
     /// reader.
     ///
     /// # Errors
@@ -181,11 +181,11 @@ impl Found {
         node: &Arc<Node>,
         part: Range<u64>,
         reader: &str,
-        outlet: Option<Outlet>,
+        sendfile: Option<SendfileQueue>,
     ) -> Result<Source, SourceError> {
         let length = part.end.saturating_sub(part.start);
         match self.held {
-            Held::Own(opened) => Ok(Source::own_through(outlet, opened, part, Place::take(node, length).await?)),
+            Held::Own(opened) => Ok(Source::own_through(sendfile, opened, part, Place::take(node, length).await?)),
             Held::Elsewhere(_, peer, path) => {
                 let (from, version, reader) = (part.start, Some(self.version), reader.to_owned());
                 open_proved(node, Reading { peer, path, from, length: Some(length), version, reader }).await
@@ -201,12 +201,12 @@ fn offered(node: &Node, tab: &PeerUrl, path: &SharedPath) -> Result<Version, Sou
 }
 
 async fn open_own(node: &Node, path: &SharedPath) -> Result<Arc<OpenedFile>, SourceError> {
-    if let Some(opened) = node.lately().opened(path) {
+    if let Some(opened) = node.open_cache().opened(path) {
         return Ok(opened);
     }
     let (share, path) = (node.share(), path.clone());
     if let Some(opened) = share.open_file_at_once(&path).map(Arc::new) {
-        node.lately().keep(&path, &opened);
+        node.open_cache().keep(&path, &opened);
         return Ok(opened);
     }
     let opening = tokio::task::spawn_blocking(move || share.open_file(&path));

@@ -8,14 +8,14 @@ mod arriving;
 mod find;
 mod holder;
 mod holding;
-mod hunger;
-mod lately;
-mod old;
-mod outlet;
+mod legacy;
+mod open_cache;
 mod own;
 mod place;
 mod proved;
 mod relay;
+mod sendfile;
+mod stall;
 mod together;
 
 use std::ops::Range;
@@ -31,11 +31,11 @@ use own::OwnReader;
 pub use arriving::{Feeder, PIECES_AHEAD};
 pub use find::{Found, Reading, find, look, look_at_own, look_closely, open, open_proved};
 pub(crate) use holder::Holder;
-pub(crate) use lately::Lately;
-pub(crate) use outlet::{Outlet, Spout};
+pub(crate) use open_cache::OpenFileCache;
 pub use place::Place;
 pub(crate) use place::{Relays, SMALL};
 pub(crate) use relay::said;
+pub(crate) use sendfile::{SendfileQueue, SendfileStream};
 
 /// What tells one version of a file from the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,10 +133,15 @@ impl Source {
 
     /// The same, over a connection that may send from files: what is given for its bytes is then good for nothing else.
     #[must_use]
-    pub(crate) fn own_through(outlet: Option<Outlet>, opened: Arc<OpenedFile>, part: Range<u64>, place: Place) -> Self {
+    pub(crate) fn own_through(
+        sendfile: Option<SendfileQueue>,
+        opened: Arc<OpenedFile>,
+        part: Range<u64>,
+        place: Place,
+    ) -> Self {
         let mut source = Self::own(opened, part, place);
-        if let (Held::Own(reader), Some(outlet)) = (&mut source.held, outlet) {
-            reader.send_through(outlet);
+        if let (Held::Own(reader), Some(sendfile)) = (&mut source.held, sendfile) {
+            reader.send_through(sendfile);
         }
         source
     }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::SourceError;
-use super::outlet::{self, Outlet};
+use super::sendfile::{self, SendfileQueue};
 use crate::folder::OpenedFile;
 
 /// From how many bytes on it is worth it to send them from the file.
@@ -25,7 +25,7 @@ pub(super) struct OwnReader {
     piece: Piece,
     state: State,
     /// Where bytes that are in memory go to the socket from there.
-    outlet: Option<Outlet>,
+    sendfile: Option<SendfileQueue>,
 }
 
 #[derive(Debug)]
@@ -52,18 +52,18 @@ impl OwnReader {
     pub(super) fn new(file: Arc<OpenedFile>, part: Range<u64>, most: usize) -> Self {
         let piece = Piece { file, at: part.start, end: part.end, most, spare: Arc::default() };
         let state = if piece.is_none() { State::Over } else { State::OnTheSpot };
-        Self { piece, state, outlet: None }
+        Self { piece, state, sendfile: None }
     }
 
-    /// From now on what is given is good for the connection of this outlet, and for nothing else.
-    pub(super) fn send_through(&mut self, outlet: Outlet) {
-        self.outlet = Some(outlet).filter(|_| self.piece.end.saturating_sub(self.piece.at) >= WORTH);
+    /// From now on what is given is good for the connection of this sendfile, and for nothing else.
+    pub(super) fn send_through(&mut self, sendfile: SendfileQueue) {
+        self.sendfile = Some(sendfile).filter(|_| self.piece.end.saturating_sub(self.piece.at) >= WORTH);
     }
 
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, SourceError>> {
         let (bytes, had_to_wait) = match &mut self.state {
             State::Over => return Poll::Ready(Ok(None)),
-            State::OnTheSpot => match self.piece.on_the_spot(self.outlet.as_ref()).transpose() {
+            State::OnTheSpot => match self.piece.on_the_spot(self.sendfile.as_ref()).transpose() {
                 Some(bytes) => (bytes, false),
                 None => {
                     self.state = State::Ahead(self.piece.read_elsewhere());
@@ -117,13 +117,13 @@ impl Piece {
     }
 
     /// What of the piece is in memory, or what stands for it; `None` where that is nothing, or the system cannot say.
-    fn on_the_spot(&self, outlet: Option<&Outlet>) -> Result<Option<Bytes>, SourceError> {
-        match outlet.and_then(|outlet| Some((outlet, self.stretch()?))) {
-            Some((outlet, length)) => {
+    fn on_the_spot(&self, sendfile: Option<&SendfileQueue>) -> Result<Option<Bytes>, SourceError> {
+        match sendfile.and_then(|sendfile| Some((sendfile, self.stretch()?))) {
+            Some((sendfile, length)) => {
                 if !self.file.is_unchanged()? {
                     return Err(SourceError::Changed);
                 }
-                let bytes = outlet.stand_in(&self.file, self.at, length);
+                let bytes = sendfile.stand_in(&self.file, self.at, length);
                 bytes.map(Some).ok_or_else(|| io::Error::other("the connection does not send from files").into())
             }
             None => self.read_on_the_spot(),
@@ -133,7 +133,7 @@ impl Piece {
     /// How much from here on can be sent from the file without waiting for a disk; never the end of what is wanted, which is only
     /// given once it is known that all before it was of this version.
     fn stretch(&self) -> Option<usize> {
-        let length = outlet::MOST.min(usize::try_from(self.end - self.at).unwrap_or(outlet::MOST));
+        let length = sendfile::MOST.min(usize::try_from(self.end - self.at).unwrap_or(sendfile::MOST));
         let last = self.at + length as u64;
         (last < self.end && self.is_in_memory(self.at) && self.is_in_memory(last - 1)).then_some(length)
     }
@@ -178,7 +178,7 @@ impl Piece {
         if !self.file.is_unchanged()? {
             return Err(SourceError::Changed);
         }
-        let lent = Lent { buffer, spare: Arc::clone(&self.spare) };
+        let lent = LentBuffer { buffer, spare: Arc::clone(&self.spare) };
         Ok(Bytes::from_owner(lent).slice(..filled))
     }
 }
@@ -211,18 +211,18 @@ impl Spare {
 }
 
 /// A buffer on its way out.
-struct Lent {
+struct LentBuffer {
     buffer: Vec<u8>,
     spare: Arc<Spare>,
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for LentBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.buffer
     }
 }
 
-impl Drop for Lent {
+impl Drop for LentBuffer {
     fn drop(&mut self) {
         self.spare.put_back(std::mem::take(&mut self.buffer));
     }

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use super::find::Reading;
 use super::holder::Holder;
 use super::holding::{Holding, others};
-use super::hunger::Hunger;
 use super::relay::{BREAKS, Payload, said};
+use super::stall::StallDetector;
 use super::together::{Together, cut};
 use super::{Feeder, Place, Source, SourceError};
 use crate::link::{LinkError, Replies, Reply};
@@ -39,7 +39,7 @@ struct Proved {
     rest: Bytes,
     /// What there is of the next piece.
     begun: Begun,
-    hunger: Hunger,
+    stall: StallDetector,
     /// Sessions that broke without a piece.
     breaks: u32,
     /// Who is not asked again, unless nobody else is left.
@@ -94,10 +94,10 @@ pub(super) async fn open(node: &Arc<Node>, reading: &Reading, holder: Holder) ->
     };
     let (feeder, source) = Source::arriving(version, part.end - part.start, place);
     let (node, reader) = (Arc::clone(node), reading.reader.clone());
-    let (begun, hunger, outline) = (Begun::at(at, &outline), Hunger::new(), Arc::new(outline));
+    let (begun, stall, outline) = (Begun::at(at, &outline), StallDetector::new(), Arc::new(outline));
     let (replies, rest, left_out) = (Some(replies), Bytes::new(), Vec::new());
     let proved =
-        Proved { node, reader, outline, part, at, from, replies, rest, begun, hunger, breaks: 0, tried, left_out };
+        Proved { node, reader, outline, part, at, from, replies, rest, begun, stall, breaks: 0, tried, left_out };
     tokio::spawn(proved.feed(feeder));
     Ok(Some(source))
 }
@@ -133,19 +133,19 @@ impl Proved {
             if !feeder.wanted().await {
                 return Err(SourceError::Interrupted);
             }
-            self.hunger.took(0, before.elapsed());
+            self.stall.record(0, before.elapsed());
             let left = self.part.end - self.at;
             let Some(replies) = &mut self.replies else {
                 self.ask_again().await?;
                 continue;
             };
-            if self.hunger.is_felt(left) {
+            if self.stall.is_stalled(left) {
                 self.pour_together(feeder).await?;
                 continue;
             }
             let piece = tokio::select! {
                 piece = piece(&mut self.begun, replies, &mut self.rest, &self.outline) => piece,
-                () = self.hunger.starves(left) => {
+                () = self.stall.until_stalled(left) => {
                     self.pour_together(feeder).await?;
                     continue;
                 }
@@ -168,7 +168,7 @@ impl Proved {
             if !bytes.is_empty() && !feeder.give(bytes).await {
                 return Err(SourceError::Interrupted);
             }
-            self.hunger.took(length, before.elapsed());
+            self.stall.record(length, before.elapsed());
             self.replies.iter_mut().for_each(|replies| replies.release(room));
         }
         self.begun = Begun::at(self.at, &self.outline);
@@ -181,7 +181,7 @@ impl Proved {
         let outline = Some(Arc::clone(&self.outline));
         let together = Together::of(&self.node, &self.reader, first, id, outline, &self.left_out).await;
         let Some(mut together) = together else {
-            self.hunger.endure();
+            self.stall.back_off();
             return Ok(());
         };
         self.tried.extend(together.holdings().filter_map(|holding| holding.holder.url().cloned()));
@@ -190,7 +190,7 @@ impl Proved {
         let mut part = self.at.max(self.part.start)..self.part.end;
         let poured = together.pour(&mut part, feeder).await;
         self.left_out.extend(together.left_out());
-        self.hunger.endure();
+        self.stall.back_off();
         self.part.start = part.start;
         self.at = part.start - part.start % PIECE_BYTES as u64;
         match poured {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::holder::Holder;
 use super::holding::Holding;
-use super::hunger::Hunger;
+use super::stall::StallDetector;
 use super::together::Together;
 use super::{Feeder, Place, Source, SourceError, Version};
 use crate::link::{LinkError, Replies, Reply};
@@ -122,25 +122,25 @@ impl Relay {
 
     /// Gives all that comes, piece by piece as they are wanted.
     async fn pour(mut self, replies: Replies, feeder: &Feeder) -> Result<(), SourceError> {
-        let (mut replies, mut breaks, mut hunger, mut left_out) = (Some(replies), 0, Hunger::new(), Vec::new());
+        let (mut replies, mut breaks, mut stall, mut left_out) = (Some(replies), 0, StallDetector::new(), Vec::new());
         loop {
             let before = Instant::now();
             if !feeder.wanted().await {
                 return Err(SourceError::Interrupted);
             }
-            hunger.took(0, before.elapsed());
+            stall.record(0, before.elapsed());
             let left = self.left.unwrap_or_default();
             let Some(coming) = &mut replies else {
                 let (again, file) = self.ask(0).await?;
                 (replies, self.left) = (Some(again), Some(file.length));
                 continue;
             };
-            let is_hungry = self.from % (PROVED_BYTES as u64) < RECORD_PAYLOAD_BYTES as u64 && hunger.is_felt(left);
-            let reply = match is_hungry {
+            let is_stalled = self.from % (PROVED_BYTES as u64) < RECORD_PAYLOAD_BYTES as u64 && stall.is_stalled(left);
+            let reply = match is_stalled {
                 true => None,
                 false => tokio::select! {
                     reply = coming.next() => Some(reply),
-                    () = hunger.starves(left) => None,
+                    () = stall.until_stalled(left) => None,
                 },
             };
             let Some(reply) = reply else {
@@ -152,7 +152,7 @@ impl Relay {
                         return Ok(());
                     }
                 }
-                hunger.endure();
+                stall.back_off();
                 continue;
             };
             match reply {
@@ -164,7 +164,7 @@ impl Relay {
                     if !feeder.give(bytes).await {
                         return Err(SourceError::Interrupted);
                     }
-                    hunger.took(length, before.elapsed());
+                    stall.record(length, before.elapsed());
                 }
                 Ok(None) if self.left == Some(0) => return Ok(()),
                 Ok(None) => return Err(SourceError::Changed),

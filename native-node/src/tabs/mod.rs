@@ -31,7 +31,7 @@ pub struct Tabs {
 
 /// One session of a tab: the right to speak for it, until the next comes.
 #[derive(Debug)]
-pub struct Stay {
+pub struct TabSession {
     node: Arc<Node>,
     tab: Arc<Tab>,
     number: u64,
@@ -50,7 +50,7 @@ impl Tabs {
 }
 
 /// A tab comes, or comes back. A session that it had before is closed. None where there are too many tabs already.
-pub(crate) fn enter(node: &Arc<Node>, id: TabId, name: Option<String>, link: Link) -> Option<Stay> {
+pub(crate) fn enter(node: &Arc<Node>, id: TabId, name: Option<String>, link: Link) -> Option<TabSession> {
     let url = id.url_at(node.url())?;
     let mut known = node.tabs().known();
     if known.len() >= TABS && !known.contains_key(&id) {
@@ -64,13 +64,13 @@ pub(crate) fn enter(node: &Arc<Node>, id: TabId, name: Option<String>, link: Lin
     let number = tab.come(name, link);
     // What sessions before it offered is not listed any more, and remembered until it offers something itself.
     node.with_host(|host, now| host.set_away(now, tab.url(), true));
-    let stay = Stay { node: Arc::clone(node), tab: Arc::clone(tab), number };
+    let stay = TabSession { node: Arc::clone(node), tab: Arc::clone(tab), number };
     drop(known);
     node.peers_changed();
     Some(stay)
 }
 
-impl Stay {
+impl TabSession {
     /// Whose it is.
     #[must_use]
     pub fn tab(&self) -> &Arc<Tab> {
@@ -87,7 +87,7 @@ impl Stay {
 }
 
 /// The tab is away, unless another session speaks for it by now.
-impl Drop for Stay {
+impl Drop for TabSession {
     fn drop(&mut self) {
         let (node, tab, number) = (Arc::clone(&self.node), Arc::clone(&self.tab), self.number);
         {

@@ -9,7 +9,7 @@ use shared::bridge::{Offer, Offered, OfferedForm};
 use shared::limits::{TAB_FILE_BYTES, TAB_FILES, TAB_PATH_BYTES, TABS_FILES, TABS_PATH_BYTES};
 use shared::{Catalog, ContentId, Entry, Form, SharedPath};
 
-use super::{Stay, Tab};
+use super::{Tab, TabSession};
 
 /// Files that are taken over under one lock; others call meanwhile.
 const AT_ONCE: usize = 1_000;
@@ -93,7 +93,7 @@ impl Tab {
     }
 }
 
-impl Stay {
+impl TabSession {
     /// The tab offers and withdraws. What is no path of a shared file, or too much, is left out.
     pub(crate) fn offered(&self, offer: Offer) {
         let Self { node, tab, number } = self;

@@ -76,7 +76,7 @@ pub struct Swim {
     chance: SmallRng,
     scope: Scope,
     /// Nodes that were met in a session and are not heard over UDP yet.
-    wooed: BTreeMap<u128, Wooed>,
+    announced_to: BTreeMap<u128, Announced>,
     packets: Bucket,
     /// How many bits the number of members has: what the tuning depends on.
     size: u32,
@@ -85,7 +85,7 @@ pub struct Swim {
 }
 
 #[derive(Debug)]
-struct Wooed {
+struct Announced {
     life: Life,
     due: Moment,
     tries: u32,
@@ -103,7 +103,7 @@ impl Swim {
             queue: Queue::default(),
             keys: Keys::new(chance.key, chance.own),
             scope,
-            wooed: BTreeMap::new(),
+            announced_to: BTreeMap::new(),
             packets: Bucket::new(limits::MEMBERS_PACKETS_BURST, limits::MEMBERS_PACKET_EVERY),
             size: 0,
             ready: std::collections::VecDeque::new(),
@@ -172,15 +172,16 @@ impl Swim {
             // An error is a timer of a life that is over.
             let _over = self.foca.handle_timer(timer, &mut self.queue);
         }
-        let due: Vec<u128> = self.wooed.iter().filter(|(_, wooed)| wooed.due <= now).map(|(key, _)| *key).collect();
+        let due: Vec<u128> =
+            self.announced_to.iter().filter(|(_, announced_to)| announced_to.due <= now).map(|(key, _)| *key).collect();
         for key in due {
-            let Some(wooed) = self.wooed.get_mut(&key) else { continue };
-            let life = wooed.life.clone();
-            wooed.tries += 1;
-            wooed.due = now + limits::MEMBERS_ANNOUNCE_EVERY;
-            let is_over = wooed.tries > limits::MEMBERS_ANNOUNCEMENTS;
+            let Some(announced_to) = self.announced_to.get_mut(&key) else { continue };
+            let life = announced_to.life.clone();
+            announced_to.tries += 1;
+            announced_to.due = now + limits::MEMBERS_ANNOUNCE_EVERY;
+            let is_over = announced_to.tries > limits::MEMBERS_ANNOUNCEMENTS;
             if is_over || self.is_alive(key) {
-                self.wooed.remove(&key);
+                self.announced_to.remove(&key);
             } else {
                 let _unsent = self.foca.announce(life, &mut self.queue);
             }
@@ -210,8 +211,8 @@ impl Swim {
     /// When to call [`Swim::handle_timer`], if nothing happens before.
     #[must_use]
     pub fn next_wakeup(&self) -> Moment {
-        let wooed = self.wooed.values().map(|wooed| wooed.due).min();
-        self.queue.next().min(wooed.unwrap_or(Moment(u64::MAX)))
+        let announced_to = self.announced_to.values().map(|announced_to| announced_to.due).min();
+        self.queue.next().min(announced_to.unwrap_or(Moment(u64::MAX)))
     }
 
     /// Whether somebody answers us over UDP.
@@ -257,10 +258,11 @@ impl Swim {
         let Ok(life) = wire::read_life(&mut bytes) else { return };
         let key = life.key();
         let is_us = key == self.foca.identity().key();
-        if is_us || !life.is_within(self.scope) || self.is_alive(key) || self.wooed.len() >= limits::ROSTER_PEERS {
+        if is_us || !life.is_within(self.scope) || self.is_alive(key) || self.announced_to.len() >= limits::ROSTER_PEERS
+        {
             return;
         }
-        self.wooed.entry(key).or_insert(Wooed { life, due: now, tries: 0 });
+        self.announced_to.entry(key).or_insert(Announced { life, due: now, tries: 0 });
     }
 
     /// Takes in what was told in a session. Not passed on: everybody compares, and so they are told.

@@ -24,7 +24,7 @@ use crate::effect::Order;
 use crate::event::{Event, LinkEvent, PeersEvent};
 use crate::model;
 use crate::runner::Files;
-use crate::wire::{Answer, Hired, Link, Occurrence, ReplyError, Shelf, Task, derive, enter};
+use crate::wire::{Answer, Link, Occurrence, Offers, ReplyError, Task, WorkerHandle, derive, enter};
 use fetch::Partial;
 use save::Wanted;
 
@@ -58,13 +58,13 @@ struct Tab {
     work: RefCell<Vec<(Work, Task)>>,
     url: RefCell<Option<PeerUrl>>,
     peers: RefCell<Vec<PeerInfo>>,
-    shelf: RefCell<Shelf>,
+    offers: RefCell<Offers>,
     readers: Rc<Cell<usize>>,
     readings: Cell<u32>,
     /// Whether files came that were not hashed.
     is_more_held: Cell<bool>,
     /// Hashes and proves, once there is something to be hashed or proved.
-    worker: RefCell<Option<Rc<Hired>>>,
+    worker: RefCell<Option<Rc<WorkerHandle>>>,
     /// Beginnings of files whose session was lost.
     partials: RefCell<Vec<(u32, Partial)>>,
     /// When the browser was last told to download something.
@@ -103,7 +103,7 @@ impl Transport {
             work: RefCell::default(),
             url: RefCell::default(),
             peers: RefCell::default(),
-            shelf: RefCell::default(),
+            offers: RefCell::default(),
             readers: Rc::default(),
             readings: Cell::new(0),
             is_more_held: Cell::new(false),
@@ -173,10 +173,10 @@ impl Tab {
     }
 
     /// A worker that hashes and proves; none where the browser has none to give.
-    fn worker(&self) -> Option<Rc<Hired>> {
+    fn worker(&self) -> Option<Rc<WorkerHandle>> {
         let mut worker = self.worker.borrow_mut();
         if worker.as_ref().is_none_or(|worker| worker.is_broken()) {
-            *worker = Hired::new().map(Rc::new);
+            *worker = WorkerHandle::new().map(Rc::new);
         }
         worker.clone()
     }
@@ -233,7 +233,7 @@ impl Tab {
 
     fn entered(&self, link: Link) {
         self.said_hello.set(false);
-        self.shelf.borrow_mut().begin();
+        self.offers.borrow_mut().begin();
         *self.link.borrow_mut() = Some(link.clone());
         let this = self.this.clone();
         link.start(move |occurrence| {

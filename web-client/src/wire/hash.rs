@@ -8,8 +8,8 @@ use shared::limits::PROVED_BYTES;
 use wasm_bindgen::JsCast;
 
 use super::clock::{in_time, sleep};
-use super::hired::Hired;
-use super::shelf::Content;
+use super::hired::WorkerHandle;
+use super::offers::Content;
 
 /// A whole number of pieces: what the worker holds of a file.
 const SLICE: u64 = 4 * PROVED_BYTES as u64;
@@ -22,7 +22,7 @@ const GIVE_WAY: Duration = Duration::from_millis(500);
 
 /// What a file holds; [`None`] where it cannot be read, is not wanted any more, or is too long.
 pub(crate) async fn hash(
-    worker: &Hired,
+    worker: &WorkerHandle,
     file: &web_sys::File,
     is_wanted: impl Fn() -> bool,
     is_busy: impl Fn() -> bool,

@@ -19,7 +19,7 @@ const WORKER: &str = "worker.js";
 const ONCE: Duration = Duration::from_secs(60);
 
 /// A worker that is dismissed when dropped, its memory with it.
-pub(crate) struct Hired {
+pub(crate) struct WorkerHandle {
     worker: Worker,
     jobs: Rc<Jobs>,
     /// Held because dropping them makes them deaf.
@@ -53,7 +53,7 @@ impl Jobs {
     }
 }
 
-impl Hired {
+impl WorkerHandle {
     /// Begins to start one; none where the browser has none to give.
     pub(crate) fn new() -> Option<Self> {
         let starter = web_sys::window()?.document()?.query_selector("script[type=module]").ok()??;
@@ -114,12 +114,12 @@ impl Hired {
 /// Hires one for a single job with these bytes, which are given away. None where the browser has none to give, or it could not be
 /// done in time.
 pub(super) async fn once(name: &str, bytes: &[u8]) -> Option<JsValue> {
-    let worker = Hired::new()?;
+    let worker = WorkerHandle::new()?;
     let bytes = Uint8Array::from(bytes);
     in_time(ONCE, worker.job(name, &Array::of1(&bytes), &Array::of1(&bytes.buffer()))).await.flatten()
 }
 
-impl Drop for Hired {
+impl Drop for WorkerHandle {
     fn drop(&mut self) {
         self.worker.set_onmessage(None);
         self.worker.set_onerror(None);

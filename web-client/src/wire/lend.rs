@@ -133,11 +133,11 @@ struct Part {
 }
 
 impl Part {
-    fn of(request: &Read, lent: Version) -> Result<Self, Reset> {
-        if request.version.is_some_and(|version| version != lent) {
+    fn of(request: &Read, offered: Version) -> Result<Self, Reset> {
+        if request.version.is_some_and(|version| version != offered) {
             return Err(Reset::new(ResetCode::CHANGED, "this tab offers another version of the file"));
         }
-        let left = lent.size.checked_sub(request.from);
+        let left = offered.size.checked_sub(request.from);
         let left = left.ok_or_else(|| Reset::new(ResetCode::BAD_REQUEST, "the file has no such part"))?;
         Ok(Self { from: request.from, length: request.length.unwrap_or(left).min(left) })
     }

@@ -5,7 +5,7 @@
 //! derive   password → Secret     code      a text → a QR code     hash, proof   what files hold, and whether pieces are theirs
 //! door     WebSocket, handshake           knock   why the door stayed shut
 //! link     the session: ask, say, be asked; streams has its rules, socket and clock are the browser
-//! shelf    what this tab offers           lend    its bytes for whoever asks    look   which form they have
+//! offers    what this tab offers           lend    its bytes for whoever asks    look   which form they have
 //! parts    what is being saved, as the browser's Blobs
 //! ```
 //!
@@ -23,10 +23,10 @@ mod knock;
 mod lend;
 mod link;
 mod look;
+mod offers;
 mod parts;
 mod proof;
 mod replies;
-mod shelf;
 mod socket;
 mod streams;
 mod task;
@@ -37,14 +37,14 @@ pub(crate) use code::code_of;
 pub(crate) use derive::{DeriveError, derive};
 pub(crate) use door::{Refusal, enter};
 pub(crate) use hash::hash;
-pub(crate) use hired::Hired;
+pub(crate) use hired::WorkerHandle;
 pub(crate) use knock::knock;
 pub(crate) use lend::{Lending, lend};
 pub(crate) use link::{Link, Occurrence, Over};
 pub(crate) use look::look;
+pub(crate) use offers::{Content, Finding, OfferedFile, Offers};
 pub(crate) use parts::{Parts, addressed, save_by_link};
 pub(crate) use proof::{Proof, Unproved};
 pub(crate) use replies::{Replies, ReplyError};
-pub(crate) use shelf::{Content, Finding, Lent, Shelf};
 pub(crate) use streams::Reply;
 pub(crate) use task::Task;

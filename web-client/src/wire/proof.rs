@@ -11,14 +11,14 @@ use wasm_bindgen::JsCast;
 use web_sys::Blob;
 
 use super::clock::in_time;
-use super::hired::Hired;
+use super::hired::WorkerHandle;
 
 /// How long the worker may take for an answer: a few milliseconds, on a machine that has nothing else to do.
 const CHECK_TIME: Duration = Duration::from_secs(30);
 
 /// What the pieces of one content must be, as the worker remembers it.
 pub(crate) struct Proof {
-    worker: Rc<Hired>,
+    worker: Rc<WorkerHandle>,
     key: u32,
     size: u64,
 }
@@ -36,7 +36,7 @@ pub(crate) enum Unproved {
 
 impl Proof {
     /// Of a content of so many bytes, by what a holder said proves its pieces. None where that does not lead to the content.
-    pub(crate) async fn of(worker: Rc<Hired>, content: ContentId, size: u64, values: &[u8]) -> Option<Self> {
+    pub(crate) async fn of(worker: Rc<WorkerHandle>, content: ContentId, size: u64, values: &[u8]) -> Option<Self> {
         let proof = Self { key: worker.number(), worker, size };
         let content = Uint8Array::from([content.0.as_slice(), values].concat().as_slice());
         let needs = Array::of3(&proof.key.into(), &content, &(size as f64).into());

@@ -15,27 +15,27 @@ const WORTH: u64 = 8 << 20;
 
 /// How the time of a stream passes.
 #[derive(Debug)]
-pub(super) struct Hunger {
+pub(super) struct StallDetector {
     since: Instant,
     /// How much of it the reader took.
     reading: Duration,
     bytes: u64,
 }
 
-impl Hunger {
+impl StallDetector {
     pub(super) fn new() -> Self {
         Self { since: Instant::now(), reading: Duration::ZERO, bytes: 0 }
     }
 
     /// The reader took so many bytes in this time.
-    pub(super) fn took(&mut self, bytes: usize, time: Duration) {
+    pub(super) fn record(&mut self, bytes: usize, time: Duration) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
         self.reading += time;
     }
 
     /// Whether most of the time is spent with waiting for the holder, who has `left` bytes to send. For moments in which little
     /// would be lost.
-    pub(super) fn is_felt(&mut self, left: u64) -> bool {
+    pub(super) fn is_stalled(&mut self, left: u64) -> bool {
         let time = self.since.elapsed();
         if time < LOOK || left < WORTH {
             return false;
@@ -47,7 +47,7 @@ impl Hunger {
     }
 
     /// Waits until it is felt although no such moment comes.
-    pub(super) async fn starves(&self, left: u64) {
+    pub(super) async fn until_stalled(&self, left: u64) {
         if left < WORTH {
             std::future::pending::<()>().await;
         }
@@ -55,7 +55,7 @@ impl Hunger {
     }
 
     /// There is nobody else at the moment.
-    pub(super) fn endure(&mut self) {
+    pub(super) fn back_off(&mut self) {
         *self = Self::new();
         self.since += REST;
     }
@@ -69,34 +69,34 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_holder_is_felt_and_a_slow_reader_or_a_fast_holder_is_not() {
-        for (bytes, reading_ms, left, felt) in [
+        for (bytes, reading_ms, left, stalled) in [
             (1_000_000, 5, PLENTY, true),
             (1_000_000, 5, WORTH - 1, false),
             (1_000_000, 350, PLENTY, false),
             (30_000_000, 5, PLENTY, false),
         ] {
-            let mut hunger = Hunger::new();
+            let mut stall = StallDetector::new();
             for half in 1..=2 {
-                assert!(!hunger.is_felt(left), "in half {half}");
+                assert!(!stall.is_stalled(left), "in half {half}");
                 tokio::time::advance(LOOK / 2).await;
-                hunger.took(bytes, Duration::from_millis(reading_ms));
+                stall.record(bytes, Duration::from_millis(reading_ms));
             }
-            assert_eq!(hunger.is_felt(left), felt, "{bytes} {reading_ms} {left}");
+            assert_eq!(stall.is_stalled(left), stalled, "{bytes} {reading_ms} {left}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_hears_nothing_starves_and_where_nobody_else_is_that_is_endured() {
-        let mut hunger = Hunger::new();
-        hunger.took(1, Duration::from_secs(1));
+        let mut stall = StallDetector::new();
+        stall.record(1, Duration::from_secs(1));
         let begun = Instant::now();
-        hunger.starves(PLENTY).await;
+        stall.until_stalled(PLENTY).await;
         assert_eq!(begun.elapsed().as_secs(), 3);
-        hunger.endure();
-        assert!(!hunger.is_felt(PLENTY));
+        stall.back_off();
+        assert!(!stall.is_stalled(PLENTY));
         let begun = Instant::now();
-        hunger.starves(PLENTY).await;
+        stall.until_stalled(PLENTY).await;
         assert_eq!(begun.elapsed().as_secs(), 7);
-        assert!(tokio::time::timeout(REST * 9, hunger.starves(0)).await.is_err());
+        assert!(tokio::time::timeout(REST * 9, stall.until_stalled(0)).await.is_err());
     }
 }

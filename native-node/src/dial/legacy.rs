@@ -30,13 +30,13 @@ const SMALL_REPLY_BYTES: usize = 8 << 20;
 
 /// Calls peers of 2004 with the one password. Cheap to clone; connections to peers that keep them open are used again.
 #[derive(Debug, Clone)]
-pub struct OldDialer {
+pub struct LegacyDialer {
     client: Client<HttpConnector, Full<Bytes>>,
     /// None where the protocol of 2004 is off.
     password: Option<Password>,
 }
 
-impl OldDialer {
+impl LegacyDialer {
     /// A dialer with no connection yet. Without a password it has nothing to make a token from, and calls nobody.
     #[must_use]
     pub fn new(password: Option<Password>) -> Self {

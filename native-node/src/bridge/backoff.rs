@@ -27,7 +27,7 @@ pub enum Doubt {
 
 /// Which URLs gave wrong answers of late.
 #[derive(Debug, Default)]
-pub struct Doubts {
+pub struct DialBackoff {
     urls: BTreeMap<PeerUrl, Wrong>,
 }
 
@@ -37,7 +37,7 @@ struct Wrong {
     last: Moment,
 }
 
-impl Doubts {
+impl DialBackoff {
     /// Whether `url` may be dialed now.
     #[must_use]
     pub fn of(&self, now: Moment, url: &PeerUrl) -> Doubt {
@@ -77,15 +77,15 @@ mod tests {
 
     #[test]
     fn an_evil_listener_has_five_guesses_until_a_person_retries() {
-        let mut doubts = Doubts::default();
+        let mut backoff = DialBackoff::default();
         let (mut guesses, mut waited) = (0, Vec::new());
         let mut now = Moment(5);
         // Dialed whenever that is allowed, for ten years.
         loop {
-            match doubts.of(now, &url(1)) {
+            match backoff.of(now, &url(1)) {
                 Doubt::None => {
                     guesses += 1;
-                    doubts.handle_wrong(now, &url(1));
+                    backoff.handle_wrong(now, &url(1));
                 }
                 Doubt::Wait(wait) => {
                     waited.push(wait);
@@ -95,30 +95,30 @@ mod tests {
             }
         }
         assert_eq!((guesses, waited), (5, WAITS.to_vec()));
-        assert_eq!(doubts.of(Moment(u64::MAX), &url(1)), Doubt::Stopped);
-        assert_eq!(doubts.of(now, &url(2)), Doubt::None, "others are not concerned");
-        doubts.forget(&url(1));
-        assert_eq!(doubts.of(now, &url(1)), Doubt::None);
+        assert_eq!(backoff.of(Moment(u64::MAX), &url(1)), Doubt::Stopped);
+        assert_eq!(backoff.of(now, &url(2)), Doubt::None, "others are not concerned");
+        backoff.forget(&url(1));
+        assert_eq!(backoff.of(now, &url(1)), Doubt::None);
     }
 
     #[test]
     fn a_wait_ends_to_the_millisecond() {
-        let mut doubts = Doubts::default();
-        doubts.handle_wrong(Moment(0), &url(1));
-        assert_eq!(doubts.of(Moment(999), &url(1)), Doubt::Wait(Duration::from_millis(1)));
-        assert_eq!(doubts.of(Moment(1_000), &url(1)), Doubt::None);
+        let mut backoff = DialBackoff::default();
+        backoff.handle_wrong(Moment(0), &url(1));
+        assert_eq!(backoff.of(Moment(999), &url(1)), Doubt::Wait(Duration::from_millis(1)));
+        assert_eq!(backoff.of(Moment(1_000), &url(1)), Doubt::None);
     }
 
     #[test]
     fn memory_is_bounded_and_the_worst_are_kept() {
-        let mut doubts = Doubts::default();
+        let mut backoff = DialBackoff::default();
         for _ in 0..5 {
-            doubts.handle_wrong(Moment(0), &url(0));
+            backoff.handle_wrong(Moment(0), &url(0));
         }
         for number in 1..5_000 {
-            doubts.handle_wrong(Moment(number as u64), &url(number));
+            backoff.handle_wrong(Moment(number as u64), &url(number));
         }
-        assert_eq!(doubts.urls.len(), MOST);
-        assert_eq!(doubts.of(Moment(0), &url(0)), Doubt::Stopped);
+        assert_eq!(backoff.urls.len(), MOST);
+        assert_eq!(backoff.of(Moment(0), &url(0)), Doubt::Stopped);
     }
 }

@@ -15,20 +15,20 @@ use super::inbox::Inbox;
 
 /// The watch on one shared folder.
 #[derive(Debug)]
-pub(super) struct Eyes {
+pub(super) struct FolderWatcher {
     root: PathBuf,
     watcher: Option<RecommendedWatcher>,
     /// Something of the folder is watched by nobody.
     blind: bool,
 }
 
-impl Eyes {
+impl FolderWatcher {
     /// Opens a watch that reports to `inbox`; covers nothing yet.
     pub(super) fn open(root: &Path, inbox: &Arc<Inbox>) -> Self {
-        let mut eyes = Self { root: root.into(), watcher: None, blind: false };
+        let mut this = Self { root: root.into(), watcher: None, blind: false };
         if let Some(kind) = silent_file_system(root) {
-            eyes.go_blind(&format!("{kind} does not report what others change"));
-            return eyes;
+            this.go_blind(&format!("{kind} does not report what others change"));
+            return this;
         }
         let inbox = Arc::clone(inbox);
         let report = move |event: notify::Result<Event>| match event {
@@ -39,19 +39,19 @@ impl Eyes {
             Err(_) => inbox.overflowed(),
         };
         match RecommendedWatcher::new(report, Config::default().with_follow_symlinks(false)) {
-            Ok(watcher) => eyes.watcher = Some(watcher),
-            Err(error) => eyes.go_blind(&error.to_string()),
+            Ok(watcher) => this.watcher = Some(watcher),
+            Err(error) => this.go_blind(&error.to_string()),
         }
-        eyes
+        this
     }
 
-    /// Eyes that see nothing, for tests of what happens then.
+    /// One that sees nothing, for tests of what happens then.
     #[cfg(test)]
     pub(super) fn shut(root: &Path, _inbox: &Arc<Inbox>) -> Self {
         Self { root: root.into(), watcher: None, blind: true }
     }
 
-    /// Eyes that see nothing and do not know it, for the same.
+    /// One that sees nothing and does not know it, for the same.
     #[cfg(test)]
     pub(super) fn asleep(root: &Path, _inbox: &Arc<Inbox>) -> Self {
         Self { root: root.into(), watcher: None, blind: false }

@@ -36,7 +36,7 @@ pub(crate) enum Finding {
 
 /// One file that is offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Lent {
+pub(crate) struct OfferedFile {
     /// The page's number for the browser's file. A number is never used again.
     pub(crate) handle: u32,
     /// Which version of it is offered.
@@ -49,15 +49,15 @@ pub(crate) struct Lent {
 
 /// All of them, by path.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf {
-    files: BTreeMap<String, Lent>,
+pub(crate) struct Offers {
+    files: BTreeMap<String, OfferedFile>,
     /// Those of the session before: what was found in them still holds, and looking is expensive.
-    before: BTreeMap<String, Lent>,
+    before: BTreeMap<String, OfferedFile>,
     /// Whether the next offer withdraws what the node may still remember.
     must_replace: bool,
 }
 
-impl Shelf {
+impl Offers {
     /// A new session has begun: nothing is offered in it yet.
     pub(crate) fn begin(&mut self) {
         if !self.files.is_empty() {
@@ -67,14 +67,14 @@ impl Shelf {
     }
 
     /// Puts files on it; one under a path that is there takes its place. Answers what to tell the node.
-    pub(crate) fn put(&mut self, files: impl IntoIterator<Item = (String, Lent)>) -> Vec<Offer> {
+    pub(crate) fn put(&mut self, files: impl IntoIterator<Item = (String, OfferedFile)>) -> Vec<Offer> {
         let mut add = Vec::new();
-        for (path, mut lent) in files {
-            let before = self.before.get(&path).filter(|before| before.handle == lent.handle);
-            lent.form = before.and_then(|before| before.form).or(lent.form);
-            lent.content = before.and_then(|before| before.content.clone()).or(lent.content);
-            add.push(offered(path.clone(), &lent));
-            self.files.insert(path, lent);
+        for (path, mut offered) in files {
+            let before = self.before.get(&path).filter(|before| before.handle == offered.handle);
+            offered.form = before.and_then(|before| before.form).or(offered.form);
+            offered.content = before.and_then(|before| before.content.clone()).or(offered.content);
+            add.push(announced(path.clone(), &offered));
+            self.files.insert(path, offered);
         }
         batches(add, Vec::new(), mem::take(&mut self.must_replace))
     }
@@ -94,11 +94,11 @@ impl Shelf {
             }
         }
         let (mut left, mut remove) = (BTreeMap::new(), Vec::new());
-        for (path, lent) in mem::take(&mut self.files) {
-            if is_taken.get(lent.handle as usize) == Some(&true) {
+        for (path, offered) in mem::take(&mut self.files) {
+            if is_taken.get(offered.handle as usize) == Some(&true) {
                 remove.push(path);
             } else {
-                left.insert(path, lent);
+                left.insert(path, offered);
             }
         }
         self.files = left;
@@ -116,15 +116,15 @@ impl Shelf {
                 }
                 _ => 0,
             };
-            if let Some(lent) = self.files.get_mut(&path).filter(|lent| lent.handle == handle) {
+            if let Some(offered) = self.files.get_mut(&path).filter(|offered| offered.handle == handle) {
                 match finding {
-                    Finding::Form(form) => lent.form = Some(form),
+                    Finding::Form(form) => offered.form = Some(form),
                     Finding::Content(Content { id, values }) => {
                         let values = values.filter(|values| values.len() <= room);
-                        lent.content = Some(Content { id, values });
+                        offered.content = Some(Content { id, values });
                     }
                 }
-                add.push(offered(path, lent));
+                add.push(announced(path, offered));
             }
         }
         batches(add, Vec::new(), false)
@@ -132,40 +132,44 @@ impl Shelf {
 
     /// Bytes of all values that are kept.
     fn values_bytes(&self) -> usize {
-        self.files.values().filter_map(|lent| lent.content.as_ref()?.values.as_ref()).map(|values| values.len()).sum()
+        self.files
+            .values()
+            .filter_map(|offered| offered.content.as_ref()?.values.as_ref())
+            .map(|values| values.len())
+            .sum()
     }
 
     /// A file nobody has looked into, of those whose paths come after this one.
-    pub(crate) fn unknown(&self, after: Option<&str>) -> Option<(String, Lent)> {
-        self.next(after, |lent| lent.form.is_none())
+    pub(crate) fn unknown(&self, after: Option<&str>) -> Option<(String, OfferedFile)> {
+        self.next(after, |offered| offered.form.is_none())
     }
 
     /// A file that was not hashed, of those whose paths come after this one.
-    pub(crate) fn unidentified(&self, after: Option<&str>) -> Option<(String, Lent)> {
-        self.next(after, |lent| lent.content.is_none())
+    pub(crate) fn unidentified(&self, after: Option<&str>) -> Option<(String, OfferedFile)> {
+        self.next(after, |offered| offered.content.is_none())
     }
 
-    fn next(&self, after: Option<&str>, is_wanted: impl Fn(&Lent) -> bool) -> Option<(String, Lent)> {
+    fn next(&self, after: Option<&str>, is_wanted: impl Fn(&OfferedFile) -> bool) -> Option<(String, OfferedFile)> {
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut files = self.files.range::<str, _>((after, Bound::Unbounded));
-        files.find(|(_, lent)| is_wanted(lent)).map(|(path, lent)| (path.clone(), lent.clone()))
+        files.find(|(_, offered)| is_wanted(offered)).map(|(path, offered)| (path.clone(), offered.clone()))
     }
 
     /// The file that is offered under a path.
-    pub(crate) fn at(&self, path: &str) -> Option<Lent> {
+    pub(crate) fn at(&self, path: &str) -> Option<OfferedFile> {
         self.files.get(path).cloned()
     }
 
     /// Whether this file is still offered under this path.
     pub(crate) fn has(&self, path: &str, handle: u32) -> bool {
-        self.files.get(path).is_some_and(|lent| lent.handle == handle)
+        self.files.get(path).is_some_and(|offered| offered.handle == handle)
     }
 }
 
-fn offered(path: String, lent: &Lent) -> Offered {
-    let Version { size, modified } = lent.version;
-    let id = lent.content.as_ref().map(|content| content.id.0);
-    Offered { path, size, modified, form: lent.form, id }
+fn announced(path: String, offered: &OfferedFile) -> Offered {
+    let Version { size, modified } = offered.version;
+    let id = offered.content.as_ref().map(|content| content.id.0);
+    Offered { path, size, modified, form: offered.form, id }
 }
 
 /// Cuts what is to be told into messages that fit into records.
@@ -196,71 +200,71 @@ fn batches(add: Vec<Offered>, remove: Vec<String>, mut all: bool) -> Vec<Offer> 
 mod tests {
     use super::*;
 
-    fn lent(handle: u32) -> Lent {
-        Lent { handle, version: Version { size: 5, modified: 7 }, form: None, content: None }
+    fn offered(handle: u32) -> OfferedFile {
+        OfferedFile { handle, version: Version { size: 5, modified: 7 }, form: None, content: None }
     }
 
-    fn file(handle: u32, path: &str) -> (String, Lent) {
-        (path.to_owned(), lent(handle))
+    fn file(handle: u32, path: &str) -> (String, OfferedFile) {
+        (path.to_owned(), offered(handle))
     }
 
     #[test]
     fn the_first_offer_of_a_session_replaces_what_the_node_remembers() {
-        let mut shelf = Shelf::default();
-        shelf.begin();
-        let first = shelf.put([file(1, "a"), file(2, "b")]);
+        let mut offers = Offers::default();
+        offers.begin();
+        let first = offers.put([file(1, "a"), file(2, "b")]);
         assert_eq!((first.len(), first[0].all, first[0].add.len()), (1, true, 2));
-        assert!(!shelf.put([file(3, "c")])[0].all);
-        shelf.begin();
-        assert_eq!(shelf.at("a"), None);
+        assert!(!offers.put([file(3, "c")])[0].all);
+        offers.begin();
+        assert_eq!(offers.at("a"), None);
         // Also where there is nothing to offer any more.
-        assert_eq!(shelf.put_nothing(), [Offer { all: true, ..Offer::default() }]);
-        assert_eq!(shelf.put_nothing(), []);
+        assert_eq!(offers.put_nothing(), [Offer { all: true, ..Offer::default() }]);
+        assert_eq!(offers.put_nothing(), []);
     }
 
     #[test]
     fn many_files_and_long_paths_are_cut_into_messages_that_fit() {
-        let mut shelf = Shelf::default();
-        shelf.begin();
-        let offers = shelf.put((0..1_201).map(|handle| file(handle, &format!("{handle}"))));
-        assert_eq!(offers.iter().map(|offer| offer.add.len()).collect::<Vec<_>>(), [500, 500, 201]);
-        assert_eq!(offers.iter().map(|offer| offer.all).collect::<Vec<_>>(), [true, false, false]);
+        let mut offers = Offers::default();
+        offers.begin();
+        let told = offers.put((0..1_201).map(|handle| file(handle, &format!("{handle}"))));
+        assert_eq!(told.iter().map(|offer| offer.add.len()).collect::<Vec<_>>(), [500, 500, 201]);
+        assert_eq!(told.iter().map(|offer| offer.all).collect::<Vec<_>>(), [true, false, false]);
         let long = "x".repeat(4_000);
-        let offers = shelf.put((2_000..2_300).map(|handle| file(handle, &format!("{long}{handle}"))));
-        for offer in &offers {
+        let told = offers.put((2_000..2_300).map(|handle| file(handle, &format!("{long}{handle}"))));
+        for offer in &told {
             let message = shared::bridge::Message::from(offer.clone());
             assert!(message.encode().len() <= BYTES_PER_OFFER);
         }
-        assert_eq!(offers.iter().map(|offer| offer.add.len()).sum::<usize>(), 300);
-        let gone = shelf.take(&(0..1_201).collect::<Vec<_>>());
+        assert_eq!(told.iter().map(|offer| offer.add.len()).sum::<usize>(), 300);
+        let gone = offers.take(&(0..1_201).collect::<Vec<_>>());
         assert_eq!(gone.iter().map(|offer| offer.remove.len()).collect::<Vec<_>>(), [500, 500, 201]);
     }
 
     #[test]
     fn a_file_that_took_anothers_path_stays_when_the_other_goes() {
-        let mut shelf = Shelf::default();
-        let _ = shelf.put([file(1, "a")]);
-        let _ = shelf.put([file(2, "a")]);
-        assert_eq!(shelf.take(&[1, 99]), []);
-        assert_eq!(shelf.at("a"), Some(lent(2)));
-        assert!(!shelf.has("a", 1) && shelf.has("a", 2));
-        assert_eq!(shelf.take(&[2])[0].remove, ["a"]);
-        assert_eq!(shelf.take(&[]), []);
+        let mut offers = Offers::default();
+        let _ = offers.put([file(1, "a")]);
+        let _ = offers.put([file(2, "a")]);
+        assert_eq!(offers.take(&[1, 99]), []);
+        assert_eq!(offers.at("a"), Some(offered(2)));
+        assert!(!offers.has("a", 1) && offers.has("a", 2));
+        assert_eq!(offers.take(&[2])[0].remove, ["a"]);
+        assert_eq!(offers.take(&[]), []);
     }
 
     #[test]
     fn a_form_is_told_once_and_kept_for_the_next_session() {
-        let mut shelf = Shelf::default();
-        let _ = shelf.put([file(4, "a"), file(5, "b")]);
-        assert_eq!(shelf.unknown(None), Some(file(4, "a")));
-        assert_eq!(shelf.unknown(Some("a")), Some(file(5, "b")));
+        let mut offers = Offers::default();
+        let _ = offers.put([file(4, "a"), file(5, "b")]);
+        assert_eq!(offers.unknown(None), Some(file(4, "a")));
+        assert_eq!(offers.unknown(Some("a")), Some(file(5, "b")));
         let binary = |path: &str, handle| (path.to_owned(), handle, Finding::Form(OfferedForm::Binary));
-        let told = shelf.found([binary("a", 4), binary("b", 4), binary("c", 9)]);
+        let told = offers.found([binary("a", 4), binary("b", 4), binary("c", 9)]);
         assert_eq!((told.len(), told[0].add.len(), told[0].add[0].form), (1, 1, Some(OfferedForm::Binary)));
-        assert_eq!(shelf.unknown(None), Some(file(5, "b")));
-        shelf.begin();
-        shelf.begin();
-        let again = shelf.put([file(4, "a"), file(6, "b")]);
+        assert_eq!(offers.unknown(None), Some(file(5, "b")));
+        offers.begin();
+        offers.begin();
+        let again = offers.put([file(4, "a"), file(6, "b")]);
         assert_eq!((again[0].add[0].form, again[0].add[1].form), (Some(OfferedForm::Binary), None));
     }
 
@@ -268,19 +272,19 @@ mod tests {
     fn what_a_file_holds_is_told_and_kept_for_the_next_session() {
         let content = |bytes: usize| Content { id: ContentId([7; 32]), values: Some(vec![1; bytes].into()) };
         let held = |path: &str, handle, bytes| (path.to_owned(), handle, Finding::Content(content(bytes)));
-        let mut shelf = Shelf::default();
-        let _ = shelf.put([file(4, "a"), file(5, "b"), file(6, "c")]);
-        let told = shelf.found([held("a", 4, VALUES_BYTES - 32), held("b", 4, 0)]);
+        let mut offers = Offers::default();
+        let _ = offers.put([file(4, "a"), file(5, "b"), file(6, "c")]);
+        let told = offers.found([held("a", 4, VALUES_BYTES - 32), held("b", 4, 0)]);
         assert_eq!((told[0].add.len(), told[0].add[0].id), (1, Some([7; 32])));
-        assert_eq!(shelf.unidentified(None), Some(file(5, "b")));
+        assert_eq!(offers.unidentified(None), Some(file(5, "b")));
         // Of what is too much only the id is kept.
-        let told = shelf.found([held("b", 5, 64), held("c", 6, 32)]);
+        let told = offers.found([held("b", 5, 64), held("c", 6, 32)]);
         assert_eq!(told[0].add.iter().filter_map(|offered| offered.id).count(), 2);
-        let values = |shelf: &Shelf, path: &str| shelf.at(path).unwrap().content.unwrap().values.map(|it| it.len());
-        assert_eq!((values(&shelf, "b"), values(&shelf, "c")), (None, Some(32)));
-        shelf.begin();
-        let again = shelf.put([file(4, "a"), file(9, "b")]);
+        let values = |offers: &Offers, path: &str| offers.at(path).unwrap().content.unwrap().values.map(|it| it.len());
+        assert_eq!((values(&offers, "b"), values(&offers, "c")), (None, Some(32)));
+        offers.begin();
+        let again = offers.put([file(4, "a"), file(9, "b")]);
         assert_eq!((again[0].add[0].id, again[0].add[1].id), (Some([7; 32]), None));
-        assert_eq!(values(&shelf, "a"), Some(VALUES_BYTES - 32));
+        assert_eq!(values(&offers, "a"), Some(VALUES_BYTES - 32));
     }
 }

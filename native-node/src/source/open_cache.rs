@@ -19,11 +19,11 @@ const MOST: usize = 64;
 
 /// The files that are kept open.
 #[derive(Debug, Default)]
-pub(crate) struct Lately {
+pub(crate) struct OpenFileCache {
     files: Mutex<HashMap<SharedPath, (Arc<OpenedFile>, Instant)>>,
 }
 
-impl Lately {
+impl OpenFileCache {
     /// A file that was opened lately and is still what it was.
     pub(super) fn opened(&self, path: &SharedPath) -> Option<Arc<OpenedFile>> {
         let (file, since) = self.files().get(path).cloned()?;
@@ -54,10 +54,10 @@ impl Lately {
 }
 
 /// Closes what was kept for long enough, until there is nothing left to close. Who keeps the first file starts it.
-async fn close_old(lately: Arc<Lately>) {
+async fn close_old(cache: Arc<OpenFileCache>) {
     loop {
         tokio::time::sleep(KEPT).await;
-        let mut files = lately.files();
+        let mut files = cache.files();
         files.retain(|_, (_, since)| since.elapsed() < KEPT);
         if files.is_empty() {
             return;
@@ -88,13 +88,13 @@ mod tests {
             fs::write(temp.path().join("a"), "one").unwrap();
             let share = Share::open(temp.path(), ShareOptions::default()).unwrap();
             let path = SharedPath::parse("a").unwrap();
-            let lately = Arc::new(Lately::default());
-            assert!(lately.opened(&path).is_none());
+            let cache = Arc::new(OpenFileCache::default());
+            assert!(cache.opened(&path).is_none());
             let file = Arc::new(share.open_file(&path).unwrap());
-            lately.keep(&path, &file);
-            assert!(Arc::ptr_eq(&lately.opened(&path).unwrap(), &file));
+            cache.keep(&path, &file);
+            assert!(Arc::ptr_eq(&cache.opened(&path).unwrap(), &file));
             change(&temp.path().join("a"));
-            assert!(lately.opened(&path).is_none(), "{what}");
+            assert!(cache.opened(&path).is_none(), "{what}");
         }
     }
 
@@ -104,11 +104,11 @@ mod tests {
         fs::write(temp.path().join("a"), "one").unwrap();
         let share = Share::open(temp.path(), ShareOptions::default()).unwrap();
         let file = Arc::new(share.open_file(&SharedPath::parse("a").unwrap()).unwrap());
-        let lately = Arc::new(Lately::default());
+        let cache = Arc::new(OpenFileCache::default());
         for number in 0..2 * MOST {
-            lately.keep(&SharedPath::parse(&number.to_string()).unwrap(), &file);
+            cache.keep(&SharedPath::parse(&number.to_string()).unwrap(), &file);
         }
-        assert_eq!(lately.files().len(), MOST);
+        assert_eq!(cache.files().len(), MOST);
         let start = Instant::now();
         while Arc::strong_count(&file) > 1 {
             assert!(start.elapsed() < 10 * KEPT, "still open");

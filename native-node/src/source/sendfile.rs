@@ -1,7 +1,7 @@
 //! What goes from a file to a socket without passing through this program: sendfile(2).
 //!
 //! hyper takes what it sends as bytes in memory, and hands them to the socket as they are. So it is given bytes that only stand
-//! for those of a file, each a part of one place in memory that nobody reads; below hyper, [`Spout`] knows that place, and sends
+//! for those of a file, each a part of one place in memory that nobody reads; below hyper, [`SendfileStream`] knows that place, and sends
 //! from the file instead. Should hyper ever copy what it is given, nothing wrong could be taken for the file: then what was
 //! queued here is not sent, no more of it is given out, and the last piece of a file is never sent this way.
 
@@ -27,7 +27,7 @@ static STAND_IN: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; MOST]);
 
 /// What one connection sends from files, in its order.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Outlet(Arc<Mutex<VecDeque<Stretch>>>);
+pub(crate) struct SendfileQueue(Arc<Mutex<VecDeque<Stretch>>>);
 
 #[derive(Debug)]
 struct Stretch {
@@ -36,7 +36,7 @@ struct Stretch {
     left: usize,
 }
 
-impl Outlet {
+impl SendfileQueue {
     /// Has so many bytes of a file sent, [`MOST`] at most, where what is answered here is sent. None where what was given out
     /// before is not sent as it should be, or this system cannot do it.
     pub(super) fn stand_in(&self, file: &Arc<OpenedFile>, at: u64, length: usize) -> Option<Bytes> {
@@ -83,20 +83,20 @@ fn is_stand_in(bytes: &[u8]) -> bool {
 
 /// A socket that sends from files what stands for them.
 #[derive(Debug)]
-pub(crate) struct Spout {
+pub(crate) struct SendfileStream {
     stream: TcpStream,
-    outlet: Outlet,
+    queue: SendfileQueue,
 }
 
-impl Spout {
-    pub(crate) fn new(stream: TcpStream, outlet: Outlet) -> Self {
-        Self { stream, outlet }
+impl SendfileStream {
+    pub(crate) fn new(stream: TcpStream, queue: SendfileQueue) -> Self {
+        Self { stream, queue }
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
         loop {
             std::task::ready!(self.stream.poll_write_ready(cx))?;
-            let sent = self.stream.try_io(tokio::io::Interest::WRITABLE, || self.outlet.send(&self.stream, length));
+            let sent = self.stream.try_io(tokio::io::Interest::WRITABLE, || self.queue.send(&self.stream, length));
             match sent {
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 sent => return Poll::Ready(sent),
@@ -105,13 +105,13 @@ impl Spout {
     }
 }
 
-impl AsyncRead for Spout {
+impl AsyncRead for SendfileStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Spout {
+impl AsyncWrite for SendfileStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
@@ -163,8 +163,8 @@ mod tests {
         _dir: tempfile::TempDir,
         content: Vec<u8>,
         file: Arc<OpenedFile>,
-        outlet: Outlet,
-        near: Spout,
+        queue: SendfileQueue,
+        near: SendfileStream,
         far: TcpStream,
     }
 
@@ -176,15 +176,15 @@ mod tests {
         let file = Arc::new(share.open_file(&SharedPath::parse("a").unwrap()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let outlet = Outlet::default();
-        let near = Spout::new(listener.accept().await.unwrap().0, outlet.clone());
-        Site { _dir: dir, content, file, outlet, near, far }
+        let queue = SendfileQueue::default();
+        let near = SendfileStream::new(listener.accept().await.unwrap().0, queue.clone());
+        Site { _dir: dir, content, file, queue, near, far }
     }
 
     #[tokio::test]
     async fn bytes_of_files_come_between_others_in_their_order() {
-        let Site { content, file, outlet, mut near, mut far, _dir } = site().await;
-        let (first, second) = (outlet.stand_in(&file, 5, MOST).unwrap(), outlet.stand_in(&file, 1, 3).unwrap());
+        let Site { content, file, queue, mut near, mut far, _dir } = site().await;
+        let (first, second) = (queue.stand_in(&file, 5, MOST).unwrap(), queue.stand_in(&file, 1, 3).unwrap());
         let reader = tokio::spawn(async move {
             let mut all = Vec::new();
             far.read_to_end(&mut all).await.unwrap();
@@ -210,27 +210,27 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_not_given_out_is_no_file() {
-        let Site { file, outlet, mut near, .. } = site().await;
+        let Site { file, queue, mut near, .. } = site().await;
         assert!(near.write(&STAND_IN[..5]).await.is_err(), "nothing was given out");
-        let given = outlet.stand_in(&file, 0, 10).unwrap();
+        let given = queue.stand_in(&file, 0, 10).unwrap();
         assert!(near.write(&given[..5]).await.is_err(), "other bytes than were given out");
         assert_eq!(near.write(b"plain").await.unwrap(), 5);
     }
 
     #[tokio::test]
     async fn who_does_not_send_what_was_given_out_gets_no_more() {
-        let Site { file, outlet, .. } = site().await;
+        let Site { file, queue, .. } = site().await;
         for _ in 0..WAITING {
-            assert!(outlet.stand_in(&file, 0, 10).is_some());
+            assert!(queue.stand_in(&file, 0, 10).is_some());
         }
-        assert!(outlet.stand_in(&file, 0, 10).is_none());
-        assert!(Outlet::default().stand_in(&file, 0, MOST + 1).is_none());
+        assert!(queue.stand_in(&file, 0, 10).is_none());
+        assert!(SendfileQueue::default().stand_in(&file, 0, MOST + 1).is_none());
     }
 
     #[tokio::test]
     async fn a_file_that_became_shorter_is_an_error() {
-        let Site { file, outlet, mut near, _dir, .. } = site().await;
-        let given = outlet.stand_in(&file, 100, 100).unwrap();
+        let Site { file, queue, mut near, _dir, .. } = site().await;
+        let given = queue.stand_in(&file, 100, 100).unwrap();
         std::fs::File::options().write(true).open(_dir.path().join("a")).unwrap().set_len(100).unwrap();
         assert_eq!(near.write(&given).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
