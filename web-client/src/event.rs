@@ -72,6 +72,8 @@ pub enum UnlockEvent {
         /// The box of an SVG and, on the next line, a path.
         code: Option<Secret>,
     },
+    /// The person has copied the link.
+    InviteCopied,
     /// The person has seen it.
     InviteClosed,
 }
@@ -212,6 +214,8 @@ pub enum SaveEvent {
     },
     /// The person does not want it after all.
     Cancelled(u32),
+    /// The person wants none of what runs or waits.
+    AllCancelled,
     /// The person wants it tried again.
     Retried(u32),
     /// The person wants what has ended out of sight.

@@ -26,13 +26,14 @@ impl<'a> Printable<'a> {
     pub fn short(text: &'a str, max_chars: usize) -> PrintableShort<'a> {
         // Whether `…` is needed is known only at the end: remember the last place at which it would still fit.
         let (mut shown, mut cut) = (0, 0);
-        for (index, character) in text.char_indices() {
-            shown += width(character);
+        for (index, character, is_deceptive) in seen(text) {
+            shown += if is_deceptive { character.escape_default().len() } else { 1 };
             if shown > max_chars {
                 let mark = if max_chars == 0 { "" } else { "…" };
                 return PrintableShort { text: Printable(text.get(..cut).unwrap_or_default()), mark };
             }
-            if shown < max_chars {
+            // A joiner joins nothing once the text is cut behind it.
+            if shown < max_chars && !is_joiner(character) {
                 cut = index + character.len_utf8();
             }
         }
@@ -43,7 +44,7 @@ impl<'a> Printable<'a> {
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut plain = 0;
-        for (index, character) in self.0.char_indices().filter(|(_, character)| is_deceptive(*character)) {
+        for (index, character, _) in seen(self.0).filter(|(.., is_deceptive)| *is_deceptive) {
             f.write_str(self.0.get(plain..index).unwrap_or_default())?;
             write!(f, "{}", character.escape_default())?;
             plain = index + character.len_utf8();
@@ -79,9 +80,27 @@ pub fn printable_bytes(bytes: &[u8]) -> String {
     shown
 }
 
-/// How many characters of output one character becomes.
-fn width(character: char) -> usize {
-    if is_deceptive(character) { character.escape_default().len() } else { 1 }
+/// Each character, where it begins, and whether it does something other than appear.
+///
+/// Joiners are letters to who spells Persian, Hindi or emoji: between two characters that are no ASCII they stay.
+fn seen(text: &str) -> impl Iterator<Item = (usize, char, bool)> {
+    let mut before = None;
+    text.char_indices().map(move |(index, character)| {
+        let is_letter = |it: Option<char>| it.is_some_and(|it| !it.is_ascii() && !is_deceptive(it));
+        let after = || text.get(index + character.len_utf8()..).and_then(|rest| rest.chars().next());
+        let joins = is_joiner(character) && is_letter(before.replace(character)) && is_letter(after());
+        before = Some(character);
+        (index, character, is_deceptive(character) && !joins)
+    })
+}
+
+/// A text without what is invisible, but for joiners where they belong.
+pub(super) fn without_invisible(text: &str) -> impl Iterator<Item = char> {
+    seen(text).filter(|(_, character, is_deceptive)| !is_deceptive || !is_invisible(*character)).map(|(_, it, _)| it)
+}
+
+fn is_joiner(character: char) -> bool {
+    matches!(character, '\u{200c}' | '\u{200d}')
 }
 
 /// Whether a character does something other than appear: a control, or one of [`is_invisible`].
@@ -134,6 +153,17 @@ mod tests {
     }
 
     #[test]
+    fn joiners_stay_where_they_join_letters_and_are_seen_elsewhere() {
+        for text in ["می\u{200c}خواهم.txt", "👨\u{200d}👩\u{200d}👧.png", "क्\u{200d}ष"] {
+            assert_eq!(Printable(text).to_string(), text);
+            assert_eq!(crate::words::safe_name(text), text);
+        }
+        assert_eq!(Printable("a\u{200d}b é\u{200d}.exe").to_string(), r"a\u{200d}b é\u{200d}.exe");
+        assert_eq!(Printable("é\u{200d}\u{202e}é\u{200c}").to_string(), r"é\u{200d}\u{202e}é\u{200c}");
+        assert_eq!(Printable::short("é\u{200d}é\u{200d}é", 3).to_string(), "é…");
+    }
+
+    #[test]
     fn short_never_cuts_an_escape_in_two() {
         for (text, max, shown) in [
             ("abc", 3, "abc"),
@@ -164,7 +194,7 @@ mod tests {
                 Printable::short(&text, max).to_string(),
                 printable_bytes(&bytes),
             ] {
-                prop_assert!(!shown.chars().any(|c| c.is_control() || is_invisible(c)), "{shown:?}");
+                prop_assert!(!seen(&shown).any(|(.., is_deceptive)| is_deceptive), "{shown:?}");
             }
             prop_assert!(Printable::short(&text, max).to_string().chars().count() <= max);
         }

@@ -101,6 +101,8 @@ impl Panel {
 pub enum Notice {
     /// The invite link is in the clipboard.
     Copied,
+    /// Leaving would break off what runs; who presses once more means it.
+    LeaveAgain,
     /// So many saves were begun.
     Saving(usize),
     /// So many files are offered from now on.

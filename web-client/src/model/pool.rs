@@ -115,13 +115,15 @@ impl Pool {
         id.checked_sub(first_id(self.shown)).filter(|row| *row < IDS)
     }
 
-    /// What the field asks for: `/…/` is a regular expression however the toggle stands.
+    /// What the field asks for: `/…/` is a regular expression however the toggle stands, and words with a `*` are a glob.
     #[must_use]
     pub fn pattern(&self) -> (PatternKind, &str) {
         let field = self.field.trim();
         let between = field.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
         match between.filter(|pattern| !pattern.is_empty()) {
             Some(pattern) => (Mode::Regex, pattern),
+            // Hardly a name has one in it: who types it means a pattern.
+            None if self.mode == Mode::Words && field.contains('*') => (Mode::Glob, field),
             None if self.mode == Mode::Words => (Mode::Words, field),
             // In a regular expression a space counts.
             None => (self.mode, &self.field),

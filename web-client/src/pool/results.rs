@@ -214,6 +214,12 @@ impl Results {
         self.selection.add(&self.found, range);
     }
 
+    /// Selects these rows, and no others.
+    pub(crate) fn select_only(&mut self, rows: &[u32]) {
+        self.selection.clear();
+        self.selection.add(&self.found, rows);
+    }
+
     /// Selects all that is shown, or nothing if it already is.
     pub(crate) fn select_all(&mut self) {
         let shown = self.filtered.as_deref().unwrap_or_else(|| self.order.rows());

@@ -23,8 +23,13 @@ pub(super) fn opened() -> Opened {
         is_secure: window().is_secure_context(),
         seed: (js_sys::Math::random() * f64::from(u32::MAX)) as u32,
         settings: remembered.map_or(settings.clone(), |text| settings.with_text(&text)),
-        invited: window().location().hash().ok().and_then(|hash| Secret::from_fragment(&hash)),
+        invited: invited(),
     }
+}
+
+/// The password of an invite link in the address bar.
+pub(super) fn invited() -> Option<Secret> {
+    window().location().hash().ok().and_then(|hash| Secret::from_fragment(&hash))
 }
 
 /// Remembers a text; where the browser forbids it, nothing is remembered.

@@ -210,4 +210,11 @@ impl Hands for Weakly {
     fn address(&self) -> String {
         browser::address()
     }
+
+    fn invited(&self) {
+        if let Some(secret) = browser::invited() {
+            browser::wipe_address();
+            self.hear(Event::Unlock(UnlockEvent::Given(secret)));
+        }
+    }
 }

@@ -62,6 +62,7 @@ impl Language {
         let count = |text, number: usize| measures.count(text, number as u64);
         match notice {
             Notice::Copied => words.invite_copied.to_owned(),
+            Notice::LeaveAgain => words.leave_again.to_owned(),
             Notice::Saving(number) => count(&words.saving, number),
             Notice::Offered(number) => count(&words.offered, number),
             Notice::NotOffered(number) => count(&words.not_offered, number),

@@ -52,16 +52,16 @@ list! {
         search_label search_hint words glob regex searching loading_rows all_kinds
         image audio video text document archive program other
         name folder size age kind holders save preview sort_by
-        nothing_found nothing_found_hint nothing_shared nothing_shared_hint not_narrow
+        nothing_found nothing_found_hint nothing_of_kind nothing_shared nothing_shared_hint not_narrow
         select_all clear_selection save_selected save_zip list_label
         way_title way_session way_ticket way_session_hint way_ticket_hint way_asks_hint
         known unknown
-        no_saves waiting handed_over done verified unverified given_up failed cancelled cancel again clear_ended
+        no_saves waiting handed_over in_clear done verified unverified given_up failed cancelled cancel cancel_all again clear_ended
         offer_title offer_hint drop_here add_files add_folder withdraw withdraw_all offered_at
         somebody reading_now reading_done reading_broken
         your_name your_name_hint no_peers node tab old ours here_since
         lost_unreachable lost_interrupted lost_offline retry_in retrying now
-        invite invite_title invite_hint invite_code invite_copied close leave
+        invite invite_title invite_hint invite_code invite_copied copy close leave leave_again
         last_seen away preview_loading preview_failed preview_cut preview_open preview_unplayable
         unknown_name node_busy no_memory no_worker no_room strange_address no_source refused silent session_ended strange_answer too_much lied
         status_open status_lost status_connecting

@@ -338,6 +338,7 @@ fn on_losing_the_network(tab: Weak<Tab>) -> EventListener {
 fn reason(why: &ReplyError) -> model::Reason {
     match why {
         ReplyError::Reset(reset) if reset.text.is_empty() => model::Reason::Refused,
+        ReplyError::Reset(reset) if reset.code == ResetCode::GONE => model::Reason::NoSource,
         ReplyError::Reset(reset) => model::Reason::Said(reset.text.clone()),
         ReplyError::Silent => model::Reason::Silent,
         ReplyError::Interrupted => model::Reason::Ended,

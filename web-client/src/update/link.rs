@@ -78,6 +78,7 @@ fn lost(model: &mut Model, why: Loss, effects: &mut Vec<Effect>) {
     model.hold.readings.iter_mut().for_each(|reading| reading.ended_at = reading.ended_at.or(Some(now)));
     model.pool.progress.is_searching = false;
     save::wait_again(model);
+    super::preview::lose(model);
 }
 
 /// Calls the node again, if it still is to be called.

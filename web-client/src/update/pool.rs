@@ -102,8 +102,10 @@ pub(super) fn update(model: &mut Model, event: PoolEvent, effects: &mut Vec<Effe
             if rows.is_empty() {
                 rows.extend(selection.cursor());
             }
-            save::begin(model, &rows, effects);
-            model.pool.results.selection.clear();
+            let (begun, left) = rows.split_at(rows.len().min(save::room(model)));
+            save::begin(model, begun, effects);
+            // What is too much at once stays selected.
+            model.pool.results.select_only(left);
         }
         PoolEvent::ZipWanted => {
             save::begin_zip(model, effects);
@@ -124,7 +126,8 @@ pub(super) fn search(model: &mut Model, effects: &mut Vec<Effect>) {
     pool.is_typing = false;
     pool.trouble = None;
     if !matches!(model.link, Link::Open { .. }) {
-        // Opening the session asks it.
+        // Opening the session asks it; what is there is of another search.
+        pool.progress.is_searching = true;
         effects.push(Effect::Draw);
         return;
     }

@@ -3,7 +3,7 @@
 use super::save::File;
 use crate::effect::{Effect, Order};
 use crate::event::PreviewEvent;
-use crate::model::{Model, Preview, Reason, Shown, Viewer};
+use crate::model::{Link, Model, Preview, Reason, Shown, Viewer};
 
 pub(super) fn update(model: &mut Model, event: PreviewEvent, effects: &mut Vec<Effect>) {
     match event {
@@ -43,9 +43,20 @@ fn open(model: &mut Model, id: u32, effects: &mut Vec<Effect>) {
     let id = model.chance();
     close(model, effects);
     let asked = sources.clone();
-    model.preview = Some(Preview { id, name, size, content, sources, viewer, shown: Shown::Asking });
-    effects.push(Effect::Transport(Order::OpenPreview { id, sources: asked, size, viewer, media_type }));
+    let is_open = matches!(model.link, Link::Open { .. });
+    let shown = if is_open { Shown::Asking } else { Shown::Failed(Reason::Ended) };
+    model.preview = Some(Preview { id, name, size, content, sources, viewer, shown });
+    if is_open {
+        effects.push(Effect::Transport(Order::OpenPreview { id, sources: asked, size, viewer, media_type }));
+    }
     effects.push(Effect::Draw);
+}
+
+/// What is asked for in a session that is over does not come any more.
+pub(super) fn lose(model: &mut Model) {
+    if let Some(preview) = model.preview.as_mut().filter(|preview| preview.shown == Shown::Asking) {
+        preview.shown = Shown::Failed(Reason::Ended);
+    }
 }
 
 fn set(model: &mut Model, id: u32, shown: Shown) {
@@ -67,6 +78,24 @@ mod tests {
     use crate::pool::Offer;
     use crate::update;
     use crate::update::Timer;
+
+    #[test]
+    fn nothing_is_waited_for_that_cannot_come() {
+        let mut model = Model::default();
+        let _ =
+            update(&mut model, Event::Unlock(crate::event::UnlockEvent::Given(crate::model::Secret::new("x".into()))));
+        let _ = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
+        let _ = update(&mut model, Event::Pool(crate::update::pool::tests::found(1, &["a.png"])));
+        let _ = update(&mut model, Event::TimeUp(Timer::Work));
+        let wanted = || Event::Preview(PreviewEvent::Wanted(0));
+        let shown = |model: &Model| model.preview.as_ref().map(|preview| preview.shown.clone());
+        let _ = update(&mut model, wanted());
+        assert_eq!(shown(&model), Some(Shown::Asking));
+        let _ = update(&mut model, Event::Link(LinkEvent::Lost(crate::model::Loss::Interrupted)));
+        assert_eq!(shown(&model), Some(Shown::Failed(Reason::Ended)));
+        let _ = update(&mut model, wanted());
+        assert_eq!(shown(&model), Some(Shown::Failed(Reason::Ended)));
+    }
 
     #[test]
     fn only_what_is_safe_is_asked_for_and_only_from_safe_addresses() {

@@ -44,6 +44,14 @@ pub(super) fn update(model: &mut Model, event: SaveEvent, effects: &mut Vec<Effe
                 save.state = Saving::Cancelled;
             }
         }
+        SaveEvent::AllCancelled => {
+            for save in model.saves.list.iter_mut().filter(|save| !has_ended(save)) {
+                if save.state == Saving::Running {
+                    effects.push(Effect::Transport(Order::CancelSave(save.id)));
+                }
+                save.state = Saving::Cancelled;
+            }
+        }
         SaveEvent::Retried(id) => {
             let way = |save: &Save| match save.way {
                 Way::Zip => Way::Zip,
@@ -66,10 +74,15 @@ pub(super) fn update(model: &mut Model, event: SaveEvent, effects: &mut Vec<Effe
     effects.push(Effect::Draw);
 }
 
+/// How many more may run or wait.
+pub(super) fn room(model: &Model) -> usize {
+    MOST.saturating_sub(model.saves.list.iter().filter(|save| !has_ended(save)).count())
+}
+
 /// Begins to save rows, or lets them wait for their turn.
 pub(super) fn begin(model: &mut Model, rows: &[u32], effects: &mut Vec<Effect>) {
     let found = model.pool.results.found();
-    let files = rows.iter().take(MOST).map(|row| File::of(found, *row)).collect();
+    let files = rows.iter().map(|row| File::of(found, *row)).collect();
     begin_all(model, files, None, effects);
 }
 
@@ -101,6 +114,9 @@ impl File {
 /// The same, for any files.
 pub(super) fn begin_all(model: &mut Model, files: Vec<File>, way: Option<Way>, effects: &mut Vec<Effect>) {
     let mut begun = 0;
+    if model.saves.list.len() + files.len() > MOST {
+        model.saves.list.retain(|save| !has_ended(save));
+    }
     for File { name, size, content, sources } in files {
         if sources.is_empty() || model.saves.list.len() >= MOST {
             continue;

@@ -15,7 +15,11 @@ pub(super) fn update(model: &mut Model, event: UnlockEvent, effects: &mut Vec<Ef
                 return;
             }
         }
+        UnlockEvent::Left if model.is_warning && !matches!(model.notice, Some((Notice::LeaveAgain, _))) => {
+            super::notice(model, Notice::LeaveAgain);
+        }
         UnlockEvent::Left => {
+            model.notice = None;
             leave(model);
             effects.push(Effect::Transport(Order::Disconnect));
         }
@@ -32,6 +36,10 @@ pub(super) fn update(model: &mut Model, event: UnlockEvent, effects: &mut Vec<Ef
             if is_copied {
                 super::notice(model, Notice::Copied);
             }
+        }
+        UnlockEvent::InviteCopied => {
+            super::notice(model, Notice::Copied);
+            (model.invite, model.invite_code) = (None, None);
         }
         UnlockEvent::InviteClosed if model.invite.is_none() => return,
         UnlockEvent::InviteClosed => {
@@ -148,6 +156,19 @@ mod tests {
             let _ = update(&mut model, Event::Unlock(UnlockEvent::InviteWanted(here.into())));
             assert_eq!(model.invite, Some(Secret::new(format!("{base}#x"))), "{here}");
         }
+    }
+
+    #[test]
+    fn who_would_break_something_off_by_leaving_presses_twice() {
+        let mut model = Model { is_warning: true, ..Model::default() };
+        let _ = update(&mut model, given("x"));
+        let _ = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
+        model.is_warning = true;
+        let left = || Event::Unlock(UnlockEvent::Left);
+        super::update(&mut model, UnlockEvent::Left, &mut Vec::new());
+        assert!(model.is_unlocked() && matches!(model.notice, Some((Notice::LeaveAgain, _))));
+        let _ = update(&mut model, left());
+        assert_eq!(model.link, Link::Locked);
     }
 
     #[test]

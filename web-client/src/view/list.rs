@@ -236,6 +236,7 @@ impl Line {
         let kind_words = || [scene.word(kind.key()), shown_end.as_deref().unwrap_or_default()].join(" ");
         let label = if can_be_shown { act_words(scene.words.preview) } else { kind_words() };
         mark(badge, "aria-label", label.trim_end());
+        mark(badge, "title", label.trim_end());
         mark(act, "aria-label", &act_words(scene.words.save));
         set(size, &found.size(row).map(|size| scene.measures.size(size)).unwrap_or_default());
         set(age, &found.modified(row).map(|time| scene.measures.ago(self.age(scene, time))).unwrap_or_default());

@@ -32,6 +32,8 @@ pub(crate) trait Hands {
     fn given(&self, what: &DataTransfer);
     /// The page's address without a fragment.
     fn address(&self) -> String;
+    /// An invite may have been opened in this very tab.
+    fn invited(&self);
 }
 
 /// Hears all that the person does; hearing ends when the listeners are dropped.
@@ -179,7 +181,8 @@ impl Ears {
         });
         self.on(Some(document().into()), "paste", |hands, event| {
             let transfer = event.dyn_ref::<ClipboardEvent>().and_then(ClipboardEvent::clipboard_data);
-            if let Some(transfer) = transfer.filter(|_| !is_typing(event)) {
+            let is_of_files = |it: &DataTransfer| it.types().includes(&"Files".into(), 0);
+            if let Some(transfer) = transfer.filter(|it| !is_typing(event) || is_of_files(it)) {
                 event.prevent_default();
                 hands.given(&transfer);
             }
@@ -207,6 +210,7 @@ impl Ears {
 
     fn network(&mut self) {
         self.on(Some(window().into()), "online", |hands, _| hands.hear(Event::Link(LinkEvent::Online)));
+        self.on(Some(window().into()), "hashchange", |hands, _| hands.invited());
         self.on(Some(window().into()), "offline", |hands, _| hands.hear(Event::Link(LinkEvent::Offline)));
     }
 }
@@ -222,6 +226,16 @@ fn press(hands: &dyn Hands, element: &Element, is_range: bool) {
         ("retry", _) => Event::Retried,
         ("show", _) => Event::Unlock(UnlockEvent::ShownOrHidden),
         ("invite", _) => Event::Unlock(UnlockEvent::InviteWanted(hands.address())),
+        ("invite-copy", _) => {
+            // Not the clipboard's own way, which is not there on plain http.
+            let field = find_as::<HtmlInputElement>("invite-link");
+            field.into_iter().for_each(|field| field.select());
+            let is_copied = document().dyn_ref::<web_sys::HtmlDocument>().map(|it| it.exec_command("copy"));
+            if is_copied != Some(Ok(true)) {
+                return;
+            }
+            Event::Unlock(UnlockEvent::InviteCopied)
+        }
         ("invite-close", _) => Event::Unlock(UnlockEvent::InviteClosed),
         ("leave", _) => Event::Unlock(UnlockEvent::Left),
         ("reconnect", _) => Event::Link(LinkEvent::Now),
@@ -250,11 +264,13 @@ fn press(hands: &dyn Hands, element: &Element, is_range: bool) {
         ("save-button", Some(id)) if key == "cancel" => Event::Save(SaveEvent::Cancelled(id)),
         ("save-button", Some(id)) => Event::Save(SaveEvent::Retried(id)),
         ("clear", _) => Event::Save(SaveEvent::Cleared),
+        ("cancel-all", _) => Event::Save(SaveEvent::AllCancelled),
         ("way", _) => {
             Event::Save(SaveEvent::WayChosen(if key == Way::Session.key() { Way::Session } else { Way::Ticket }))
         }
         ("withdraw", Some(handle)) => Event::Hold(HoldEvent::Withdrawn(handle)),
         ("withdraw-all", _) => Event::Hold(HoldEvent::AllWithdrawn),
+        ("skip", _) => return super::focus_on("list"),
         // A picker opens only from within a press.
         ("add-files", _) => return open_picker("files"),
         ("add-folder", _) => return open_picker("folder"),

@@ -219,13 +219,19 @@ fn speak(language: Language) {
 
 /// Puts the keyboard where the person goes on, when the page has become another.
 fn focus(state: &str) {
-    let id = match state {
-        "door" => "password",
-        "open" => "search",
-        _ => return,
-    };
-    if let Some(field) = find_as::<web_sys::HtmlElement>(id) {
-        let _ = field.focus();
+    // On a phone a keyboard over half of the screen would be in the way.
+    let is_phone = || find_as::<web_sys::HtmlElement>("nav").is_some_and(|nav| nav.offset_height() > 0);
+    match state {
+        "door" => focus_on("password"),
+        "open" => focus_on(if is_phone() { "pool-title" } else { "search" }),
+        _ => {}
+    }
+}
+
+/// Gives the keyboard to the element of this id.
+fn focus_on(id: &str) {
+    if let Some(element) = find_as::<web_sys::HtmlElement>(id) {
+        let _ = element.focus();
     }
 }
 

@@ -12,7 +12,7 @@ use crate::pool::{Column, Kind};
 use crate::text::{DOT, Words, fill, joined};
 
 pub(super) fn draw(scene: &Scene<'_>, list: &List) {
-    let (words, pool) = (scene.words, &scene.model.pool);
+    let pool = &scene.model.pool;
     let mode = pool.pattern().0;
     each(".search [data-do=mode]", |button| {
         mark_if(&button, "aria-pressed", button.get_attribute("data-key").as_deref() == Some(mode.key()));
@@ -36,7 +36,6 @@ pub(super) fn draw(scene: &Scene<'_>, list: &List) {
     if let Some(list) = find("list") {
         mark_if(&list, "aria-busy", pool.progress.is_searching || pool.results.is_unfinished());
     }
-    let _ = words;
 }
 
 /// The words of what is made by the program, when the language changes.
@@ -119,12 +118,17 @@ fn draw_empty(scene: &Scene<'_>) {
     let (words, pool) = (scene.words, &scene.model.pool);
     let is_empty = pool.results.shown().is_empty();
     let is_waiting = is_empty && (pool.progress.is_searching || pool.results.is_unfinished() || pool.shown == 0);
-    let (title, hint) = match (is_waiting, pool.field.trim().is_empty() && !pool.results.is_filtered()) {
-        (true, _) => (words.loading_rows, ""),
-        (false, true) => (words.nothing_shared, words.nothing_shared_hint),
-        (false, false) => (words.nothing_found, words.nothing_found_hint),
+    let (title, hint) = if is_waiting {
+        (words.loading_rows, "")
+    } else if !pool.results.found().is_empty() {
+        (words.nothing_of_kind, "")
+    } else if pool.field.trim().is_empty() {
+        (words.nothing_shared, words.nothing_shared_hint)
+    } else {
+        (words.nothing_found, words.nothing_found_hint)
     };
-    show_if("empty", is_empty);
+    // What is wrong with a pattern says that there is nothing.
+    show_if("empty", is_empty && pool.trouble.is_none());
     if let Some(empty) = find("empty").filter(|_| is_empty) {
         mark(&empty, "class", if is_waiting { "empty is-waiting" } else { "empty" });
         write("empty-title", title);

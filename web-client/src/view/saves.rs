@@ -1,4 +1,4 @@
-//! Files on their way to the disk, newest first, and the choice of the way.
+//! Files on their way to the disk, those that run and then the newest first, and the choice of the way.
 
 use shared::Printable;
 use web_sys::Element;
@@ -16,9 +16,12 @@ pub(super) fn draw(scene: &Scene<'_>) {
     show_if("nav-saves", open > 0);
     show_if("saves-none", list.is_empty());
     show_if("saves-clear", list.len() > open);
-    let newest: Vec<&Save> = list.iter().rev().take(MOST_LINES).collect();
-    lines("saves-list", "t-save", newest.len(), |index, line| {
-        newest.get(index).into_iter().for_each(|save| draw_save(scene, save, line));
+    show_if("saves-cancel", open > 1);
+    let is_running = |save: &&Save| save.state == Saving::Running;
+    let others = list.iter().rev().filter(|save| !is_running(save));
+    let first: Vec<&Save> = list.iter().rev().filter(is_running).chain(others).take(MOST_LINES).collect();
+    lines("saves-list", "t-save", first.len(), |index, line| {
+        first.get(index).into_iter().for_each(|save| draw_save(scene, save, line));
     });
     draw_more(scene, "saves-more", list.len());
     let way = scene.model.settings.way(scene.model.is_secure);
@@ -67,7 +70,8 @@ fn how_far(scene: &Scene<'_>, save: &Save) -> String {
     let (words, measures) = (scene.words, scene.measures);
     match &save.state {
         Saving::Waiting => words.waiting.to_owned(),
-        Saving::HandedOver => words.handed_over.to_owned(),
+        Saving::HandedOver if scene.model.is_secure => words.handed_over.to_owned(),
+        Saving::HandedOver => [words.handed_over, words.in_clear].join(DOT),
         Saving::Done => {
             let how = if save.is_verified { words.verified } else { words.unverified };
             [words.done, &measures.size(save.bytes), how].join(DOT)

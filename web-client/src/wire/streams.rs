@@ -77,7 +77,7 @@ impl Streams {
         while let Some(event) = self.mux.poll_event() {
             match event {
                 Event::Said(message) => begun.push(Begun::Said(message)),
-                Event::Request { stream, message } => begun.push(Begun::Asked { stream, message }),
+                Event::Request { stream, message, .. } => begun.push(Begun::Asked { stream, message }),
                 Event::Bye => begun.push(Begun::Bye),
                 Event::Cancelled { .. } | Event::Credit { .. } => {}
                 Event::Reply { stream, message, cost } => self.put(stream, Reply::Message(message), cost),
