@@ -81,7 +81,7 @@ pub(crate) struct Parts {
     pub(crate) share: Share,
     pub(crate) host: Host,
     pub(crate) known: KnownNodes,
-    /// For peers of 2004.
+    /// Asks peers: over the bridge, or those of 2004 by XML-RPC.
     pub(crate) dialer: Dialer,
     pub(crate) membership: Membership,
 }
@@ -233,11 +233,6 @@ impl Node {
     /// What a ticket gives, if it is good.
     pub fn redeem_ticket(&self, ticket: Ticket) -> Option<Arc<Grant>> {
         self.tickets().redeem(self.now(), ticket)
-    }
-
-    /// Ends all tickets of an owner: a session is over.
-    pub fn revoke_tickets(&self, owner: Owner) {
-        self.tickets().revoke(owner);
     }
 
     fn tickets(&self) -> MutexGuard<'_, Tickets> {

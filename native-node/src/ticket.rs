@@ -75,7 +75,7 @@ impl fmt::Debug for Ticket {
 pub struct Owner(u64);
 
 impl Owner {
-    /// All who call over XML-RPC: they share a password and have no session that could end.
+    /// All who call over XML-RPC: they share a password, and have no session.
     pub const CALLERS: Self = Self(0);
 }
 
@@ -189,17 +189,6 @@ impl Tickets {
             }
         }
         Some(grant)
-    }
-
-    /// Ends all tickets of an owner. What is being fetched by one of them goes on.
-    pub fn revoke(&mut self, owner: Owner) {
-        let Owned { turns, weight } = self.owners.remove(&owner).unwrap_or_default();
-        self.weight -= weight;
-        for turn in turns {
-            if let Some(ticket) = self.order.remove(&turn) {
-                self.held.remove(&ticket);
-            }
-        }
     }
 
     /// How many there are.
@@ -362,18 +351,6 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_takes_its_own_with_it() {
-        let mut tickets = Tickets::default();
-        let (mine, other) = (tickets.new_owner(), tickets.new_owner());
-        let ticket = tickets.mint(Moment(0), mine, grant("a")).unwrap();
-        let kept = tickets.mint(Moment(0), other, grant("a")).unwrap();
-        tickets.revoke(mine);
-        assert!(tickets.redeem(Moment(0), ticket).is_none());
-        assert!(tickets.redeem(Moment(0), kept).is_some());
-        assert_whole(&tickets);
-    }
-
-    #[test]
     fn archives_count_for_all_their_files() {
         let mut tickets = Tickets::default();
         let (owner, other) = (tickets.new_owner(), tickets.new_owner());
@@ -386,9 +363,6 @@ mod tests {
         for ticket in [first, kept, one_more] {
             assert!(tickets.redeem(Moment(HOUR), ticket).is_some());
         }
-        tickets.revoke(owner);
-        assert_eq!((tickets.len(), tickets.weight), (1, 9));
-        assert_whole(&tickets);
     }
 
     #[test]

@@ -146,9 +146,6 @@ impl Archive {
     }
 }
 
-/// A ticket holds one of these; whoever sends it, too.
-pub type SharedArchive = Arc<Archive>;
-
 /// The name in an archive as text, for the formats.
 fn text(name: &SharedPath) -> &[u8] {
     name.as_str().as_bytes()

@@ -1,6 +1,6 @@
 //! Many small files in one call: what a small file costs is the call, not its bytes.
 //!
-//! Only from modern nodes, which say beforehand how large a file is and bound what a `system.multicall` holds. What does not
+//! Only from modern nodes, over the bridge (`ReadMany`): they say beforehand how large a file is. What does not
 //! come this way, for whatever reason, is fetched by itself, where its error is told.
 
 use shared::PeerUrl;
@@ -12,7 +12,7 @@ use crate::folder::Arrived;
 
 /// Files in one call.
 const FILES: usize = 64;
-/// Bytes in one call: far below what a node's multicall holds.
+/// Bytes in one call: half of [`shared::limits::BATCH_BYTES`].
 const BYTES: u64 = 512 << 10;
 
 /// What is fetched in one go.

@@ -31,7 +31,7 @@ const GUARDED: [(HeaderName, HeaderValue); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    // Asked for again each time: a ticket that was revoked must not live on in a browser's cache.
+    // Asked for again each time: a ticket that is over must not live on in a browser's cache.
     (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
 ];
 

@@ -214,15 +214,3 @@ async fn a_peer_that_is_not_here_is_named_as_such() {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(body.contains("not here"), "{body}");
 }
-
-#[tokio::test]
-async fn a_session_takes_its_links_with_it() {
-    let site = Site::new(&[("a.txt", "text")]).await;
-    let owner = site.node.new_ticket_owner();
-    let address = site.mint(owner, site.wanted("a.txt").await, Use::Save);
-    let other = site.ticket("a.txt", Use::Save).await;
-    assert_eq!(site.get(&address).await.0.status(), StatusCode::OK);
-    site.node.revoke_tickets(owner);
-    assert_eq!(site.get(&address).await.0.status(), StatusCode::NOT_FOUND);
-    assert_eq!(site.get(&other).await.0.status(), StatusCode::OK);
-}

@@ -30,8 +30,6 @@ impl Fault {
     pub const INTERNAL: i32 = -32603;
     /// The method was called rightly and cannot do it: no such file, say.
     pub const APPLICATION: i32 = -32500;
-    /// The transport failed: a body that ended early or came too slowly.
-    pub const TRANSPORT: i32 = -32300;
 
     /// A fault with this code and text.
     #[must_use]

@@ -31,7 +31,7 @@ pub struct Flags(pub u32);
 impl Flags {
     /// This end also speaks the protocol of 2004.
     pub const LEGACY: Self = Self(1);
-    /// This end has TLS on: an initiator that came without it was led around it.
+    /// This end came over TLS, or has it on. Told, and not judged in this version.
     pub const TLS: Self = Self(1 << 1);
 
     /// Whether every flag of `other` is set.

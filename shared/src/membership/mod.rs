@@ -1,9 +1,9 @@
 //! Who is alive among nodes: SWIM with infection and suspicion (Das, Gupta, Motivala 2002), by way of the crate `foca`.
 //!
-//! Each node pings one other every two seconds, over UDP; one that does not answer, not even to others who are asked to
-//! ping it, is suspected, and if it does not object it is down: some ten seconds after it died, in a pool of any size, and for
-//! 125 bytes per node and second, or twice that where every twentieth packet is lost. What happens travels with the pings. Joining, and what lost packets left open, goes
-//! through sessions of the bridge: `compare`.
+//! Each node pings one other every 2.25 s, over UDP; one that does not answer, not even to others who are asked to ping it, is
+//! suspected, and if it does not object it is down: some ten seconds after it died, in a pool of any size, and for 115 bytes per
+//! node and second, or twice that where every twentieth packet is lost. What happens travels with the pings. Joining, and what
+//! lost packets left open, goes through sessions of the bridge: `compare`.
 //!
 //! This says who is *probably* alive. It lists nobody: what it says makes the [`Roster`](crate::Roster) dial at once, or seldom.
 //!

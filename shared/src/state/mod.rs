@@ -17,5 +17,5 @@ pub use inspector::Inspector;
 pub(crate) use inspector::{is_escaped, is_xml_text};
 pub use moment::Moment;
 pub use replica::{Gap, Replica};
-pub use roster::{Dial, DialOutcome, Ignored, Member, MemberState, Roster, Scope};
+pub use roster::{Dial, DialOutcome, Member, MemberState, Roster, Scope};
 pub use telling::{Telling, Update};

@@ -8,17 +8,6 @@ use super::member::{MemberState, Origin, Peer};
 use super::{Roster, Scope};
 use crate::{Moment, PeerUrl, limits};
 
-/// What was named to us and not even considered, counted since the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ignored {
-    /// Texts that are no URL of a peer.
-    pub unreadable: u64,
-    /// URLs that whoever named them may not make us dial.
-    pub out_of_scope: u64,
-    /// More than one list may teach, or than we can remember.
-    pub too_many: u64,
-}
-
 impl Roster {
     /// Takes candidates from a list: the answer of `namer`, or without one the argument of a call, whoever made it.
     pub(super) fn learn(&mut self, now: Moment, namer: Option<&PeerUrl>, from: Scope, texts: &[String]) {
@@ -32,13 +21,8 @@ impl Roster {
         // The last one first. Ours put themselves first; a newcomer of 2004 appends itself to the URLs it was started with
         // and keeps appending, so it is last in its first call, and usually second in the others.
         let (rest, last) = texts.split_at(texts.len().saturating_sub(1));
-        let looked_at = limits::ROSTER_TEXTS_PER_EXCHANGE;
-        self.ignored.too_many += u64::try_from(texts.len().saturating_sub(looked_at)).unwrap_or(0);
-        for (place, text) in last.iter().chain(rest).take(looked_at).enumerate() {
-            let Ok(url) = PeerUrl::parse(text) else {
-                self.ignored.unreadable += 1;
-                continue;
-            };
+        for (place, text) in last.iter().chain(rest).take(limits::ROSTER_TEXTS_PER_EXCHANGE).enumerate() {
+            let Ok(url) = PeerUrl::parse(text) else { continue };
             if self.is_own(&url) {
                 continue;
             }
@@ -52,11 +36,9 @@ impl Roster {
                 continue;
             }
             if !from.admits_url(&url) {
-                self.ignored.out_of_scope += 1;
                 continue;
             }
             if new == most_new || (held >= room && !self.make_room(origin, doubt)) {
-                self.ignored.too_many += 1;
                 continue;
             }
             held = room.min(held + 1);
@@ -76,7 +58,6 @@ impl Roster {
     pub(super) fn hint(&mut self, now: Moment, url: PeerUrl) {
         let held = self.peers.values().filter(|peer| is_unverified(peer, Origin::Hint)).count();
         if held >= limits::ROSTER_HINTS && !self.make_room(Origin::Hint, limits::RUMOUR_DOUBT) {
-            self.ignored.too_many += 1;
             return;
         }
         let salt = self.dice.roll();

@@ -38,7 +38,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::dice::Dice;
 use crate::{Bucket, Moment, PeerUrl, limits};
-pub use learn::Ignored;
 pub use member::{Member, MemberState};
 use member::{Origin, Peer};
 pub use schedule::Dial;
@@ -95,7 +94,6 @@ pub struct Roster {
     tidy_due: Moment,
     /// Nothing is due before this; zero where that must be looked up.
     asleep_until: Moment,
-    ignored: Ignored,
     dice: Dice,
 }
 
@@ -116,7 +114,6 @@ impl Roster {
             gossip_due: Moment::default(),
             tidy_due: Moment::default(),
             asleep_until: Moment::default(),
-            ignored: Ignored::default(),
             dice: Dice::new(seed),
         }
     }
@@ -296,12 +293,6 @@ impl Roster {
     #[must_use]
     pub fn joined(&self) -> bool {
         !self.listed.is_empty()
-    }
-
-    /// What was named to us and not even considered, so far.
-    #[must_use]
-    pub fn ignored(&self) -> Ignored {
-        self.ignored
     }
 
     fn answered(&mut self, now: Moment, url: &PeerUrl, paid: Option<Origin>) {
