@@ -20,6 +20,7 @@ pub mod node;
 mod open_files;
 pub mod page;
 pub mod run;
+mod search_pool;
 pub mod source;
 mod swarm;
 mod swim;

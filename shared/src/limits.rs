@@ -151,6 +151,11 @@ pub const RECORD_COST_BYTES: usize = 64;
 pub const PIECE_BYTES: usize = 256 << 10;
 /// Streams one end may have open at once; further ones are told to come again.
 pub const STREAMS_PER_SESSION: usize = 256;
+/// Most bytes of payload of all requests of one end that are not answered yet. The largest request is one record.
+pub const REQUESTS_BYTES: usize = 4 << 20;
+/// By when the other end must have given further credit for an answer. It gives some whenever it has taken a part of its window,
+/// which takes a slow reader minutes; but a place among the readers is nobody's for ever.
+pub const CREDIT_WITHIN: Duration = Duration::from_secs(10 * 60);
 /// Records that wait to be sent besides content: an end that asks and asks and does not read what it gets is cut off.
 pub const URGENT_RECORDS: usize = 4_096;
 /// A session that has been silent for so long is asked whether it is there.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -32,6 +32,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         alone("discover::nodes_of_one_password_find_each_other_and_leave_others_alone", together),
         alone("discover::a_node_of_several_addresses_is_one_peer", once),
+        alone("discover::c9_a_flood_of_announcements_ends_neither_memory_nor_discovery", flood),
         alone("discover::d11_who_only_says_to_be_a_node_gets_a_handshake_and_nothing_else", impostors),
     ]
 }
@@ -224,4 +225,61 @@ fn impostors() {
         assert!(!node.lists(PASSWORD, &url));
     }
     daemon.shutdown().unwrap();
+}
+
+/// An answer nobody asked for (RFC 6762, section 6), with these records.
+fn answer(records: &[Vec<u8>]) -> Vec<u8> {
+    let count = u16::try_from(records.len()).unwrap().to_be_bytes();
+    let header = [0, 0, 0x84, 0, 0, 0, count[0], count[1], 0, 0, 0, 0];
+    [&header[..], &records.concat()].concat()
+}
+
+/// A record of this type that is good for three years, as it is on the wire (RFC 1035, section 4.1.3).
+fn record(name: &str, kind: u8, data: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(data.len()).unwrap().to_be_bytes();
+    [&wire_name(name)[..], &[0, kind, 0, 1], &100_000_000_u32.to_be_bytes(), &length, data].concat()
+}
+
+fn wire_name(name: &str) -> Vec<u8> {
+    let label = |label: &str| [&[u8::try_from(label.len()).unwrap()], label.as_bytes()].concat();
+    name.trim_end_matches('.').split('.').flat_map(label).chain([0]).collect()
+}
+
+/// Types of records: an address of a machine, and the name of a service.
+const A: u8 = 1;
+const PTR: u8 = 12;
+
+/// Sends answers of one type until a node has given up to listen to them, so often in all. Addresses it would keep for years;
+/// nodes are named faster than it looks at them.
+fn flood_until(kind: u8, node: &Node, times: usize) {
+    let socket = UdpSocket::bind((ADDRESS, 0)).unwrap();
+    let end = Instant::now() + PATIENCE;
+    for number in 0_u32.. {
+        let records: Vec<_> = (0..24)
+            .map(|at| match kind {
+                A => record(&format!("m{number}-{at}.local."), A, &number.to_be_bytes()),
+                _ => record(SERVICE, PTR, &wire_name(&format!("n{number}-{at}.{SERVICE}"))),
+            })
+            .collect();
+        // What does not fit into a queue on the way is lost, as it may be.
+        let _full = socket.send_to(&answer(&records), (Ipv4Addr::new(224, 0, 0, 251), MDNS_PORT));
+        if number % 64 == 0 && node.process.error_text().matches("multicast DNS is given up").count() >= times {
+            return;
+        }
+        assert!(Instant::now() < end, "it listens to everything: {} MiB", node.peak_memory() >> 20);
+    }
+}
+
+fn flood() {
+    network();
+    let attic = serve(PASSWORD, "attic", &[]);
+    attic.forget_peak_memory();
+    let before = attic.peak_memory();
+    flood_until(A, &attic, 1);
+    let grown = attic.peak_memory().saturating_sub(before);
+    println!("a flood of addresses: {} MiB more at most", grown >> 20);
+    assert!(grown < 200 << 20, "{} MiB", grown >> 20);
+    flood_until(PTR, &attic, 2);
+    // It goes on to look for others, a little later.
+    meet(&attic, &serve(PASSWORD, "cellar", &[]));
 }

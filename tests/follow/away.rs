@@ -1,5 +1,6 @@
 //! Who went away: its files are found as last seen by who asks for that, and by nobody else, until it is back.
 
+use native_node::bridge::Named;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,9 +116,9 @@ fn killed() {
     }
     let of_2004 = native_node::dial::LegacyDialer::new(Some(shared::Password::new(PASSWORD)));
     let peer = shared::PeerUrl::parse(&a.url).unwrap();
-    let names = searcher.0.block_on(of_2004.names(&peer, "")).unwrap();
+    let names = searcher.0.block_on(of_2004.names(&peer, Named::ByPerson, "")).unwrap();
     assert_eq!(names.len(), 2, "{names:?}");
-    let listed = searcher.0.block_on(of_2004.exchange(&peer, &[])).unwrap();
+    let listed = searcher.0.block_on(of_2004.exchange(&peer, Named::ByPerson, &[])).unwrap();
     assert!(!format!("{listed:?}").contains(&port), "{listed:?}");
     let (messages, _) = searcher
         .0

@@ -1,5 +1,6 @@
 //! A tab that goes: what is under way waits, nobody gets a part for the whole, and its URL answers for ever.
 
+use native_node::bridge::Named;
 use std::io::Read as _;
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -138,7 +139,7 @@ fn left() {
     assert_eq!(site.listed(&tab), [site.node.url.clone()]);
     assert!(site.names(&tab).is_empty());
     let error = site.tab.block_on(async {
-        let mut content = dialer().fetch(&peer(&tab), "a.bin").await?;
+        let mut content = dialer().fetch(&peer(&tab), Named::ByPerson, "a.bin").await?;
         content.next(&mut Vec::new()).await
     });
     assert!(error.unwrap_err().to_string().contains("no such file"));

@@ -11,6 +11,7 @@ mod shares;
 mod stalled;
 
 use libtest_mimic::Trial;
+use native_node::bridge::Named;
 use native_node::dial::LegacyDialer;
 use shared::{Password, PeerUrl};
 use tempfile::TempDir;
@@ -61,7 +62,7 @@ impl Site {
 
     /// What the peer at a URL lists to whoever calls it the 2004 way.
     fn names(&self, url: &str) -> Vec<String> {
-        let names = self.tab.block_on(dialer().names(&peer(url), "")).expect("a listing");
+        let names = self.tab.block_on(dialer().names(&peer(url), Named::ByPerson, "")).expect("a listing");
         names
             .into_iter()
             .map(|name| if let shared::xmlrpc::Name::Text(name) = name { name } else { panic!() })
@@ -70,7 +71,7 @@ impl Site {
 
     /// Whom the peer at a URL lists.
     fn listed(&self, url: &str) -> Vec<String> {
-        self.tab.block_on(dialer().exchange(&peer(url), &[])).expect("an exchange").expect("a list")
+        self.tab.block_on(dialer().exchange(&peer(url), Named::ByPerson, &[])).expect("an exchange").expect("a list")
     }
 }
 

@@ -1,7 +1,8 @@
 //! A file that changes or goes away while it is fetched: nobody takes a part for the whole, or two halves for one.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -30,6 +31,11 @@ pub(super) fn trials(curl: &Result<(), String>) -> Vec<Trial> {
             std::fs::write(path.with_file_name("new"), "new").unwrap();
             std::fs::rename(path.with_file_name("new"), path).unwrap();
         });
+    });
+    trials.add("tickets::a_file_written_anew_while_its_end_is_on_the_way_is_not_two_files_in_one", |()| {
+        for left in [40, 30, 20, 10, 5, 3, 2] {
+            written_anew(left << 20);
+        }
     });
     trials.add("tickets::a_link_is_for_one_version", |()| one_version());
     trials.into_vec()
@@ -75,6 +81,52 @@ fn replaced_under_way(change: impl Fn(&Path)) {
     change(&site.share.path().join("a.bin"));
     ok(&running.wait(Duration::from_secs(60)));
     assert_eq!(std::fs::metadata(site.saved().join("a.bin")).unwrap().len(), SIZE);
+}
+
+/// A reader pauses when so many bytes are left to be taken, and they are in all the queues on the way. Then somebody writes over
+/// the file.
+fn written_anew(left: u64) {
+    let site = Site::new(&[]);
+    site.sparse("a.bin", SIZE);
+    let url = site.url("a.bin");
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut reader = BufReader::with_capacity(64 << 10, stream);
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+        assert!(!line.is_empty(), "an answer");
+    }
+    let mut buffer = vec![0; 1 << 20];
+    let mut taken = 0;
+    while taken < SIZE - left {
+        let most = buffer.len().min(usize::try_from(SIZE - left - taken).unwrap());
+        let count = reader.read(&mut buffer[..most]).unwrap();
+        assert!(count > 0, "{taken} bytes came");
+        taken += count as u64;
+    }
+    wait_for("the queues to fill", Duration::from_secs(10), || {
+        (reader.get_ref().peek(&mut buffer).unwrap() == buffer.len()).then_some(())
+    });
+    let mut file = File::options().write(true).open(site.share.path().join("a.bin")).unwrap();
+    for _ in 0..SIZE >> 20 {
+        file.write_all(&vec![1; 1 << 20]).unwrap();
+    }
+    let (mut anew, mut is_whole) = (0, false);
+    while !is_whole {
+        // A connection that breaks off is as good as one that ends too early.
+        let count = reader.read(&mut buffer).unwrap_or(0);
+        if count == 0 {
+            break;
+        }
+        taken += count as u64;
+        anew += buffer[..count].iter().filter(|byte| **byte != 0).count();
+        is_whole = taken == SIZE;
+    }
+    assert!(!is_whole || anew == 0, "{left} left: {anew} bytes of the whole are of another version");
 }
 
 fn one_version() {

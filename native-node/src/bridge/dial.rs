@@ -129,7 +129,7 @@ async fn reach(url: &PeerUrl, named: Named) -> Result<(TcpStream, SocketAddr), D
 }
 
 /// Whether a host may turn out to be at this address.
-fn may_dial(url: &PeerUrl, address: IpAddr, named: Named) -> bool {
+pub(crate) fn may_dial(url: &PeerUrl, address: IpAddr, named: Named) -> bool {
     match named {
         Named::ByPerson => true,
         Named::ByPeer => Scope::of_address(address).is_some_and(|at| Scope::of_url(url) == Some(at)),

@@ -27,6 +27,7 @@ use shared::bridge::Session;
 
 pub(crate) use accept::{Callee, accept, options};
 pub use backoff::{DialBackoff, Doubt};
+pub(crate) use dial::may_dial;
 pub use dial::{Named, connect};
 pub use dial_error::DialError;
 pub use guesses::{Guess, Guesses};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use shared::bridge::{Changes, Follow, Following, ResetCode, TabId};
-use shared::limits::FOLLOW_EVERY;
+use shared::limits::{FOLLOW_EVERY, TABS};
 use shared::{PeerUrl, Telling, Update};
 
 use super::refusal::{Refusal, ours};
@@ -20,13 +20,17 @@ use crate::node::Node;
 const FIRST_LOOK: Duration = Duration::from_secs(60 * 60);
 
 pub(super) async fn answer(desk: &Desk, asked: Follow, mut answer: Answer) {
-    let _place = tokio::select! {
-        place = desk.place_to_follow() => place,
-        () = answer.unwanted() => return,
-    };
     if !desk.is_of_node() {
         return answer.fail(ResetCode::BAD_REQUEST, "only nodes follow a catalog");
     }
+    // Nobody holds of us what we never had.
+    if asked.since.len() > TABS + 1 {
+        return answer.fail(ResetCode::BAD_REQUEST, "so many catalogs are not held here");
+    }
+    // One follows from its first message to the end of the session: to wait for a place would be for ever.
+    let Some(_place) = desk.place_to_follow() else {
+        return answer.fail(ResetCode::BUSY, "the catalogs are followed in this session already");
+    };
     let _unwanted = tell(desk, asked, &mut answer).await;
 }
 

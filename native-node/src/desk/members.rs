@@ -5,8 +5,8 @@ use std::sync::Arc;
 use shared::bridge::{Members, ResetCode};
 
 use super::session::Desk;
-use crate::http::on_another_thread;
 use crate::link::Answer;
+use crate::search_pool::on_another_thread;
 
 pub(super) async fn answer(desk: &Desk, ask: Members, mut answer: Answer) {
     let node = Arc::clone(desk.node());

@@ -14,9 +14,9 @@ use shared::{ContentId, PeerUrl, SharedPath};
 use super::refusal::{Refusal, anybody, file, ours};
 use super::session::Desk;
 use crate::folder::{Known, ValuesAt};
-use crate::http::on_another_thread;
 use crate::link::{Answer, LinkError, Replies, Reply};
 use crate::node::Node;
+use crate::search_pool::on_another_thread;
 use crate::source::{Holder, SourceError, Version, said};
 
 /// The values, wherever they are.
@@ -114,7 +114,7 @@ async fn listed(
 async fn holding(desk: &Desk, peer: &PeerUrl, id: ContentId) -> Result<SharedPath, Refusal> {
     let catalog = desk.node().with_host(|host, _| host.catalog(peer));
     let look = move || catalog.iter().find(|(_, entry)| entry.id == Some(id)).map(|(path, _)| path.to_path());
-    let found = on_another_thread(look).await.map_err(|fault| Refusal::new(ResetCode::OTHER, fault.message))?;
+    let found = on_another_thread(look).await.map_err(Refusal::from)?;
     found.ok_or_else(|| SourceError::Missing.into())
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::bridge::{Answered, Found, Message, Row, Search, SearchScope};
-use shared::limits::{PIECE_BYTES, POOL_ANSWER, POOL_AT_ONCE, POOL_FIRST_ANSWER, ROWS_PER_RECORD};
+use shared::limits::{PIECE_BYTES, POOL_ANSWER, POOL_AT_ONCE, POOL_FIRST_ANSWER, ROWS_PER_RECORD, TABS};
 use shared::xmlrpc::Name;
 use shared::{Catalog, PeerUrl, Printable, SharedPath};
 use tokio::sync::{Semaphore, mpsc};
@@ -23,7 +23,7 @@ use crate::node::Node;
 
 /// Messages of all peers together that wait for the other end.
 const WAITING: usize = 8;
-/// Rows that are taken from one node and its tabs: none has as many files, and what never ends must end.
+/// Rows and messages that are taken from one node and its tabs: none has as many files, and what never ends must end.
 const MOST_OF_NODE: usize = 4_000_000;
 /// What is said of a peer that let its deadline pass.
 const LATE: &str = "it does not answer in time";
@@ -165,12 +165,15 @@ async fn pass_on(
         let next = timeout(patience.min(left), replies.next()).await.map_err(|_| LinkError::Silent)??;
         left = left.saturating_sub(asked.elapsed()).max(Duration::from_millis(1));
         patience = left;
+        total += match &next {
+            Some(Reply::Message(Message::Found(found), _)) => found.rows.len().max(1),
+            _ => 1,
+        };
+        if total > MOST_OF_NODE || counts.len() > TABS + 1 {
+            return Err(LinkError::Senseless);
+        }
         let message = match next {
             Some(Reply::Message(Message::Found(Found { peer, rows, .. }), _)) => {
-                total += rows.len().max(1);
-                if total > MOST_OF_NODE {
-                    return Err(LinkError::Senseless);
-                }
                 let Some(url) = of_node(&peer, at).filter(|url| !known.contains(url)) else { continue };
                 let count = counts.entry(url).or_default();
                 let rows = clean(rows, wanted.most().saturating_sub(*count));

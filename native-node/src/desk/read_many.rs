@@ -63,8 +63,9 @@ async fn gather(desk: &Desk, read: ReadMany) -> Result<(Batch, SemaphorePermit<'
                 read.paths.iter().map(shared).collect()
             });
             let share = node.share();
-            let reading = tokio::task::spawn_blocking(move || from_folder(&share, &wanted));
-            reading.await.map_err(|_| SourceError::Interrupted)?
+            // The place goes along: the reading goes on where nobody waits for it any more.
+            let reading = tokio::task::spawn_blocking(move || (from_folder(&share, &wanted), place));
+            return reading.await.map_err(|_| SourceError::Interrupted.into());
         }
     };
     Ok((batch, place))

@@ -4,6 +4,7 @@ use shared::bridge::{ResetCode, TabId};
 use shared::{PeerUrl, SharedPath};
 
 use crate::node::Node;
+use crate::search_pool::ShuttingDown;
 use crate::source::SourceError;
 
 /// Why there is no answer.
@@ -33,6 +34,12 @@ impl From<SourceError> for Refusal {
             | SourceError::Io(_) => ResetCode::OTHER,
         };
         Self::new(code, why.to_string())
+    }
+}
+
+impl From<ShuttingDown> for Refusal {
+    fn from(why: ShuttingDown) -> Self {
+        Self::new(ResetCode::OTHER, why.to_string())
     }
 }
 

@@ -6,21 +6,25 @@
 use std::sync::Arc;
 
 use shared::bridge::{Answered, Found, Message, ResetCode, Row, Search, SearchKind, SearchScope};
-use shared::limits::{PIECE_BYTES, ROWS_PER_RECORD};
-use shared::{Catalog, Entry, Listing, PathRef, Pattern, PatternKind, PeerUrl, SharedPath};
+use shared::limits::{PATTERN_BYTES, PIECE_BYTES, ROWS_PER_RECORD};
+use shared::{Catalog, Entry, Listing, PathRef, Pattern, PatternError, PatternKind, PeerUrl, SharedPath};
 
 use super::pool;
 use super::refusal::Refusal;
 use super::session::Desk;
 use crate::follow::Away;
-use crate::http::{FIRST_LOOK_PATIENCE, on_another_thread, out_of_time, too_costly};
+use crate::http::FIRST_LOOK_PATIENCE;
 use crate::link::{Answer, Unwanted};
 use crate::node::Node;
+use crate::search_pool::{SearchClock, TOO_COSTLY, on_another_thread};
 
 /// Messages that are made in one go.
 const AT_ONCE: usize = 8;
 
 pub(super) async fn answer(desk: &Desk, search: Search, mut answer: Answer) {
+    if search.pattern.len() > PATTERN_BYTES {
+        return answer.fail(ResetCode::BAD_REQUEST, PatternError::TooLong.to_string());
+    }
     let _place = tokio::select! {
         place = desk.place_to_search() => place,
         () = answer.unwanted() => return,
@@ -73,8 +77,7 @@ async fn read(desk: &Desk, search: Search) -> Result<Wanted, Refusal> {
     desk.node().wait_for_the_first_look(FIRST_LOOK_PATIENCE).await;
     // To compile one may take some milliseconds.
     let (text, scope) = (search.pattern.clone(), search.scope);
-    let compiled = on_another_thread(move || Pattern::new(kind, &text)).await;
-    let compiled = compiled.map_err(|fault| Refusal::new(ResetCode::OTHER, fault.message))?;
+    let compiled = on_another_thread(move || Pattern::new(kind, &text)).await?;
     let pattern = compiled.map_err(|error| Refusal::new(ResetCode::BAD_REQUEST, error.to_string()))?;
     Ok(Wanted { search, pattern, scope })
 }
@@ -95,13 +98,14 @@ pub(super) async fn away(node: &Node, wanted: &Wanted, away: Vec<Away>, answer: 
 }
 
 async fn look(mut looking: Looking, answer: &mut Answer) -> Result<(), Stopped> {
+    // Where this is dropped, a thread may be at work.
+    let _gives_up = GivesUp(Arc::clone(&looking.clock));
     loop {
         let thinking = on_another_thread(move || {
             let messages = looking.go_on();
             (looking, messages)
         });
-        let stopped = |fault: shared::Fault| Some(Refusal::new(ResetCode::OTHER, fault.message));
-        let (went_on, messages) = thinking.await.map_err(stopped)?;
+        let (went_on, messages) = thinking.await.map_err(|why| Some(why.into()))?;
         looking = went_on;
         let is_over = messages.len() < AT_ONCE;
         for message in messages {
@@ -110,6 +114,15 @@ async fn look(mut looking: Looking, answer: &mut Answer) -> Result<(), Stopped> 
         if is_over {
             return Ok(());
         }
+    }
+}
+
+/// Ends a search that nobody waits for any more.
+struct GivesUp(Arc<SearchClock>);
+
+impl Drop for GivesUp {
+    fn drop(&mut self) {
+        self.0.give_up();
     }
 }
 
@@ -128,6 +141,8 @@ struct Looking {
     /// Rows of the peer at hand that may still be told.
     left: usize,
     most: usize,
+    clock: Arc<SearchClock>,
+    is_linear: bool,
 }
 
 impl Looking {
@@ -152,17 +167,20 @@ impl Looking {
     }
 
     fn of(wanted: &Wanted, holders: impl Iterator<Item = (Found, Arc<Catalog>)>) -> Self {
-        let is_late = Arc::new(out_of_time());
+        let clock = Arc::new(SearchClock::start());
         let holder = |(told, files)| {
-            let is_late = Arc::clone(&is_late);
-            Holder { told, listing: Listing::of(files, wanted.pattern.clone()).until(move || is_late()) }
+            let clock = Arc::clone(&clock);
+            Holder { told, listing: Listing::of(files, wanted.pattern.clone()).until(move || clock.is_late()) }
         };
-        let most = wanted.most();
-        Self { peers: holders.map(holder).collect(), after: None, left: most, most }
+        let (peers, most, is_linear) = (holders.map(holder).collect(), wanted.most(), wanted.pattern.is_linear());
+        Self { peers, after: None, left: most, most, clock, is_linear }
     }
 
     /// The next messages: as many as there are to be at once, or the last.
     fn go_on(&mut self) -> Vec<Message> {
+        if self.is_linear {
+            self.clock.begin_step();
+        }
         let mut messages = Vec::with_capacity(AT_ONCE);
         while messages.len() < AT_ONCE
             && let Some(Holder { told, listing }) = self.peers.last()
@@ -178,7 +196,7 @@ impl Looking {
                 continue;
             }
             // Both may be one too many by now; nobody counts.
-            let error = listing.is_late().then(|| too_costly().message);
+            let error = listing.is_late().then(|| TOO_COSTLY.to_owned());
             messages.push(Message::Answered(Answered { peer: told.peer.clone(), error, more }));
             self.peers.pop();
             (self.after, self.left) = (None, self.most);

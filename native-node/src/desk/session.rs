@@ -109,8 +109,8 @@ impl Desk {
     }
 
     /// A place among the followers of this session: each remembers what it was told of each of our peers.
-    pub(super) async fn place_to_follow(&self) -> Option<SemaphorePermit<'_>> {
-        self.following.acquire().await.ok()
+    pub(super) fn place_to_follow(&self) -> Option<SemaphorePermit<'_>> {
+        self.following.try_acquire().ok()
     }
 
     /// A place among the contents that are fetched in this session.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use shared::bridge::{Answered, ResetCode, Row};
+use shared::limits::TABS;
 use shared::{Fault, PeerUrl, Printable};
 
 use crate::bridge::DialError;
@@ -108,8 +109,12 @@ pub struct HostFound {
 }
 
 impl HostFound {
+    /// What it says beyond the number of peers that a node can have is dropped.
     pub(super) fn add(&mut self, peer: &str, rows: Vec<Row>) {
-        self.peers.entry(path_of(peer)).or_default().extend(rows);
+        let path = path_of(peer);
+        if self.peers.len() <= TABS || self.peers.contains_key(&path) {
+            self.peers.entry(path).or_default().extend(rows);
+        }
     }
 
     pub(super) fn answered(&mut self, answered: Answered) {

@@ -1,8 +1,14 @@
 //! Calls as in 2004: XML-RPC with a token, with the deadlines that the original lacks.
 //!
-//! No redirect is ever followed and no proxy is asked: a token goes to the URL it was made for and nowhere else. Whether a
-//! URL may be called this way at all, the dialer decides.
+//! No redirect is ever followed and no proxy is asked: a token goes to the URL it was made for and nowhere else. A name that a
+//! peer named leads no nearer than it says, whatever DNS answers this time. Whether a URL may be called this way at all, the
+//! dialer decides.
 
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,11 +18,15 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name as HostName;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use shared::xmlrpc::{self, Name};
 use shared::{Call, Fault, Password, PeerUrl, Token, limits};
 
+use tower_service::Service;
+
 use super::{CallError, ContentStream, reply};
+use crate::bridge::{Named, may_dial};
 
 /// A TCP connection must stand by then.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -28,10 +38,15 @@ const PROGRESS: Duration = Duration::from_secs(10);
 /// Largest answer to an exchange, in bytes: several times what it can need.
 const SMALL_REPLY_BYTES: usize = 8 << 20;
 
+type HttpClient = Client<HttpConnector<Resolver>, Full<Bytes>>;
+
 /// Calls peers of 2004 with the one password. Cheap to clone; connections to peers that keep them open are used again.
 #[derive(Debug, Clone)]
 pub struct LegacyDialer {
-    client: Client<HttpConnector, Full<Bytes>>,
+    /// For URLs that a person typed.
+    typed: HttpClient,
+    /// For those that peers named.
+    told: HttpClient,
     /// None where the protocol of 2004 is off.
     password: Option<Password>,
 }
@@ -40,15 +55,17 @@ impl LegacyDialer {
     /// A dialer with no connection yet. Without a password it has nothing to make a token from, and calls nobody.
     #[must_use]
     pub fn new(password: Option<Password>) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(5))
-            .pool_timer(TokioTimer::new())
-            .http1_max_buf_size(512 << 10)
-            .build(connector);
-        Self { client, password }
+        let [typed, told] = [Named::ByPerson, Named::ByPeer].map(|named| {
+            let mut connector = HttpConnector::new_with_resolver(Resolver(named));
+            connector.set_nodelay(true);
+            connector.set_connect_timeout(Some(CONNECT));
+            Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(Duration::from_secs(5))
+                .pool_timer(TokioTimer::new())
+                .http1_max_buf_size(512 << 10)
+                .build(connector)
+        });
+        Self { typed, told, password }
     }
 
     /// Whether peers of 2004 are called at all.
@@ -65,10 +82,15 @@ impl LegacyDialer {
     ///
     /// # Errors
     /// A [`CallError`] within seconds, however the other end behaves.
-    pub async fn exchange(&self, url: &PeerUrl, tell: &[PeerUrl]) -> Result<Option<Vec<String>>, CallError> {
+    pub async fn exchange(
+        &self,
+        url: &PeerUrl,
+        named: Named,
+        tell: &[PeerUrl],
+    ) -> Result<Option<Vec<String>>, CallError> {
         let call = Call::Exchange(tell.iter().map(ToString::to_string).collect());
         let asked = async {
-            let response = self.send(url, xmlrpc::write_f(&self.token(url)?, &call), PROGRESS).await?;
+            let response = self.send(url, named, xmlrpc::write_f(&self.token(url)?, &call), PROGRESS).await?;
             match reply::value(response, SMALL_REPLY_BYTES).await {
                 Ok(value) => Ok(Some(xmlrpc::read_peers(value).map_err(CallError::from)?)),
                 // 2004 server: a lone one has an empty list, which Python takes for false, so it tries to open a file.
@@ -83,9 +105,9 @@ impl LegacyDialer {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn names(&self, url: &PeerUrl, pattern: &str) -> Result<Vec<Name>, CallError> {
+    pub async fn names(&self, url: &PeerUrl, named: Named, pattern: &str) -> Result<Vec<Name>, CallError> {
         let call = xmlrpc::write_f(&self.token(url)?, &Call::List(pattern.to_owned()));
-        let value = reply::value(self.send(url, call, ANSWER).await?, limits::REPLY_BYTES).await?;
+        let value = reply::value(self.send(url, named, call, ANSWER).await?, limits::REPLY_BYTES).await?;
         xmlrpc::read_names(value).map_err(CallError::from)
     }
 
@@ -93,13 +115,19 @@ impl LegacyDialer {
     ///
     /// # Errors
     /// See [`CallError`]; the stream has errors of its own.
-    pub async fn fetch(&self, url: &PeerUrl, name: &str) -> Result<ContentStream, CallError> {
+    pub async fn fetch(&self, url: &PeerUrl, named: Named, name: &str) -> Result<ContentStream, CallError> {
         let call = xmlrpc::write_f(&self.token(url)?, &Call::Fetch(name.to_owned()));
-        Ok(ContentStream::of_2004(self.send(url, call, ANSWER).await?))
+        Ok(ContentStream::of_2004(self.send(url, named, call, ANSWER).await?))
     }
 
     /// Posts one call; answers once the head of a usable answer is there.
-    async fn send(&self, url: &PeerUrl, call: Vec<u8>, deadline: Duration) -> Result<Response<Incoming>, CallError> {
+    async fn send(
+        &self,
+        url: &PeerUrl,
+        named: Named,
+        call: Vec<u8>,
+        deadline: Duration,
+    ) -> Result<Response<Incoming>, CallError> {
         // The verbatim text decides where the call goes, not a URL library's idea of it.
         let target = format!("http://{}{}", url.authority(), url.rpc_path());
         let request = Request::builder()
@@ -109,7 +137,8 @@ impl LegacyDialer {
             .header(USER_AGENT, concat!("tinyp2p/", env!("CARGO_PKG_VERSION")))
             .body(Full::new(Bytes::from(call)))
             .map_err(|error| CallError::NotAPeer(error.to_string()))?;
-        let response = tokio::time::timeout(deadline, self.client.request(request)).await;
+        let client = if named == Named::ByPerson { &self.typed } else { &self.told };
+        let response = tokio::time::timeout(deadline, client.request(request)).await;
         let response = response.map_err(|_| CallError::Silent)?.map_err(|error| CallError::unreachable(&error))?;
         if response.status() != StatusCode::OK {
             return Err(CallError::NotAPeer(format!("it answers HTTP {}", response.status().as_u16())));
@@ -119,6 +148,33 @@ impl LegacyDialer {
             return Err(CallError::NotAPeer("it packs its answers without being asked to".into()));
         }
         Ok(response)
+    }
+}
+
+/// Finds the addresses of a host, those only where it may be dialed.
+#[derive(Debug, Clone)]
+struct Resolver(Named);
+
+impl Service<HostName> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, host: HostName) -> Self::Future {
+        let named = self.0;
+        Box::pin(async move {
+            let url = PeerUrl::parse(&format!("http://{host}")).map_err(io::Error::other)?;
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+            let allowed: Vec<_> = found.filter(|address| may_dial(&url, address.ip(), named)).collect();
+            if allowed.is_empty() {
+                return Err(io::Error::other("the name leads to no address that a peer may name"));
+            }
+            Ok(allowed.into_iter())
+        })
     }
 }
 

@@ -94,6 +94,12 @@ impl Links {
         lock(&self.0.backoff).forget(&node_of(url));
     }
 
+    /// Who named a URL: how far its name may be trusted.
+    #[must_use]
+    pub fn named(&self, url: &PeerUrl) -> Named {
+        if lock(&self.0.typed).contains(url.authority()) { Named::ByPerson } else { Named::ByPeer }
+    }
+
     /// The session with a URL's node, dialed if there is none.
     ///
     /// # Errors
@@ -173,8 +179,7 @@ impl Links {
         if lock(&self.0.backoff).of(now(), &node) != Doubt::None {
             return Err(CallError::InDoubt);
         }
-        let named = if lock(&self.0.typed).contains(url.authority()) { Named::ByPerson } else { Named::ByPeer };
-        match bridge::connect(&self.0.identity, &node, named).await {
+        match bridge::connect(&self.0.identity, &node, self.named(url)).await {
             Ok(opened) => {
                 lock(&self.0.backoff).forget(&node);
                 self.0.known.remember(&node).await;

@@ -81,7 +81,8 @@ impl Dialer {
             let link = match self.way(url).await? {
                 Asked::Bridge(link) => link,
                 Asked::Legacy => {
-                    let urls = self.links.called_legacy(url, self.legacy.exchange(url, tell).await)?;
+                    let urls =
+                        self.links.called_legacy(url, self.legacy.exchange(url, self.links.named(url), tell).await)?;
                     return Ok(Exchanged { urls, peers: Vec::new(), is_node: false });
                 }
             };
@@ -169,11 +170,12 @@ impl Dialer {
             let Reply::Message(message @ (Message::Found(_) | Message::Answered(_)), _) = reply else {
                 return Err(LinkError::Senseless.into());
             };
+            held += size_of::<Message>();
             if let Message::Found(found) = &message {
                 held += found.rows.iter().map(|row| size_of::<Row>() + row.path.len()).sum::<usize>();
-                if held > FOUND_BYTES {
-                    return Err(CallError::NotAPeer("it finds more than can be held here".into()));
-                }
+            }
+            if held > FOUND_BYTES {
+                return Err(CallError::NotAPeer("it finds more than can be held here".into()));
             }
             told(message);
         }
@@ -186,7 +188,9 @@ impl Dialer {
     /// See [`CallError`].
     pub async fn names(&self, url: &PeerUrl, pattern: &str) -> Result<Vec<shared::xmlrpc::Name>, CallError> {
         match self.way(url).await? {
-            Asked::Legacy => self.links.called_legacy(url, self.legacy.names(url, pattern).await),
+            Asked::Legacy => {
+                self.links.called_legacy(url, self.legacy.names(url, self.links.named(url), pattern).await)
+            }
             Asked::Bridge(_) => Err(CallError::NotAPeer("it became a modern node just now; ask again".into())),
         }
     }
@@ -198,7 +202,9 @@ impl Dialer {
     pub async fn fetch(&self, url: &PeerUrl, name: &str) -> Result<ContentStream, CallError> {
         let link = match self.way(url).await? {
             Asked::Bridge(link) => link,
-            Asked::Legacy => return self.links.called_legacy(url, self.legacy.fetch(url, name).await),
+            Asked::Legacy => {
+                return self.links.called_legacy(url, self.legacy.fetch(url, self.links.named(url), name).await);
+            }
         };
         let path = name.to_owned();
         let read =

@@ -16,6 +16,10 @@ const MOST: usize = 256;
 const GUESSES: u32 = 16;
 /// … and afterwards one in this time: 288 a day, of anybody's guesses.
 const GUESS_EVERY: Duration = Duration::from_secs(5 * 60);
+/// Nodes that are dialed at once …
+const DIALS: u32 = 64;
+/// … and afterwards one in this time: what anybody announces may be an address where no node is.
+const DIAL_EVERY: Duration = Duration::from_secs(1);
 /// First wait before one that cannot be reached is dialed again; doubled each time …
 const RETRY: Duration = Duration::from_secs(15);
 /// … so often.
@@ -51,6 +55,7 @@ pub(super) struct Finds {
     nodes: BTreeMap<String, Found>,
     /// Pools of another password.
     foreign: BTreeSet<PoolMark>,
+    dials: Bucket,
     guesses: Bucket,
     /// For those who show our mark.
     guesses_of_ours: Bucket,
@@ -73,8 +78,8 @@ struct Found {
 impl Finds {
     pub(super) fn new() -> Self {
         let (nodes, foreign) = (BTreeMap::new(), BTreeSet::new());
-        let guesses = Bucket::new(GUESSES, GUESS_EVERY);
-        Self { nodes, foreign, guesses_of_ours: guesses.clone(), guesses, dialing: None }
+        let (dials, guesses) = (Bucket::new(DIALS, DIAL_EVERY), Bucket::new(GUESSES, GUESS_EVERY));
+        Self { nodes, foreign, dials, guesses_of_ours: guesses.clone(), guesses, dialing: None }
     }
 
     /// Somebody of this name says that a node is at these addresses, and of which pool.
@@ -107,12 +112,15 @@ impl Finds {
         own: Option<PoolMark>,
         is_here: impl Fn(&PeerUrl) -> bool,
     ) -> Option<PeerUrl> {
-        if self.dialing.is_some() {
+        if self.dialing.is_some() || self.dials.ready_at(now) > now {
             return None;
         }
         let has_guess = |guesses: &Bucket| guesses.ready_at(now) <= now;
         let (has_guess, has_guess_of_ours) = (has_guess(&self.guesses), has_guess(&self.guesses_of_ours));
-        for (name, found) in self.nodes.iter_mut().filter(|(_, found)| found.due <= now) {
+        // Who waits for longest comes first: ever new names keep nobody waiting.
+        let mut due: Vec<_> = self.nodes.iter_mut().filter(|(_, found)| found.due <= now).collect();
+        due.sort_by_key(|(_, found)| found.due);
+        for (name, found) in due {
             if found.urls.iter().chain(&found.proved).any(&is_here) {
                 (found.due, found.failures) = (now + AGAIN, 0);
                 continue;
@@ -128,6 +136,7 @@ impl Finds {
             // One that has several addresses is tried at one after the other.
             let at = found.failures as usize % found.urls.len().max(1);
             if let Some(url) = found.urls.get(at) {
+                self.dials.take(now);
                 self.dialing = Some((name.clone(), is_ours));
                 return Some(url.clone());
             }
@@ -273,6 +282,32 @@ mod tests {
         }
         assert_eq!(dialed[..4], [url(1), url(2), url(1), url(2)]);
         assert!((8..=12).contains(&dialed.len()), "{}", dialed.len());
+    }
+
+    #[test]
+    fn c12_whoever_announces_ever_new_addresses_has_us_dial_once_a_second() {
+        let mut finds = found(&[]);
+        let mut dialed = 0;
+        for step in 0..6_000_usize {
+            let now = Moment(step as u64 * 10);
+            finds.handle_found(now, "evil".into(), vec![url(step)], None);
+            if finds.poll_dial(now, None, NOBODY).is_some() {
+                finds.handle_dialed(now, Outcome::Unreachable);
+                dialed += 1;
+            }
+        }
+        assert!((60..=60 + 64).contains(&dialed), "{dialed} in a minute");
+        // That keeps nobody waiting for long.
+        let now = Moment(60_000);
+        finds.handle_found(now, "z friend".into(), vec![url(9)], None);
+        for step in 0..1_000_u64 {
+            finds.handle_found(now + Duration::from_millis(10 * step), "evil".into(), vec![url(step as usize)], None);
+            if finds.poll_dial(now + Duration::from_millis(10 * step), None, NOBODY) == Some(url(9)) {
+                return;
+            }
+            finds.handle_dialed(now, Outcome::Unreachable);
+        }
+        panic!("a friend waits for ten seconds");
     }
 
     #[test]

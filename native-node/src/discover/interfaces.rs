@@ -1,18 +1,44 @@
 //! The networks this machine is on.
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use if_addrs::IfAddr;
 
+/// How long a look at the machine's interfaces is good for.
+const REFRESH: Duration = Duration::from_secs(5);
+
+/// Those over which a node that listens there can be reached, looked at now and then.
+#[derive(Debug)]
+pub(super) struct Networks {
+    bound: IpAddr,
+    looked: Option<Instant>,
+    networks: Vec<Network>,
+}
+
+impl Networks {
+    pub(super) fn new(bound: IpAddr) -> Self {
+        Self { bound, looked: None, networks: Vec::new() }
+    }
+
+    /// Whether an address is on one of them.
+    pub(super) fn have(&mut self, address: IpAddr) -> bool {
+        if self.looked.is_none_or(|looked| looked.elapsed() > REFRESH) {
+            (self.looked, self.networks) = (Some(Instant::now()), ours(self.bound));
+        }
+        self.networks.iter().any(|network| network.has(address))
+    }
+}
+
 /// A network that an interface of ours belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Network {
+struct Network {
     address: IpAddr,
     mask: IpAddr,
 }
 
 /// Those over which a node that listens there can be reached, and whose addresses a URL can carry.
-pub(super) fn ours(bound: IpAddr) -> Vec<Network> {
+fn ours(bound: IpAddr) -> Vec<Network> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let network = |interface: if_addrs::Interface| {
         let is_bound = bound.is_unspecified() || interface.ip() == bound;
@@ -32,7 +58,7 @@ fn is_out_of_place(address: IpAddr) -> bool {
 
 impl Network {
     /// Whether this address is on it.
-    pub(super) fn has(self, address: IpAddr) -> bool {
+    fn has(self, address: IpAddr) -> bool {
         let is_same = match (self.address, self.mask, address) {
             (IpAddr::V4(ours), IpAddr::V4(mask), IpAddr::V4(theirs)) => {
                 ours.to_bits() & mask.to_bits() == theirs.to_bits() & mask.to_bits()

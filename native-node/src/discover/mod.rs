@@ -6,6 +6,7 @@
 //! What is found is a hint. It is dialed over the bridge, and only so: a token of 2004 goes to nobody who was found, and who
 //! answers has one guess at the password. Who proves it becomes a candidate of the roster, as if a peer had named it.
 
+mod browse;
 mod finds;
 mod interfaces;
 
@@ -13,16 +14,18 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mdns_sd::{IfKind, Receiver, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
+use mdns_sd::{IfKind, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
 use shared::membership::PoolMark;
-use shared::{MemberState, Moment, PeerUrl};
+use shared::{MemberState, Moment, PeerUrl, Scope};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::dial::{CallError, Dialer, Way};
 use crate::names::url_of;
 use crate::node::Node;
+use browse::Browse;
 use finds::{Finds, News, Outcome};
+use interfaces::Networks;
 
 /// What nodes are announced as.
 pub const SERVICE: &str = "_tinyp2p._tcp.local.";
@@ -40,6 +43,10 @@ const PROOF: Duration = Duration::from_secs(3);
 const SEARCH_MOST: Duration = Duration::from_secs(20);
 /// How long the goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(500);
+/// How long after it failed all of that is tried again; doubled each time …
+const AGAIN: Duration = Duration::from_secs(5);
+/// … so often, until it lasted for as long as the longest wait.
+const AGAIN_DOUBLED: u32 = 7;
 
 /// What is done about other nodes on the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,83 +64,113 @@ pub(crate) fn is_possible(bound: SocketAddr) -> bool {
     !bound.ip().is_loopback()
 }
 
-/// Announces this node, and looks for others, until `shutdown`. Where that cannot be, all goes on without it.
+/// Announces this node, and looks for others, until `shutdown`. Where that cannot be, all goes on without it, and it is tried
+/// again later: the network may not be there yet, and anybody on it can end what listens to them.
 pub(crate) async fn keep(node: Arc<Node>, how: Discovery, bound: SocketAddr, shutdown: CancellationToken) {
     if how == Discovery::Off || !is_possible(bound) {
         return;
     }
-    let ended = match ServiceDaemon::new() {
-        Ok(daemon) => {
-            let ended = run(&daemon, &node, how, bound, &shutdown).await;
-            ended.and(daemon.shutdown().map(drop))
+    let mut seeker = Seeker { node, how, bound, finds: Finds::new(), dials: JoinSet::new() };
+    let mut failures = 0;
+    while !shutdown.is_cancelled() {
+        let begun = Instant::now();
+        let Err(error) = seeker.run(&shutdown).await else { return };
+        let most = AGAIN * (1 << AGAIN_DOUBLED);
+        failures = if begun.elapsed() > most { 0 } else { failures };
+        let wait = AGAIN * (1 << failures.min(AGAIN_DOUBLED));
+        failures += 1;
+        tracing::warn!(
+            %error, again_in_s = wait.as_secs(),
+            "nodes on this network are not found by themselves; name one with --join"
+        );
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
         }
-        Err(error) => Err(error),
-    };
-    if let Err(error) = ended {
-        tracing::warn!(%error, "nodes on this network are not found by themselves; name one with --join");
     }
 }
 
-async fn run(
-    daemon: &ServiceDaemon,
-    node: &Arc<Node>,
+/// Looks for nodes, and remembers them from one daemon to the next.
+struct Seeker {
+    node: Arc<Node>,
     how: Discovery,
     bound: SocketAddr,
-    shutdown: &CancellationToken,
-) -> mdns_sd::Result<()> {
-    listen_on(daemon, bound.ip())?;
-    let mut announced = node.membership().mark();
-    let own = announce(daemon, node, bound, announced)?;
-    let events = daemon.browse(SERVICE)?;
-    let (mut finds, mut dials) = (Finds::new(), JoinSet::new());
-    loop {
-        let mark = node.membership().mark();
-        if mark != announced {
-            announced = mark;
-            announce(daemon, node, bound, mark)?;
+    finds: Finds,
+    dials: JoinSet<(Outcome, PeerUrl)>,
+}
+
+impl Seeker {
+    async fn run(&mut self, shutdown: &CancellationToken) -> mdns_sd::Result<()> {
+        let daemon = ServiceDaemon::new()?;
+        let ended = self.run_with(&daemon, shutdown).await;
+        // Its thread ends, and gives back what it keeps of others.
+        ended.and(daemon.shutdown().map(drop))
+    }
+
+    async fn run_with(&mut self, daemon: &ServiceDaemon, shutdown: &CancellationToken) -> mdns_sd::Result<()> {
+        let node = Arc::clone(&self.node);
+        listen_on(daemon, self.bound.ip())?;
+        let mut announced = node.membership().mark();
+        let own = announce(daemon, &node, self.bound, announced)?;
+        let mut browse = Browse::new(daemon)?;
+        let mut networks = Networks::new(self.bound.ip());
+        loop {
+            let mark = node.membership().mark();
+            if mark != announced {
+                announced = mark;
+                announce(daemon, &node, self.bound, mark)?;
+            }
+            self.dial_next(mark);
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                event = browse.next() => match event? {
+                    ServiceEvent::ServiceResolved(found) if found.get_fullname() != own => {
+                        handle(&mut self.finds, node.now(), &found, &mut networks);
+                    }
+                    ServiceEvent::ServiceRemoved(_, name) => self.finds.handle_gone(&name),
+                    _ => {}
+                },
+                Some(Ok((outcome, url))) = self.dials.join_next() => self.handle_dialed(outcome, url),
+                () = tokio::time::sleep(LOOK) => {}
+            }
         }
+        if let Ok(told) = daemon.unregister(&own) {
+            let _told = tokio::time::timeout(GOODBYE, told.recv_async()).await;
+        }
+        Ok(())
+    }
+
+    /// Dials who is next, if anybody is.
+    fn dial_next(&mut self, mark: Option<PoolMark>) {
+        let node = &self.node;
         let is_here = |url: &PeerUrl| {
             node.with_host(|host, _| {
                 host.roster().is_own(url) || host.roster().state_of(url) == Some(MemberState::Alive)
             })
         };
-        if how == Discovery::Seeking
-            && let Some(url) = finds.poll_dial(node.now(), mark, is_here)
+        if self.how == Discovery::Seeking
+            && let Some(url) = self.finds.poll_dial(node.now(), mark, is_here)
         {
             let node = Arc::clone(node);
-            dials.spawn(async move { (dial(node.dialer(), &url).await, url) });
+            self.dials.spawn(async move { (dial(node.dialer(), &url).await, url) });
         }
-        tokio::select! {
-            () = shutdown.cancelled() => break,
-            event = next(&events) => match event? {
-                ServiceEvent::ServiceResolved(found) if found.get_fullname() != own => {
-                    handle(&mut finds, node.now(), &found, bound.ip());
-                }
-                ServiceEvent::ServiceRemoved(_, name) => finds.handle_gone(&name),
-                _ => {}
-            },
-            Some(Ok((outcome, url))) = dials.join_next() => {
-                let url = if let Outcome::Proved(own) = &outcome { own.clone() } else { url };
-                let is_proved = matches!(outcome, Outcome::Proved(_));
-                match finds.handle_dialed(node.now(), outcome) {
-                    Some(News::Ours) => tracing::info!(peer = %url, "was found on this network"),
-                    Some(News::Foreign) => {
-                        tracing::info!(peer = %url, "on this network has another password; it is left alone");
-                    }
-                    None => {}
-                }
-                if is_proved {
-                    node.with_host(|host, now| host.roster_mut().handle_found(now, &url));
-                    node.rouse_roster();
-                }
+    }
+
+    fn handle_dialed(&mut self, outcome: Outcome, url: PeerUrl) {
+        let url = if let Outcome::Proved(own) = &outcome { own.clone() } else { url };
+        let is_proved = matches!(outcome, Outcome::Proved(_));
+        match self.finds.handle_dialed(self.node.now(), outcome) {
+            Some(News::Ours) => tracing::info!(peer = %url, "was found on this network"),
+            Some(News::Foreign) => {
+                tracing::info!(peer = %url, "on this network has another password; it is left alone");
             }
-            () = tokio::time::sleep(LOOK) => {}
+            None => {}
+        }
+        if is_proved {
+            self.node.with_host(|host, now| host.roster_mut().handle_found(now, &url));
+            self.node.rouse_roster();
         }
     }
-    if let Ok(told) = daemon.unregister(&own) {
-        let _told = tokio::time::timeout(GOODBYE, told.recv_async()).await;
-    }
-    Ok(())
 }
 
 /// Why nobody was found.
@@ -170,7 +207,7 @@ pub async fn find(dialer: &Dialer) -> Result<PeerUrl, NotFound> {
 async fn find_with(daemon: &ServiceDaemon, dialer: &Dialer, finds: &mut Finds) -> mdns_sd::Result<Option<PeerUrl>> {
     let (everywhere, begun) = (IpAddr::from(Ipv6Addr::UNSPECIFIED), Instant::now());
     listen_on(daemon, everywhere)?;
-    let events = daemon.browse(SERVICE)?;
+    let (mut browse, mut networks) = (Browse::new(daemon)?, Networks::new(everywhere));
     loop {
         let now = Moment(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
         if let Some(url) = finds.poll_dial(now, None, |_| false) {
@@ -181,21 +218,17 @@ async fn find_with(daemon: &ServiceDaemon, dialer: &Dialer, finds: &mut Finds) -
             finds.handle_dialed(now, outcome);
             continue;
         }
-        match tokio::time::timeout_at((begun + SEARCH).into(), next(&events)).await {
-            Ok(Ok(ServiceEvent::ServiceResolved(found))) => handle(finds, now, &found, everywhere),
+        match tokio::time::timeout_at((begun + SEARCH).into(), browse.next()).await {
+            Ok(Ok(ServiceEvent::ServiceResolved(found))) => handle(finds, now, &found, &mut networks),
             Ok(event) => drop(event?),
             Err(_) => return Ok(None),
         }
     }
 }
 
-async fn next(events: &Receiver<ServiceEvent>) -> mdns_sd::Result<ServiceEvent> {
-    events.recv_async().await.map_err(|_| mdns_sd::Error::Msg("its thread has ended".into()))
-}
-
-fn handle(finds: &mut Finds, now: Moment, found: &ResolvedService, bound: IpAddr) {
+fn handle(finds: &mut Finds, now: Moment, found: &ResolvedService, networks: &mut Networks) {
     let mark = found.get_property_val_str(POOL).and_then(PoolMark::parse);
-    finds.handle_found(now, found.get_fullname().to_owned(), urls(found, bound), mark);
+    finds.handle_found(now, found.get_fullname().to_owned(), urls(found, networks), mark);
 }
 
 /// Only where somebody could reach us.
@@ -225,14 +258,13 @@ fn announce(daemon: &ServiceDaemon, node: &Node, bound: SocketAddr, mark: Option
     Ok(name)
 }
 
-/// Where a node says to be, as far as that is on a network of ours.
-fn urls(found: &ResolvedService, bound: IpAddr) -> Vec<PeerUrl> {
-    let ours = interfaces::ours(bound);
+/// Where a node says to be, as far as that is on a network of ours, and at a port where a call does no harm.
+fn urls(found: &ResolvedService, networks: &mut Networks) -> Vec<PeerUrl> {
     let mut addresses: Vec<_> = found.get_addresses().iter().map(mdns_sd::ScopedIp::to_ip_addr).collect();
-    addresses.retain(|address| ours.iter().any(|network| network.has(*address)));
+    addresses.retain(|address| networks.have(*address));
     addresses.sort_unstable();
     let urls = addresses.into_iter().filter_map(|address| url_of(SocketAddr::new(address, found.get_port())));
-    urls.take(ADDRESSES).collect()
+    urls.filter(|url| Scope::LinkLocal.admits_url(url)).take(ADDRESSES).collect()
 }
 
 /// Whether a node at this address proves the password. A machine may have several addresses, and others know it by the URL that

@@ -17,17 +17,12 @@ const BUFFER: usize = 256 << 10;
 /// for files ticks every few milliseconds, and a change within the same tick would go unnoticed.
 const REST: Duration = Duration::from_millis(100);
 
-/// The form of an open file. It reads to the first byte that decides, for text to the end.
+/// The form of an open file. It reads to the first byte that decides, for text to the end; given up between two reads, with
+/// none, when `stopped` says so.
 ///
 /// # Errors
 /// What the system says; `UnexpectedEof` when the file became shorter meanwhile.
-pub fn inspect_file(opened: &OpenedFile) -> io::Result<Form> {
-    // Never stopped, so there always is an answer.
-    Ok(inspect_unless(opened, || false)?.unwrap_or(Form::Unknown))
-}
-
-/// As [`inspect_file`], given up between two reads when `stopped` says so.
-pub(super) fn inspect_unless(opened: &OpenedFile, stopped: impl Fn() -> bool) -> io::Result<Option<Form>> {
+pub(crate) fn inspect_unless(opened: &OpenedFile, stopped: impl Fn() -> bool) -> io::Result<Option<Form>> {
     let mut inspector = Inspector::new();
     let mut buffer = vec![0; usize::try_from(opened.size).unwrap_or(BUFFER).clamp(1, BUFFER)];
     let mut offset = 0;
@@ -88,7 +83,7 @@ mod tests {
         ] {
             std::fs::write(temp.path().join("a"), bytes).unwrap();
             let opened = share.open_file(&SharedPath::parse("a").unwrap()).unwrap();
-            assert_eq!(inspect_file(&opened).unwrap(), form, "{} bytes", bytes.len());
+            assert_eq!(inspect_unless(&opened, || false).unwrap(), Some(form), "{} bytes", bytes.len());
         }
     }
 
@@ -99,7 +94,7 @@ mod tests {
         std::fs::write(temp.path().join("a"), "four").unwrap();
         let opened = share.open_file(&SharedPath::parse("a").unwrap()).unwrap();
         std::fs::write(temp.path().join("a"), "").unwrap();
-        assert_eq!(inspect_file(&opened).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(inspect_unless(&opened, || false).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         assert!(!is_at_rest(&opened));
     }
 }

@@ -32,7 +32,7 @@ pub use commit::{Saved, commit};
 pub use commit_queue::{Arrived, CommitQueue};
 pub use content_log::ValuesAt;
 pub use identify::{Contents, Identifying, Known, identify};
-pub use inspect::inspect_file;
+pub(crate) use inspect::inspect_unless;
 pub use inspect_unknown::{Inspecting, inspect_unknown};
 pub use lasting::LastingPart;
 pub use open::{OpenError, OpenedFile};

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use axum::BoxError;
 use axum::body::Body;
@@ -14,10 +15,15 @@ use http_body::{Frame, SizeHint};
 use shared::xmlrpc::{ContentChanged, ContentWriter, Value, reply_length};
 use shared::{Entry, Fault, Form, PeerUrl, SharedPath};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use crate::folder::{OpenError, OpenedFile, Share, inspect_file};
+use crate::folder::{OpenError, OpenedFile, Share, inspect_unless};
 use crate::node::Node;
 use crate::source::{self, Place, Reading, SMALL, Source, SourceError, Version};
+
+/// How long a large file that nobody has looked into yet is looked at before it is sent as bytes: one that is written to all
+/// the time would be read to its end for each who asks.
+const INSPECTION_PATIENCE: Duration = Duration::from_secs(30);
 
 /// One file on its way out.
 #[derive(Debug)]
@@ -70,7 +76,11 @@ impl Content {
         // Before it is opened: who waits holds no file.
         let place = Place::take(node, entry.size).await.map_err(|why| refusal(&why))?;
         let share = node.share();
-        let opening = tokio::task::spawn_blocking(move || open(&share, &path, entry, place));
+        // Nobody waits any more where this is dropped.
+        let unwanted = CancellationToken::new();
+        let (_unwanted, begun) = (unwanted.clone().drop_guard(), Instant::now());
+        let is_over = move || unwanted.is_cancelled() || begun.elapsed() > INSPECTION_PATIENCE;
+        let opening = tokio::task::spawn_blocking(move || open(&share, &path, entry, place, is_over));
         opening.await.map_err(|_| Fault::new(Fault::INTERNAL, "the node is shutting down"))?
     }
 
@@ -109,7 +119,13 @@ fn missing(error: OpenError) -> Fault {
 }
 
 /// Everything that has to touch the disk before the first byte of the answer.
-fn open(share: &Share, path: &SharedPath, entry: Entry, place: Place) -> Result<Content, Fault> {
+fn open(
+    share: &Share,
+    path: &SharedPath,
+    entry: Entry,
+    place: Place,
+    is_over: impl Fn() -> bool,
+) -> Result<Content, Fault> {
     let opened = share.open_file(path).map_err(missing)?;
     if opened.size <= SMALL {
         return read_whole(&opened);
@@ -117,7 +133,11 @@ fn open(share: &Share, path: &SharedPath, entry: Entry, place: Place) -> Result<
     let is_known = (opened.size, opened.modified) == (entry.size, entry.modified);
     let form = match entry.form {
         form if is_known && form != Form::Unknown => form,
-        _ => inspect_file(&opened).map_err(|error| missing(OpenError::Io(error)))?,
+        // As bytes it can always be sent.
+        _ => {
+            let found = inspect_unless(&opened, is_over).map_err(|error| missing(OpenError::Io(error)))?;
+            found.unwrap_or(Form::Binary)
+        }
     };
     let (size, length) = (opened.size, reply_length(form, opened.size));
     Ok(Content { length, held: Held::Large { source: Source::own(Arc::new(opened), 0..size, place), form } })

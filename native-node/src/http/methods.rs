@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use shared::limits::ARCHIVE_FILES;
 use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
 use shared::{Answer, Fault, Form, Listing, PathRef, PatternKind, SharedPath};
-use tokio::sync::Semaphore;
 
 use super::content::{Content, refusal};
 use crate::archive::{self, Collecting, Wish};
-use crate::folder::inspect_file;
+use crate::folder::inspect_unless;
 use crate::node::{Arrival, Node};
+use crate::search_pool::{SearchClock, TOO_COSTLY, on_another_thread};
 use crate::source::{self, SourceError, Wanted};
 use crate::tabs;
 use crate::ticket::{Grant, Owner, Use};
@@ -102,11 +102,6 @@ pub(crate) const FIRST_LOOK_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a listing for a client of 2004 looks into files just dropped, before the rest of them are left out.
 const INSPECTION_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Threads that think at once. Of those that may block there are 512, and hundreds of costly searches would take them all.
-const THINKING: usize = 8;
-/// How long one search may take.
-const SEARCH_PATIENCE: Duration = Duration::from_secs(10);
-
 impl Methods for Node {
     fn table(&self) -> &'static [MethodInfo] {
         TABLE
@@ -135,22 +130,22 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
             Ok(Reply::Value(Value::Array(peers.into_iter().map(|url| Value::String(url.to_string())).collect())))
         }
         Answer::Files { catalog, pattern } => {
-            let (of_2004, is_late) = (context.is_of_2004, out_of_time());
+            let (of_2004, clock) = (context.is_of_2004, SearchClock::start());
             // What a tab has not looked into yet, nobody else can.
             let share = (peer == *node.url()).then(|| node.share());
             on_another_thread(move || {
-                let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?.until(is_late);
+                let listing = Listing::new(catalog, PatternKind::Regex, &pattern)?.until(move || clock.is_late());
                 if !of_2004 {
                     return Ok(Reply::Names(listing));
                 }
                 say_left_out(listing.left_out());
                 let start = Instant::now();
+                let is_over = move || start.elapsed() > INSPECTION_PATIENCE;
                 Ok(Reply::Names(listing.only_plain(move |path, _| {
-                    let Some(share) = share.as_ref().filter(|_| start.elapsed() <= INSPECTION_PATIENCE) else {
-                        return Form::Unknown;
-                    };
-                    let form = share.open_file(path).map(|opened| inspect_file(&opened));
-                    form.ok().and_then(Result::ok).unwrap_or(Form::Unknown)
+                    let share = share.as_ref().filter(|_| !is_over());
+                    let opened = share.and_then(|share| share.open_file(path).ok());
+                    let form = opened.and_then(|opened| inspect_unless(&opened, is_over).ok().flatten());
+                    form.unwrap_or(Form::Unknown)
                 })))
             })
             .await?
@@ -175,36 +170,12 @@ fn say_left_out(count: usize) {
     });
 }
 
-/// A clock for one search. It runs while the search waits for its turn: however many costly ones queue up, they are over
-/// together.
-pub(crate) fn out_of_time() -> impl Fn() -> bool + Send + Sync {
-    let start = Instant::now();
-    move || start.elapsed() > SEARCH_PATIENCE
-}
-
-/// Runs what may take long (a search through a million names) where it delays nobody: no answer that takes no time, and no
-/// download, which needs such a thread too.
-pub(crate) async fn on_another_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Fault> {
-    static THINKERS: Semaphore = Semaphore::const_new(THINKING);
-    let stopped = || Fault::new(Fault::INTERNAL, "the node is shutting down");
-    let place = THINKERS.acquire().await.map_err(|_| stopped())?;
-    let thinking = tokio::task::spawn_blocking(move || {
-        let done = work();
-        // Given back here and not where it is waited for: the caller may be gone, and the work goes on.
-        drop(place);
-        done
-    });
-    thinking.await.map_err(|_| stopped())
-}
-
 /// What a search is answered with that took too long.
-pub(crate) fn too_costly() -> Fault {
-    Fault::new(Fault::APPLICATION, "that pattern takes too long; without look-around and back-references it would not")
+pub(super) fn too_costly() -> Fault {
+    Fault::new(Fault::APPLICATION, TOO_COSTLY)
 }
 
-/// A search that also tells sizes and times, for our own command line and for scripts.
+/// A search that also tells sizes and times, for scripts.
 async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
     let bad = || Fault::new(Fault::BAD_PARAMETERS, "tinyp2p.search takes three strings: token, kind, pattern");
     let [token, kind, pattern] = <[Value; 3]>::try_from(params).map_err(|_| bad())?;
@@ -221,9 +192,9 @@ async fn search(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
         Some("regex") => PatternKind::Regex,
         _ => return Err(Fault::new(Fault::BAD_PARAMETERS, "kind is one of: words, glob, regex")),
     };
-    let is_late = out_of_time();
+    let clock = SearchClock::start();
     on_another_thread(move || {
-        let listing = Listing::new(catalog, kind, &pattern)?.until(is_late);
+        let listing = Listing::new(catalog, kind, &pattern)?.until(move || clock.is_late());
         // Doubles hold every size up to 8 PiB exactly; XML-RPC's own integers end at 2 GiB.
         #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 bytes and seconds")]
         let files = listing.files().map(|(path, entry)| {

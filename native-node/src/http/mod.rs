@@ -27,8 +27,8 @@ use crate::node::Node;
 use crate::page;
 
 pub(crate) use disposition::NOT_PLAIN;
+pub(crate) use methods::FIRST_LOOK_PATIENCE;
 pub use methods::{CallContext, Methods, Reply};
-pub(crate) use methods::{FIRST_LOOK_PATIENCE, on_another_thread, out_of_time, too_costly};
 pub(crate) use pace::{Paced, STALL};
 pub use rpc::rpc_routes;
 pub use serve::{ConnectionGuard, Peer, ServeLimits, serve};

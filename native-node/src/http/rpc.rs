@@ -26,8 +26,9 @@ use shared::xmlrpc::{self, MethodCall, Value};
 use shared::{Fault, Listing, limits};
 
 use super::body;
-use super::methods::{CallContext, Methods, Reply, on_another_thread, too_costly};
+use super::methods::{CallContext, Methods, Reply, too_costly};
 use super::serve::Peer;
+use crate::search_pool::on_another_thread;
 
 /// The routes that take calls: `/RPC2`, where clients post to a URL without a path, and `/`.
 pub fn rpc_routes<M: Methods>() -> Router<Arc<M>> {

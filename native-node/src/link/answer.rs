@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use shared::bridge::{Message, Reset, ResetCode, cost};
-use shared::limits::PIECE_BYTES;
+use shared::limits::{CREDIT_WITHIN, PIECE_BYTES};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{Piece, Signal};
 
-/// Nobody wants this answer any more, or the session is over: stop.
+/// Nobody wants this answer any more, or takes it, or the session is over: stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("nobody waits for this any more")]
 pub struct Unwanted;
@@ -33,6 +34,11 @@ impl Room {
     pub(super) fn add(&self, cost: u32) {
         let most = Semaphore::MAX_PERMITS.saturating_sub(self.credit.available_permits());
         self.credit.add_permits(usize::try_from(cost).unwrap_or(most).min(most));
+    }
+
+    /// Waits until the answer is not wanted any more.
+    pub(super) async fn closed(&self) {
+        self.over.cancelled().await;
     }
 
     pub(super) fn close(&self) {
@@ -102,12 +108,14 @@ impl Answer {
 
     /// Waits until nobody wants it any more: for whoever waits for something else meanwhile.
     pub async fn unwanted(&self) {
-        self.room.over.cancelled().await;
+        self.room.closed().await;
     }
 
     async fn spend(&self, payload: usize) -> Result<(), Unwanted> {
         let cost = u32::try_from(cost(payload)).map_err(|_| Unwanted)?;
-        self.room.credit.acquire_many(cost).await.map_err(|_| Unwanted)?.forget();
+        // Who takes nothing for so long is told by what is dropped then.
+        let room = timeout(CREDIT_WITHIN, self.room.credit.acquire_many(cost)).await;
+        room.map_err(|_| Unwanted)?.map_err(|_| Unwanted)?.forget();
         Ok(())
     }
 

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::{Sink, SinkExt, StreamExt};
 use shared::Moment;
-use shared::bridge::{Ending, Event, Mux, MuxError, Opener, Reset, ResetCode, Sealer, Side};
+use shared::bridge::{Ending, Event, Message, Mux, MuxError, Opener, Reset, ResetCode, Sealer, Side};
+use shared::limits::REQUESTS_BYTES;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -54,8 +55,10 @@ struct Streams<H> {
     handler: Arc<H>,
     /// Ours: where answers go.
     ours: BTreeMap<u32, mpsc::UnboundedSender<Reply>>,
-    /// Theirs: what may be sent.
-    theirs: BTreeMap<u32, Room>,
+    /// Theirs: what may be sent, and how large the request is.
+    theirs: BTreeMap<u32, (Room, usize)>,
+    /// How large all of those are.
+    asked_bytes: usize,
     answering: JoinSet<()>,
     pieces: mpsc::Sender<Piece>,
     signal: mpsc::UnboundedSender<Signal>,
@@ -84,6 +87,7 @@ where
         handler,
         ours: BTreeMap::new(),
         theirs: BTreeMap::new(),
+        asked_bytes: 0,
         answering: JoinSet::new(),
         pieces,
         signal,
@@ -147,7 +151,7 @@ where
         // Whether it still hears us makes no difference.
         let _heard = tokio::time::timeout(FAREWELL, farewell(&mut streams.mux, &mut sink)).await;
     }
-    streams.theirs.values().for_each(Room::close);
+    streams.theirs.values().for_each(|(room, _)| room.close());
     ended
 }
 
@@ -189,7 +193,7 @@ impl<H: Handler> Streams<H> {
             Signal::Taken(stream, cost) => self.mux.taken(stream, cost),
             Signal::Cancel(stream) => self.cancelled(stream),
             Signal::Reset(stream, why) => {
-                self.theirs.remove(&stream);
+                self.over(stream);
                 self.mux.reset(stream, &why);
             }
         }
@@ -206,7 +210,7 @@ impl<H: Handler> Streams<H> {
             Piece::Reply(stream, message) => (stream, self.mux.reply(stream, &message)),
             Piece::Data(stream, bytes) => (stream, self.mux.data(stream, &bytes)),
             Piece::End(stream) => {
-                self.theirs.remove(&stream);
+                self.over(stream);
                 (stream, self.mux.end(stream))
             }
         };
@@ -220,19 +224,14 @@ impl<H: Handler> Streams<H> {
         while let Some(event) = self.mux.poll_event() {
             match event {
                 Event::Said(message) => self.handler.said(message),
-                Event::Request { stream, message } => {
-                    let room = Room::new(self.mux.credit(stream).unwrap_or_default());
-                    self.theirs.insert(stream, room.clone());
-                    let answer = Answer::new(stream, room, self.pieces.clone(), self.signal.clone());
-                    self.answering.spawn(Arc::clone(&self.handler).asked(message, answer));
-                }
+                Event::Request { stream, message, bytes } => self.asked(stream, message, bytes),
                 Event::Cancelled { stream } => {
-                    if let Some(room) = self.theirs.remove(&stream) {
+                    if let Some(room) = self.over(stream) {
                         room.close();
                     }
                 }
                 Event::Credit { stream, bytes } => {
-                    if let Some(room) = self.theirs.get(&stream) {
+                    if let Some((room, _)) = self.theirs.get(&stream) {
                         room.add(bytes);
                     }
                 }
@@ -251,10 +250,35 @@ impl<H: Handler> Streams<H> {
         }
     }
 
+    /// Has a request answered, for as long as whoever asked wants that: what nobody waits for must not add up.
+    fn asked(&mut self, stream: u32, message: Message, bytes: usize) {
+        if self.asked_bytes.saturating_add(bytes) > REQUESTS_BYTES {
+            return self.mux.reset(stream, &Reset::new(ResetCode::BUSY, "too much is asked at once"));
+        }
+        self.asked_bytes += bytes;
+        let room = Room::new(self.mux.credit(stream).unwrap_or_default());
+        self.theirs.insert(stream, (room.clone(), bytes));
+        let answer = Answer::new(stream, room.clone(), self.pieces.clone(), self.signal.clone());
+        let handler = Arc::clone(&self.handler);
+        self.answering.spawn(async move {
+            tokio::select! {
+                () = handler.asked(message, answer) => {}
+                () = room.closed() => {}
+            }
+        });
+    }
+
+    /// A request is answered, or not wanted any more.
+    fn over(&mut self, stream: u32) -> Option<Room> {
+        let (room, bytes) = self.theirs.remove(&stream)?;
+        self.asked_bytes = self.asked_bytes.saturating_sub(bytes);
+        Some(room)
+    }
+
     fn reply(&mut self, stream: u32, reply: Reply) {
-        // Who asked may be gone; its signal to cancel is on its way.
-        if let Some(replies) = self.ours.get(&stream) {
-            let _gone = replies.send(reply);
+        // Who asked may be gone, even before it knew its stream.
+        if self.ours.get(&stream).is_some_and(|replies| replies.send(reply).is_err()) {
+            self.cancelled(stream);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use shared::bridge::{
     Address, Exchange, Exchanged, Flags, Initiator, InstanceId, Randomness, Read, ResetCode, Responder, Secret,
 };
@@ -44,6 +45,15 @@ struct Source {
     stopped: Notify,
 }
 
+/// Notices that an answer is over, or dropped.
+struct Stops<'a>(&'a Notify);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
 impl Handler for Source {
     fn said(&self, message: Message) {
         self.heard.lock().unwrap().push(message);
@@ -55,11 +65,12 @@ impl Handler for Source {
             answer.reply(known).await.unwrap();
             return answer.end().await.unwrap();
         };
+        let _stops = Stops(&self.stopped);
         let mut left: usize = path.parse().unwrap();
         while left > 0 {
             let piece = left.min(100_000);
             if answer.data(vec![7; piece].into()).await.is_err() {
-                return self.stopped.notify_one();
+                return;
             }
             *self.sent.lock().unwrap() += piece;
             left -= piece;
@@ -144,6 +155,48 @@ async fn linked_to<H: Handler>(handler: H) -> (Link, Link) {
     let (here, _) = Link::start(i, near, Side::Initiator, Arc::clone(&handler));
     let (there, _) = Link::start(r, far, Side::Responder, handler);
     (here, there)
+}
+
+/// Waits for what never comes, whatever it is asked, and notices what becomes of it.
+struct Waits(Arc<Notify>);
+
+impl Handler for Waits {
+    fn said(&self, _: Message) {}
+
+    async fn asked(self: Arc<Self>, _: Message, _answer: Answer) {
+        let _stops = Stops(&self.0);
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_wants_any_more_is_dropped_whatever_it_waits_for() {
+    let stopped = Arc::new(Notify::new());
+    let (here, _there) = linked_to(Waits(Arc::clone(&stopped))).await;
+    drop(here.ask(read(1), 0).await.unwrap());
+    tokio::time::timeout(Duration::from_secs(20), stopped.notified()).await.expect("it is dropped");
+}
+
+#[tokio::test]
+async fn who_asks_for_too_much_at_once_is_told_to_come_again() {
+    let (here, _there) = linked_to(Waits(Arc::default())).await;
+    let large = || Read { path: "x".repeat(900 << 10), ..read(0) };
+    let mut open = Vec::new();
+    for _ in 0..shared::limits::REQUESTS_BYTES / (900 << 10) {
+        open.push(here.ask(large(), 0).await.unwrap());
+    }
+    let is_refused = async || {
+        let mut refused = here.ask(large(), 0).await.unwrap();
+        assert_eq!(refused.next().await.unwrap_err().code(), Some(ResetCode::BUSY));
+    };
+    is_refused().await;
+    // What is small still has room, and what is not wanted any more gives back its own.
+    let mut small = here.ask(read(0), 0).await.unwrap();
+    open.pop();
+    let mut again = here.ask(large(), 0).await.unwrap();
+    is_refused().await;
+    // Both would have been refused before.
+    assert!(small.next().now_or_never().is_none() && again.next().now_or_never().is_none());
 }
 
 #[tokio::test]

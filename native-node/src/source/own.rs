@@ -16,9 +16,6 @@ use super::SourceError;
 use super::sendfile::{self, SendfileQueue};
 use crate::folder::OpenedFile;
 
-/// From how many bytes on it is worth it to send them from the file.
-const WORTH: u64 = 4 << 20;
-
 /// The reading of a part of a file.
 #[derive(Debug)]
 pub(super) struct OwnReader {
@@ -57,7 +54,7 @@ impl OwnReader {
 
     /// From now on what is given is good for the connection of this sendfile, and for nothing else.
     pub(super) fn send_through(&mut self, sendfile: SendfileQueue) {
-        self.sendfile = Some(sendfile).filter(|_| self.piece.end.saturating_sub(self.piece.at) >= WORTH);
+        self.sendfile = Some(sendfile);
     }
 
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, SourceError>> {
@@ -130,12 +127,13 @@ impl Piece {
         }
     }
 
-    /// How much from here on can be sent from the file without waiting for a disk; never the end of what is wanted, which is only
-    /// given once it is known that all before it was of this version.
+    /// How much from here on can be sent from the file without waiting for a disk; never the end of what is wanted: see
+    /// [`sendfile::tail`].
     fn stretch(&self) -> Option<usize> {
-        let length = sendfile::MOST.min(usize::try_from(self.end - self.at).unwrap_or(sendfile::MOST));
-        let last = self.at + length as u64;
-        (last < self.end && self.is_in_memory(self.at) && self.is_in_memory(last - 1)).then_some(length)
+        let left = self.end.saturating_sub(self.at).saturating_sub(sendfile::tail());
+        let length = usize::try_from(left).unwrap_or(sendfile::MOST).min(sendfile::MOST);
+        let is_in_memory = |at| self.is_in_memory(at);
+        (length > 0 && is_in_memory(self.at) && is_in_memory(self.at + length as u64 - 1)).then_some(length)
     }
 
     #[cfg(target_os = "linux")]

@@ -3,7 +3,11 @@
 //! hyper takes what it sends as bytes in memory, and hands them to the socket as they are. So it is given bytes that only stand
 //! for those of a file, each a part of one place in memory that nobody reads; below hyper, [`SendfileStream`] knows that place, and sends
 //! from the file instead. Should hyper ever copy what it is given, nothing wrong could be taken for the file: then what was
-//! queued here is not sent, no more of it is given out, and the last piece of a file is never sent this way.
+//! queued here is not sent, no more of it is given out, and the end of a file is never sent this way.
+//!
+//! The kernel queues the file's pages and not a copy of them: who writes to the file changes what is on its way. So the end of
+//! each answer, as much as all queues on the way can hold, is read and looked at in the usual way. When the last piece is
+//! given, nothing waits anywhere that could still change, and if anything changed before, the answer breaks off.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -21,6 +25,25 @@ use crate::folder::OpenedFile;
 pub(super) const MOST: usize = 1 << 20;
 /// How many such pieces may wait to be sent: hyper asks for the next when the last is gone, or nearly.
 const WAITING: usize = 4;
+
+/// How many bytes at the end of an answer are not sent this way: what the queues of two sockets can hold, as the reader may be on
+/// this machine, and what is under way within this program.
+pub(super) fn tail() -> u64 {
+    static TAIL: LazyLock<u64> = LazyLock::new(|| {
+        let most = |which: &str| {
+            let three = std::fs::read_to_string(format!("/proc/sys/net/ipv4/{which}")).ok()?;
+            three.split_whitespace().nth(2)?.parse::<u64>().ok()
+        };
+        let queues = most("tcp_wmem").zip(most("tcp_rmem")).map_or(DEFAULT_QUEUES, |(ours, theirs)| ours + theirs);
+        queues + UNDER_WAY
+    });
+    *TAIL
+}
+
+/// What two sockets hold at most unless somebody set it otherwise (tcp(7): tcp_wmem, tcp_rmem).
+const DEFAULT_QUEUES: u64 = (4 + 6) << 20;
+/// What was read and is not handed to the socket yet, and more.
+const UNDER_WAY: u64 = 2 << 20;
 
 /// Stands for the bytes of files. Nobody looks at it, so it takes addresses and no memory.
 static STAND_IN: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; MOST]);

@@ -16,6 +16,9 @@ const PART_BLOCKS: usize = 40;
 /// Looks into one file whose form is unknown.
 type FindForm = dyn Fn(&SharedPath, &Entry) -> Form + Send + Sync;
 
+/// How many names of a pattern that costs little are looked at from one look at the clock to the next.
+const NAMES_PER_LOOK: usize = 64;
+
 /// A search over a snapshot of one catalog.
 pub struct Listing {
     catalog: Arc<Catalog>,
@@ -51,14 +54,19 @@ impl Listing {
         self
     }
 
-    /// Gives up a search that takes too long, for patterns that can: look-around and back-references cost up to milliseconds
-    /// a name. `is_late` says when that is, and from then on always; [`Self::is_late`] then tells that names are missing.
+    /// Gives up a search that takes too long: look-around and back-references cost up to milliseconds a name, and so does what
+    /// is repeated hundreds of times. `is_late` says when that is, and from then on always; [`Self::is_late`] then tells that
+    /// names are missing.
     #[must_use]
     pub fn until(mut self, is_late: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        if !self.pattern.is_linear() {
-            self.is_late = Box::new(is_late);
-        }
+        self.is_late = Box::new(is_late);
         self
+    }
+
+    /// Whether the pattern has neither look-around nor back-references.
+    #[must_use]
+    pub fn is_linear(&self) -> bool {
+        self.pattern.is_linear()
     }
 
     /// Whether the search was given up, and what it found is not all.
@@ -121,7 +129,7 @@ impl Listing {
 
     fn matches_in<'l>(&'l self, blocks: &'l [Arc<Block>], next: usize) -> Matches<'l> {
         let sieve = if self.catalog.len() < SIEVED_FROM { None } else { self.pattern.sieve() };
-        Matches { listing: self, sieve, blocks, next, found: 0, many: false }
+        Matches { listing: self, sieve, blocks, next, looked_at: 0, found: 0, many: false }
     }
 
     /// How many files there are that [`Self::only_plain`] never shows, as far as is known.
@@ -149,6 +157,8 @@ struct Matches<'l> {
     /// What is still to be looked through, and from which file of the first on.
     blocks: &'l [Arc<Block>],
     next: usize,
+    /// How many names were looked at one by one.
+    looked_at: usize,
     /// How many were found in the first.
     found: usize,
     /// Whether most of the block before was found: each then costs less by itself.
@@ -168,10 +178,15 @@ impl<'l> Iterator for Matches<'l> {
             let Some((index, (path, entry))) = next.and_then(|index| Some((index, block.file(index)?))) else {
                 self.many = self.found * 2 > block.len();
                 (self.blocks, self.next, self.found) = (rest, 0, 0);
+                if self.listing.is_late() {
+                    return None;
+                }
                 continue;
             };
             self.next = index + 1;
-            if self.listing.is_late() {
+            self.looked_at += 1;
+            let is_time = self.looked_at % NAMES_PER_LOOK == 1 || !self.listing.is_linear();
+            if is_time && self.listing.is_late() {
                 return None;
             }
             if self.listing.pattern.matches(path.as_str()) {
@@ -300,8 +315,24 @@ mod tests {
     fn c10_a_costly_search_is_given_up_and_says_so() {
         assert!(listing("(?=a)a").until(|| true).is_late());
         assert_eq!(listing("(?=a)a").until(|| true).names().count(), 0);
-        // One that cannot be costly is never given up.
-        assert_eq!(listing("^a").until(|| true).names().count(), 1);
+        assert_eq!(listing("^a").until(|| true).names().count(), 0);
+    }
+
+    #[test]
+    fn c10_a_search_without_look_around_that_costs_milliseconds_a_name_is_given_up_too() {
+        let mut catalog = Catalog::default();
+        for number in 0..100_000 {
+            let name = format!("{number:06} {}", "abcdefghijklmnopqrstuvwxyz ".repeat(8));
+            catalog.insert(SharedPath::parse(&name).unwrap(), Entry::unread(1, 0));
+        }
+        let pattern = "(?:(?:[aeiou][a-z]{17}|[b-m][a-z]{23}|[a-z][a-z]{5})?){150}[^ -~]";
+        let listing = Listing::new(Arc::new(catalog), PatternKind::Regex, pattern).unwrap();
+        assert!(listing.is_linear());
+        // All of it would take minutes. Late it is at the fifth look.
+        let looks = std::sync::atomic::AtomicUsize::new(0);
+        let listing = listing.until(move || looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= 5);
+        assert_eq!(listing.names().count(), 0);
+        assert!(listing.is_late());
     }
 
     #[test]

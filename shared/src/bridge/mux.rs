@@ -46,6 +46,8 @@ pub enum Event {
         stream: u32,
         /// What it asks.
         message: Message,
+        /// How much that was on the wire, in bytes of payload.
+        bytes: usize,
     },
     /// Who asked does not want the answer any more. Nothing can be sent on the stream.
     Cancelled {
@@ -401,14 +403,14 @@ impl Mux {
                     return Err(MuxError::Rules("a stream was opened twice"));
                 }
                 self.last = stream;
-                let message = Message::decode(kind, record.payload())?;
+                let (message, bytes) = (Message::decode(kind, record.payload())?, record.payload().len());
                 self.theirs.open(stream, u64::from(STREAM_WINDOW_BYTES));
                 match message {
                     _ if self.theirs.len() > STREAMS_PER_SESSION => {
                         self.reset(stream, &Reset::new(ResetCode::BUSY, "too many requests at once"));
                     }
                     None => self.reset(stream, &Reset::new(ResetCode::UNKNOWN, "this program does not know how")),
-                    Some(message) => self.events.push_back(Event::Request { stream, message }),
+                    Some(message) => self.events.push_back(Event::Request { stream, message, bytes }),
                 }
             }
             _ if stream > self.last => return Err(MuxError::Rules("a stream that was not opened")),

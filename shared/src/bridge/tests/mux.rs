@@ -52,7 +52,7 @@ fn a_request_is_answered_with_messages_bytes_and_an_end() {
     let mut pair = Pair::new();
     let stream = pair.i.open(&read("a"), 0).unwrap();
     pair.settle();
-    assert_eq!(events(&mut pair.r), [Event::Request { stream, message: read("a") }]);
+    assert_eq!(events(&mut pair.r), [Event::Request { stream, message: read("a"), bytes: read("a").encode().len() }]);
     pair.r.reply(stream, &file(5)).unwrap();
     pair.r.data(stream, b"hello").unwrap();
     pair.r.end(stream).unwrap();

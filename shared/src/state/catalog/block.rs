@@ -10,6 +10,9 @@ use crate::state::{is_escaped, is_xml_text};
 /// How many files a block holds at most. A change moves half a block at most, and copies a block where a snapshot is held.
 pub(super) const MOST: usize = 256;
 
+/// Room for names that a block may keep besides as much again as there are, in bytes.
+const SPARE_BYTES: usize = 4 << 10;
+
 /// What a file takes besides its path, in bytes: its facts, a line feed, and where its line ends.
 pub(super) const FILE_BYTES: usize = size_of::<Entry>() + 1 + size_of::<u32>();
 
@@ -111,7 +114,12 @@ impl Block {
             *end -= u32_of(line.len());
         }
         self.lines.replace_range(line, "");
-        self.entries.remove(index)
+        let entry = self.entries.remove(index);
+        // What is counted is what there is, not what there was: long names that come and go must not add up.
+        if self.lines.capacity() > 2 * self.lines.len() + SPARE_BYTES {
+            self.shrink();
+        }
+        entry
     }
 
     fn count(&mut self, index: usize, by: isize) {
@@ -135,10 +143,20 @@ impl Block {
         for (count, gone) in self.counts().into_iter().zip(latter.counts()) {
             *count -= *gone;
         }
+        self.shrink();
+        latter
+    }
+
+    /// What it keeps in memory, in bytes.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.lines.capacity() + self.ends.capacity() * size_of::<u32>() + self.entries.capacity() * size_of::<Entry>()
+    }
+
+    fn shrink(&mut self) {
         self.lines.shrink_to_fit();
         self.ends.shrink_to_fit();
         self.entries.shrink_to_fit();
-        latter
     }
 
     /// Takes all of the block that follows this one.

@@ -151,6 +151,28 @@ fn files_that_come_and_go_leave_no_ruins() {
 }
 
 #[test]
+fn long_names_that_come_and_go_leave_no_room_behind() {
+    let mut catalog = Catalog::default();
+    let long = "n".repeat(250);
+    let long = [long.as_str(); 15].join("/");
+    for batch in 0..20 {
+        for number in 0..256 {
+            let name = format!("{batch:02}/{number:03}");
+            // A block is not given up while a quarter of it is there.
+            let name = if number % 4 == 0 { name } else { format!("{name}/{long}") };
+            catalog.insert(path(&name), entry(1));
+        }
+        for number in (0..256).filter(|number| number % 4 != 0) {
+            catalog.remove(&path(&format!("{batch:02}/{number:03}/{long}")));
+        }
+    }
+    assert_eq!(catalog.len(), 20 * 64);
+    let (blocks, _) = catalog.blocks_after(None);
+    let kept: usize = blocks.iter().map(|block| block.room()).sum();
+    assert!(kept < 4 * catalog.bytes(), "{kept} bytes are kept for {}", catalog.bytes());
+}
+
+#[test]
 fn removing_a_folder_leaves_its_neighbours() {
     let mut catalog = Catalog::default();
     for text in ["d", "d!", "d-x/a", "d.txt", "d/a", "d/b/c", "d0/a", "e"] {
