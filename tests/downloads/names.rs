@@ -8,8 +8,10 @@ use libtest_mimic::Trial;
 
 use super::{Pool, assert_clean, good_files};
 use crate::harness::evil::{Evil, answer, fault, http, send, string};
-use crate::harness::node::{run, tinyp2p};
-use crate::harness::{stdout, test};
+use crate::harness::node::{Node, get, run, tinyp2p};
+use crate::harness::process::wait_for;
+use crate::harness::tree::{assert_same, binary, content, tree};
+use crate::harness::{ok, stdout, test};
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
@@ -21,6 +23,8 @@ pub(super) fn trials() -> Vec<Trial> {
         test("a9_names_that_are_one_on_some_disks_become_two_files", twins),
         test("a11_nothing_a_peer_says_reaches_the_terminal", terminal),
         test("a12_long_names_are_cut_and_keep_their_extension", long_names),
+        test("names_that_are_saved_alike_are_all_saved", saved_alike),
+        test("different_files_of_one_name_at_several_peers_are_all_saved", one_name),
     ]
 }
 
@@ -133,6 +137,70 @@ fn links() {
     assert!(pool.to().join("evil.txt").is_symlink() && pool.to().join("dangling.txt").is_symlink());
     for (name, bytes) in [("other.txt", "evil"), ("victim", "evil")] {
         assert_eq!(std::fs::read_to_string(pool.to().join(name)).unwrap(), bytes);
+    }
+}
+
+/// Symptom: of three files of one peer whose names become the same, `get` saved one, and its exit code was 0.
+fn saved_alike() {
+    let files = ["a:b", "a?b", "a_b", "a_b (2)", "Vol. 1./cover", "Vol. 1/cover"];
+    let share = tree(&files.map(|name| (name, name.as_bytes())));
+    let node = Node::serve(share.path(), super::PASSWORD, &[]);
+    let into = tempfile::tempdir().unwrap();
+    let all = || {
+        let output = get(&node.url, super::PASSWORD, "", into.path());
+        ok(&output);
+        (content(into.path()), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (saved, words) = all();
+    let mut held: Vec<_> = saved.values().map(|bytes| String::from_utf8_lossy(bytes)).collect();
+    held.sort();
+    let mut wanted = files;
+    wanted.sort_unstable();
+    assert_eq!(held, wanted, "{:?}\n{words}", saved.keys());
+    for name in ["a_b", "a_b (1)", "Vol. 1/cover", "Vol. 1/cover (1)"] {
+        assert!(saved.contains_key(name), "{name}: {:?}", saved.keys());
+    }
+    // Nothing is fetched again, and no name gets a number more.
+    let (again, words) = all();
+    assert_same(&again, &saved);
+    assert!(words.contains("6 already here"), "{words}");
+}
+
+/// Symptom: of different files that two peers call alike, `get` saved one, and its exit code was 0.
+fn one_name() {
+    let (one, other) = (binary(3_000_000), binary(3_000_001));
+    let shares = [
+        tree(&[("report.txt", b"one"), ("big", &one)]),
+        tree(&[("report.txt", b"two"), ("big", &other[1..])]),
+        // A further holder of what the first has.
+        tree(&[("report.txt", b"one"), ("big", &one)]),
+    ];
+    let first = Node::serve(shares[0].path(), super::PASSWORD, &[]);
+    let serve = |share: &tempfile::TempDir| Node::serve(share.path(), super::PASSWORD, &["--join", &first.url]);
+    let _others = [serve(&shares[1]), serve(&shares[2])];
+    wait_for("all files to be hashed", Duration::from_secs(60), || {
+        let rows = stdout(&run(tinyp2p(super::PASSWORD).args(["ls", "--json", &first.url])));
+        (rows.lines().count() == 6 && rows.lines().all(|row| row.contains("\"id\":\""))).then_some(())
+    });
+    let into = tempfile::tempdir().unwrap();
+    let all = || {
+        let output = get(&first.url, super::PASSWORD, "", into.path());
+        ok(&output);
+        (content(into.path()), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (saved, words) = all();
+    assert_eq!(saved.keys().collect::<Vec<_>>(), ["big", "big (1)", "report (1).txt", "report.txt"], "{words}");
+    let held = |one: &str, other: &str, is: [&[u8]; 2]| {
+        let both = [saved[one].as_slice(), saved[other].as_slice()];
+        both == is || both == [is[1], is[0]]
+    };
+    assert!(held("report.txt", "report (1).txt", [b"one", b"two"]));
+    assert!(held("big", "big (1)", [&one, &other[1..]]));
+    // Whoever answers first, all of them are here.
+    for _ in 0..3 {
+        let (again, words) = all();
+        assert_same(&again, &saved);
+        assert!(words.contains("4 already here"), "{words}");
     }
 }
 

@@ -27,7 +27,7 @@ use crate::open_files;
 use crate::source::Version;
 use crate::swarm::Swarm;
 
-use claims::Claims;
+use claims::{Claims, Turn};
 use large::{LARGE, Registry, TOO_LARGE};
 use patience::Patience;
 
@@ -176,12 +176,18 @@ impl Download<'_> {
         if offered.more_refused > 0 {
             self.miss(&peer, None, offered.more_refused, "more names like these are refused");
         }
-        let mut files = Vec::new();
-        for file in offered.files {
-            self.registry.add(&peer, &file);
-            if self.claim(&peer, &file) {
-                files.push(file);
+        let (mut files, mut crowded) = (Vec::new(), 0);
+        for mut file in offered.files {
+            match self.claim(&peer, &mut file) {
+                Turn::Crowded => crowded += 1,
+                turn => {
+                    self.registry.add(&peer, &file);
+                    files.extend((turn == Turn::Its).then_some(file));
+                }
             }
+        }
+        if crowded > 0 {
+            self.miss(&peer, None, crowded, "too many other files would be saved under the same names");
         }
         let bytes = files.iter().map(|file| file.size).sum();
         self.observer.offered(&peer, files.len(), bytes);
@@ -195,12 +201,13 @@ impl Download<'_> {
         fetched.map(|fetched| self.save(fetched)).buffer_unordered(UNSAVED).for_each(async |()| {}).await;
     }
 
-    /// Whether this file is for this peer's turn: not here yet, and nobody else at it.
-    fn claim(&self, peer: &PeerUrl, file: &Offered) -> bool {
-        let is_here = || matches!(self.plan(&file.path), Ok(Planned::AlreadyHere));
-        let claimed = self.claims.claim(peer, file, is_here);
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).already_here += usize::from(claimed.is_none());
-        claimed.unwrap_or_default()
+    /// Whose turn this file is, which gets the path that it is to be saved as.
+    fn claim(&self, peer: &PeerUrl, file: &mut Offered) -> Turn {
+        let is_here = |path: &SharedPath| matches!(self.plan(path), Ok(Planned::AlreadyHere));
+        let turn = self.claims.claim(peer, file, is_here);
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        report.already_here += usize::from(turn == Turn::Here);
+        turn
     }
 
     /// One file: from this peer, else from the others that turned out to have it.
@@ -294,7 +301,7 @@ impl Download<'_> {
                     let saved_as = &saved.path;
                     self.observer.saved(&SavedFile { path: &path, saved_as, peer: &peer, bytes, how: &how });
                     self.count(bytes, !how.verified);
-                    return self.claims.done(path);
+                    return self.claims.done(&path);
                 }
                 Err(reason) => reason.to_string(),
             };

@@ -46,7 +46,7 @@ impl Wanted {
 pub struct Offered {
     /// What the peer calls it.
     pub name: String,
-    /// Where it would be saved: the same, made safe for every disk.
+    /// Where it would be saved: the same, made safe for every disk, and numbered once it turns out that another file has that.
     pub path: SharedPath,
     /// Bytes, where the peer says.
     pub size: Option<u64>,
