@@ -16,6 +16,7 @@ pub(super) fn trials() -> Vec<Trial> {
         test("a_holder_that_is_started_anew_costs_a_moment", holder_started_anew),
         test("a_file_that_is_not_hashed_yet_comes_all_the_same", not_hashed_yet),
         test("what_cannot_be_trusted_of_a_part_is_fetched_again", damaged_part),
+        test("what_came_of_a_file_that_is_away_for_a_moment_is_gone_on_with", away_for_a_moment),
     ]
 }
 
@@ -119,4 +120,27 @@ fn damaged_part() {
     let kept = got.saved["big.bin"]["kept"].as_u64().unwrap();
     assert!((10 * MIB..=22 * MIB).contains(&kept), "{kept}");
     assert!(holder.proxy.passed() - start >= 2 * MIB, "the two damaged pieces came again");
+}
+
+/// Symptom: a file that was not at its holder for a moment had everything deleted that had come of it.
+fn away_for_a_moment() {
+    let whole = binary(48 << 20);
+    let holder = Holder::of(&[("big.bin", &whole)], 8 * MIB);
+    let (to, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in(holder.share.path()).unwrap());
+    let (here, away) = (holder.share.path().join("big.bin"), elsewhere.path().join("away.bin"));
+    let start = holder.proxy.passed();
+    let getting = begin(holder.url(), to.path());
+    wait_for("some of it", Duration::from_secs(30), || (holder.proxy.passed() - start > 12 * MIB).then_some(()));
+    std::fs::rename(&here, &away).unwrap();
+    let got = Got::of(getting.wait(Duration::from_secs(120)));
+    got.exits_with(1);
+    assert!(!assert_nothing_wrong(to.path(), &whole));
+    assert_eq!(got.done["unfinished"], 1, "{}", got.words());
+    std::fs::rename(&away, &here).unwrap();
+    holder.wait_for_ids();
+    let got = Got::get(holder.url(), to.path());
+    got.exits_with(0).is_verified("big.bin");
+    assert!(assert_nothing_wrong(to.path(), &whole));
+    let kept = got.saved["big.bin"]["kept"].as_u64().unwrap();
+    assert!(kept >= 8 * MIB, "{kept} bytes were kept: {}", got.words());
 }

@@ -45,7 +45,7 @@ pub struct Reading {
 /// Finds a file and, where it is ours, opens it. Of another peer's only as much is known as we have heard.
 ///
 /// # Errors
-/// Anything but [`SourceError::Busy`]; [`SourceError::Changed`] where there is only another version of it.
+/// See [`SourceError`]; [`SourceError::Changed`] where there is only another version of it.
 pub async fn find(node: &Node, wanted: &Wanted) -> Result<Found, SourceError> {
     let holder = Holder::of(node, &wanted.peer)?;
     if let Holder::Own = holder {
@@ -150,7 +150,8 @@ pub async fn look_closely(
 /// The version that there is of a file of our own.
 ///
 /// # Errors
-/// [`SourceError::Missing`], or [`SourceError::Interrupted`] when the node is ending.
+/// [`SourceError::Missing`]; [`SourceError::Busy`] or [`SourceError::Io`] where it cannot be opened;
+/// [`SourceError::Interrupted`] when the node is ending.
 pub async fn look_at_own(node: &Node, path: &SharedPath) -> Result<Version, SourceError> {
     Ok(open_own(node, path).await?.version())
 }
@@ -210,9 +211,32 @@ async fn open_own(node: &Node, path: &SharedPath) -> Result<Arc<OpenedFile>, Sou
         return Ok(opened);
     }
     let opening = tokio::task::spawn_blocking(move || share.open_file(&path));
-    // Why it cannot be opened stays in our log.
-    opening.await.map_err(|_| SourceError::Interrupted)?.map(Arc::new).map_err(|error: OpenError| {
-        tracing::info!(%error, "a listed file cannot be served");
-        SourceError::Missing
-    })
+    opening.await.map_err(|_| SourceError::Interrupted)?.map(Arc::new).map_err(|error| not_opened(&error))
+}
+
+/// What others are told of a file of ours that cannot be opened. Why that is stays in our log.
+fn not_opened(error: &OpenError) -> SourceError {
+    tracing::info!(%error, "a listed file cannot be served");
+    match error {
+        OpenError::Missing | OpenError::NotAFile | OpenError::Outside => SourceError::Missing,
+        // It is there; too many open files, or a disk that is away, are another matter in a moment.
+        OpenError::Io(_) => SourceError::Busy,
+        // Asking again for a minute would not help, and says nothing of other files.
+        OpenError::Denied => SourceError::Io(std::io::ErrorKind::PermissionDenied.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Symptom: a file of ours that could not be opened for a moment was gone for who asked, and what it had of it deleted.
+    #[test]
+    fn only_what_is_not_there_is_told_to_be_missing() {
+        for gone in [OpenError::Missing, OpenError::NotAFile, OpenError::Outside] {
+            assert!(matches!(not_opened(&gone), SourceError::Missing), "{gone}");
+        }
+        assert!(matches!(not_opened(&OpenError::Io(std::io::ErrorKind::Other.into())), SourceError::Busy));
+        assert!(matches!(not_opened(&OpenError::Denied), SourceError::Io(_)));
+    }
 }

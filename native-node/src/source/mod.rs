@@ -81,8 +81,8 @@ pub enum SourceError {
     /// It has another version of it, or the file changes while it is read.
     #[error("the file has changed since; look for it again")]
     Changed,
-    /// As many are read as may be at once.
-    #[error("too many downloads at once here; try again in a while")]
+    /// As many are read as may be at once, or the file is there and cannot be opened at this moment.
+    #[error("too many downloads at once here, or the file cannot be opened now; try again in a while")]
     Busy,
     /// The other end went away, or this node is ending.
     #[error("the transfer was interrupted")]

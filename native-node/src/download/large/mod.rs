@@ -269,10 +269,12 @@ impl Transfer<'_> {
         }
     }
 
-    /// Whether an unfinished file can be gone on with: it is known what it is to hold, and only nobody sent it.
+    /// Whether an unfinished file can be gone on with: it is known what it is to hold, and only nobody sent it. A file that is
+    /// not there may be back in a moment; what nobody goes on with is swept away.
     fn is_worth_keeping(&self, error: &FetchError) -> bool {
         let is_gone_for_good = |error: &FetchError| match error {
-            FetchError::Call(error) => error.is_about_the_file(),
+            FetchError::Call(CallError::Link(error)) => error.code() == Some(ResetCode::CHANGED),
+            FetchError::Call(_) => false,
             FetchError::Lied | FetchError::Appeared | FetchError::Endless(_) => true,
             // A full disk can be emptied.
             FetchError::Save(_) | FetchError::Stopped => false,

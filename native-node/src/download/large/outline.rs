@@ -68,6 +68,7 @@ impl Transfer<'_> {
     /// Before anything is fetched: what an earlier download left is kept as far as the outline proves it.
     pub(super) async fn prove_what_is_there(&self) -> Result<(), FetchError> {
         let had = self.part.had();
+        self.count(had > 0);
         let patience = LEAST_PATIENCE.max(Duration::from_secs(had / LAN));
         let begun = Instant::now();
         let mut tries = 0;
@@ -100,6 +101,7 @@ impl Transfer<'_> {
         match outline {
             Some(outline) => self.keep_what_is_proved(outline, had).await,
             None if had > 0 => {
+                self.count(false);
                 let part = Arc::clone(&self.part);
                 blocking(move || part.restart()).await
             }
@@ -108,7 +110,6 @@ impl Transfer<'_> {
     }
 
     async fn keep_what_is_proved(&self, outline: Arc<Outline>, had: u64) -> Result<(), FetchError> {
-        self.count(had > 0);
         let pieces = had.div_ceil(PIECE_BYTES as u64);
         let mut at = 0;
         while at < pieces {
