@@ -14,6 +14,8 @@ use crate::source::Version;
 pub enum Change {
     /// A file is new or has new facts.
     Upsert(SharedPath, Entry),
+    /// A file is perhaps another one than before, though its facts may be the same.
+    Replace(SharedPath, Entry),
     /// A file is gone.
     Remove(SharedPath),
     /// Every file below this folder is gone.
@@ -73,6 +75,7 @@ pub fn apply(changes: Vec<Change>, catalog: &mut Catalog) {
     for change in changes {
         match change {
             Change::Upsert(path, entry) => catalog.insert(path, entry),
+            Change::Replace(path, entry) => catalog.replace(path, entry),
             Change::Remove(path) => {
                 catalog.remove(&path);
             }

@@ -257,8 +257,8 @@ where
         let id = match known {
             Some(id) => id,
             None => match self.hash(&opened, is_urgent) {
-                // Again: it may have been written to while we read.
-                Ok(Some(outline)) if is_at_rest_for(&opened, REST) => {
+                // Again: it may have been written to while we read, and another be there now.
+                Ok(Some(outline)) if is_at_rest_for(&opened, REST) && self.is_still(path, &opened) => {
                     if let Some(log) = &mut self.contents.lock().log {
                         log.keep(path, facts, &outline);
                     }
@@ -271,6 +271,10 @@ where
         self.found.changes.push(Change::Identified { path: path.clone(), version, id });
         self.tell(false);
         Outcome::Done
+    }
+
+    fn is_still(&self, path: &SharedPath, opened: &OpenedFile) -> bool {
+        self.share.open_file(path).is_ok_and(|now| now.identity == opened.identity)
     }
 
     /// Reads the whole file; none if it changed, or all is to stop.

@@ -1,9 +1,9 @@
 //! Where the system's events wait until they have settled for a moment.
 //!
-//! A set, not a queue: a file written a thousand times a second is one path. Bounded: past [`MOST`] paths it only
+//! A map, not a queue: a file written a thousand times a second is one path. Bounded: past [`MOST`] paths it only
 //! remembers that everything must be looked at again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::mem;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,6 +16,18 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// Most paths that wait; looking at more costs as much as looking at everything.
 const MOST: usize = 20_000;
 
+/// What has happened to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Event {
+    /// What is there may have other facts or other bytes now.
+    Changed,
+    /// It was made or moved there: what is there may be another file than before, whatever its facts are.
+    Came,
+}
+
+/// Paths to which something has happened, the most that it may mean of each.
+pub(super) type Events = BTreeMap<PathBuf, Event>;
+
 /// What has happened in the folder since last asked.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum News {
@@ -24,7 +36,7 @@ pub(super) enum News {
     /// Events were lost, or too many came.
     Everything,
     /// Something happened to these paths.
-    Paths(BTreeSet<PathBuf>),
+    Paths(Events),
     /// Nothing, until the time that was given.
     Nothing,
 }
@@ -38,18 +50,21 @@ pub(super) struct Inbox {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    paths: BTreeSet<PathBuf>,
+    paths: Events,
     everything: bool,
     since: Option<Instant>,
     stop: bool,
 }
 
 impl Inbox {
-    /// Something happened to these paths.
-    pub(super) fn changed(&self, paths: impl IntoIterator<Item = PathBuf>) {
+    /// This happened to these paths.
+    pub(super) fn happened(&self, event: Event, paths: impl IntoIterator<Item = PathBuf>) {
         let mut waiting = self.lock();
         if !waiting.everything {
-            waiting.paths.extend(paths);
+            for path in paths {
+                let known = waiting.paths.entry(path).or_insert(event);
+                *known = event.max(*known);
+            }
         }
         if waiting.paths.len() > MOST {
             waiting.paths.clear();
@@ -77,14 +92,14 @@ impl Inbox {
     }
 
     /// The paths that have settled, at once; empty where there are none. What only [`Inbox::wait`] can say is left to it.
-    pub(super) fn settled_paths(&self) -> BTreeSet<PathBuf> {
+    pub(super) fn settled_paths(&self) -> Events {
         let mut waiting = self.lock();
         match waiting.since {
             Some(since) if !waiting.everything && since.elapsed() >= SETTLE => {
                 waiting.since = None;
                 mem::take(&mut waiting.paths)
             }
-            _ => BTreeSet::new(),
+            _ => Events::new(),
         }
     }
 
@@ -135,17 +150,19 @@ mod tests {
     fn many_events_for_one_path_are_one() {
         let inbox = Inbox::default();
         for _ in 0..1_000 {
-            inbox.changed([PathBuf::from("/a"), PathBuf::from("/b")]);
+            inbox.happened(Event::Changed, [PathBuf::from("/a"), PathBuf::from("/b")]);
         }
+        inbox.happened(Event::Came, [PathBuf::from("/a")]);
+        inbox.happened(Event::Changed, [PathBuf::from("/a")]);
         let News::Paths(paths) = inbox.wait(soon()) else { panic!("no paths") };
-        assert_eq!(paths.len(), 2);
+        assert!(paths.into_iter().eq([("/a".into(), Event::Came), ("/b".into(), Event::Changed)]));
         assert_eq!(inbox.wait(Instant::now()), News::Nothing);
     }
 
     #[test]
     fn too_many_paths_become_a_look_at_everything() {
         let inbox = Inbox::default();
-        inbox.changed((0..=MOST).map(|number| PathBuf::from(format!("/{number}"))));
+        inbox.happened(Event::Changed, (0..=MOST).map(|number| PathBuf::from(format!("/{number}"))));
         assert_eq!(inbox.wait(soon()), News::Everything);
         assert_eq!(inbox.wait(Instant::now()), News::Nothing);
     }

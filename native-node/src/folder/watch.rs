@@ -4,7 +4,6 @@
 //! had it looks through the whole folder every few seconds, and even where they can it does so now and then, because
 //! events do get lost. It opens no file.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use shared::SharedPath;
 
-use super::inbox::{Inbox, News};
+use super::inbox::{Event, Events, Inbox, News};
 use super::share::Root;
 use super::watcher::FolderWatcher;
 use super::{Change, Found, LeftOut, Seen, Share, beneath};
@@ -137,7 +136,7 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
     fn look_through_everything(&mut self, seen: Option<Seen>) -> Instant {
         let start = Instant::now();
         self.seen = seen;
-        let walked = self.walk(None);
+        let walked = self.walk(None, Event::Changed);
         let seen = self.seen.take();
         if let Some(left_out) = walked {
             // The first look keeps no memory of what it saw: nothing can be gone yet.
@@ -156,8 +155,9 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
         Instant::now() + pause
     }
 
-    /// Publishes every file of a folder; answers what was left out, or nothing if it was stopped or had no folder.
-    fn walk(&mut self, folder: Option<&SharedPath>) -> Option<LeftOut> {
+    /// Publishes every file of a folder, to which this has happened; answers what was left out, or nothing if it was stopped or
+    /// had no folder.
+    fn walk(&mut self, folder: Option<&SharedPath>, event: Event) -> Option<LeftOut> {
         let share = Arc::clone(&self.share);
         let mut walk = share.walk(folder).ok()?;
         let mut seen_here = folder.map(|_| Seen::default());
@@ -168,7 +168,7 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
                     if let Some(seen) = &mut seen_here {
                         seen.insert(&path);
                     }
-                    self.upsert(path, entry);
+                    self.found(path, entry, event);
                 }
             }
             if count % BATCH == BATCH - 1 {
@@ -189,23 +189,23 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
         Some(walk.left_out())
     }
 
-    fn look_at_all(&mut self, paths: &BTreeSet<PathBuf>) {
-        let mut walked: Option<PathBuf> = None;
-        for path in paths {
+    fn look_at_all(&mut self, events: &Events) {
+        let mut walked: Option<(&PathBuf, Event)> = None;
+        for (path, &event) in events {
             // Components order paths so that what is below a folder follows it: one walk does for all.
-            if walked.as_ref().is_some_and(|walked| path.starts_with(walked)) {
+            if walked.is_some_and(|(walked, of_walked)| event <= of_walked && path.starts_with(walked)) {
                 continue;
             }
             let relative = path.strip_prefix(self.share.root()).ok().and_then(Path::to_str);
             let Some(relative) = relative.and_then(|text| SharedPath::parse(text).ok()) else { continue };
-            if self.share.offers(&relative) && self.look_at(relative) {
-                walked = Some(path.clone());
+            if self.share.offers(&relative) && self.look_at(relative, event) {
+                walked = Some((path, event));
             }
         }
     }
 
     /// Publishes what is now at `path`; answers whether that is a folder, which was walked.
-    fn look_at(&mut self, path: SharedPath) -> bool {
+    fn look_at(&mut self, path: SharedPath, event: Event) -> bool {
         let facts = self.share.dir().and_then(|root| {
             let parent = beneath::parent(&root, &path).ok()?;
             parent.symlink_metadata(path.file_name()).ok()
@@ -213,12 +213,12 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
         match facts {
             Some(facts) if facts.is_file() => {
                 self.changes.push(Change::RemoveFolder(path.clone()));
-                self.upsert(path, beneath::entry(&facts));
+                self.found(path, beneath::entry(&facts), event);
                 false
             }
             Some(facts) if facts.is_dir() => {
                 self.changes.push(Change::Remove(path.clone()));
-                self.walk(Some(&path));
+                self.walk(Some(&path), event);
                 true
             }
             // Gone, or nothing that is shared; what it was before nobody knows.
@@ -229,11 +229,15 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
         }
     }
 
-    fn upsert(&mut self, path: SharedPath, entry: shared::Entry) {
+    fn found(&mut self, path: SharedPath, entry: shared::Entry, event: Event) {
         if let Some(seen) = &mut self.seen {
             seen.insert(&path);
         }
-        self.changes.push(Change::Upsert(path, entry));
+        // Of a file that was there before, moved away and back, the log of contents still knows the id.
+        self.changes.push(match event {
+            Event::Came => Change::Replace(path, entry),
+            Event::Changed => Change::Upsert(path, entry),
+        });
     }
 
     fn flush(&mut self) {

@@ -123,6 +123,52 @@ fn a_file_in_place_of_a_folder_and_back_leaves_nothing_stale() {
     watched.expect(1, &["x/b"]);
 }
 
+/// Gives a file the time of long ago.
+fn age(path: &Path) {
+    File::options().write(true).open(path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+}
+
+/// Symptom: what was moved onto a file of the same size and time kept that file's id until the node was started anew.
+#[test]
+fn a_file_in_place_of_another_of_its_size_and_time_has_not_its_id() {
+    let watched = Watched::settled();
+    fs::create_dir(watched.at("d")).unwrap();
+    fs::create_dir(watched.at("e")).unwrap();
+    let files = ["a", "d/a", "d/b", "e/a"].map(|name| SharedPath::parse(name).unwrap());
+    for path in &files {
+        fs::write(watched.at(path.as_str()), "old").unwrap();
+        age(&watched.at(path.as_str()));
+    }
+    let (of, is_old) = (|name: &str| SharedPath::parse(name).unwrap(), |entry: &shared::Entry| entry.modified == 0);
+    watched.wait(1, |catalog| catalog.iter().filter(|(_, entry)| is_old(entry)).count() == 4);
+    // What is still to be told of the writing above must not be told later.
+    fs::write(watched.at("fence"), "").unwrap();
+    watched.wait(1, |catalog| catalog.entry(&of("fence")).is_some());
+    let version = crate::source::Version { size: 3, modified: 0 };
+    let id = shared::transfer::Hashing::id_of(b"old");
+    let found = files.clone().map(|path| Change::Identified { path, version, id });
+    apply(found.into(), &mut watched.state.0.lock().unwrap());
+    let outside = watched.temp.path().join("outside");
+    fs::write(&outside, "new").unwrap();
+    age(&outside);
+    fs::rename(&outside, watched.at("a")).unwrap();
+    // A folder in place of another, too.
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("a"), "new").unwrap();
+    age(&outside.join("a"));
+    fs::rename(watched.at("d"), watched.temp.path().join("away")).unwrap();
+    fs::rename(&outside, watched.at("d")).unwrap();
+    // What is only touched, or looked at, keeps it.
+    age(&watched.at("e/a"));
+    fs::write(watched.at("second fence"), "").unwrap();
+    watched.wait(1, |catalog| catalog.entry(&of("second fence")).is_some());
+    watched.watching.as_ref().unwrap().inbox.overflowed();
+    fs::write(watched.at("third fence"), "").unwrap();
+    watched.wait(1, |catalog| catalog.entry(&of("third fence")).is_some());
+    let id_of = |name: &str| watched.state.0.lock().unwrap().entry(&of(name)).map(|entry| entry.id);
+    assert_eq!(["a", "d/a", "d/b", "e/a"].map(id_of), [Some(None), Some(None), None, Some(Some(id))]);
+}
+
 #[test]
 fn a14_hidden_and_own_files_never_appear() {
     let watched = Watched::settled();

@@ -7,11 +7,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use notify::event::{AccessKind, AccessMode};
-use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::{Config, ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use shared::SharedPath;
 
-use super::inbox::Inbox;
+use super::inbox::{Event, Inbox};
 
 /// The watch on one shared folder.
 #[derive(Debug)]
@@ -31,11 +31,16 @@ impl FolderWatcher {
             return this;
         }
         let inbox = Arc::clone(inbox);
-        let report = move |event: notify::Result<Event>| match event {
+        let report = move |event: notify::Result<notify::Event>| match event {
             Ok(event) if event.need_rescan() => inbox.overflowed(),
-            // Every file we serve is opened and read: only the end of a writing matters.
-            Ok(Event { kind: EventKind::Access(kind), .. }) if kind != AccessKind::Close(AccessMode::Write) => {}
-            Ok(event) => inbox.changed(event.paths),
+            Ok(event) => match event.kind {
+                // Every file we serve is opened and read: only the end of a writing matters.
+                EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write) => {}
+                EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)) => {
+                    inbox.happened(Event::Came, event.paths);
+                }
+                _ => inbox.happened(Event::Changed, event.paths),
+            },
             Err(_) => inbox.overflowed(),
         };
         match RecommendedWatcher::new(report, Config::default().with_follow_symlinks(false)) {

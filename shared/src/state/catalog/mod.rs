@@ -215,9 +215,9 @@ impl Catalog {
         self.replace(path, entry);
     }
 
-    /// Adds a file, or puts these facts in the place of what was known of it.
-    #[expect(clippy::needless_pass_by_value, reason = "a path comes here to stay, whatever form it is kept in")]
-    pub(super) fn replace(&mut self, path: SharedPath, entry: Entry) {
+    /// Adds a file, or puts these facts in the place of what was known of it: not even of the same size and time it keeps
+    /// anything.
+    pub fn replace(&mut self, path: SharedPath, entry: Entry) {
         let place = self.find(path.as_str());
         let old = place.ok().and_then(|(block, index)| self.blocks.get(block)?.entry(index)).copied();
         if old == Some(entry) {
