@@ -4,6 +4,7 @@
 //! the two; `notify`'s own recursion would read every folder a second time and watch hidden ones. Elsewhere one
 //! recursive watch covers all.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -74,6 +75,7 @@ impl FolderWatcher {
         match watcher.watch(&path, mode) {
             Ok(()) => {}
             Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
+            Err(error) if folder.is_some() && cannot_be_listed(&error.kind) => {}
             Err(error) if matches!(error.kind, ErrorKind::MaxFilesWatch) => self.go_blind(
                 "the system's limit of watched folders is reached (on Linux: raise fs.inotify.max_user_watches)",
             ),
@@ -93,6 +95,12 @@ impl FolderWatcher {
         }
         self.blind = true;
     }
+}
+
+/// Whether it is a folder of which nothing is shared, or none any more: if it becomes one, the folder above it says so.
+fn cannot_be_listed(error: &ErrorKind) -> bool {
+    let ErrorKind::Io(error) = error else { return false };
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory)
 }
 
 /// The kind of file system below `root`, if it is one on which others' changes raise no events here.
@@ -115,4 +123,25 @@ pub(super) fn silent_file_system(root: &Path) -> Option<&'static str> {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn silent_file_system(_root: &Path) -> Option<&'static str> {
     None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// Symptom: one folder that may not be read (`lost+found`) had the whole share looked through for ever.
+    #[test]
+    fn a_folder_that_cannot_be_watched_leaves_the_others_watched() {
+        let temp = tempfile::tempdir().unwrap();
+        std::fs::write(temp.path().join("file"), "").unwrap();
+        let mut watcher = FolderWatcher::open(temp.path(), &Arc::new(Inbox::default()));
+        watcher.cover(None);
+        for gone in ["none", "file/below"] {
+            watcher.cover(Some(&SharedPath::parse(gone).unwrap()));
+            assert!(watcher.see_everything(), "{gone}");
+        }
+        // Root may read all folders.
+        assert!(cannot_be_listed(&ErrorKind::Io(io::ErrorKind::PermissionDenied.into())));
+        assert!(!cannot_be_listed(&ErrorKind::MaxFilesWatch));
+    }
 }
