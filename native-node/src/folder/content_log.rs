@@ -21,6 +21,7 @@ use shared::transfer::{Hashing, MOST_PIECES, Outline, Value, pieces_of};
 use shared::{ContentId, SharedPath, limits};
 
 use super::lasting::lock;
+use super::positioned::{read_exact_at, write_all_at};
 use crate::source::Version;
 
 /// How each record begins.
@@ -329,30 +330,6 @@ fn for_the_owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
-}
-
-fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
-    #[cfg(unix)]
-    return std::os::unix::fs::FileExt::read_exact_at(file, bytes, at);
-    #[cfg(not(unix))]
-    {
-        use std::io::{Seek, SeekFrom};
-        let mut file = file;
-        file.seek(SeekFrom::Start(at))?;
-        file.read_exact(bytes)
-    }
-}
-
-fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    #[cfg(unix)]
-    return std::os::unix::fs::FileExt::write_all_at(file, bytes, at);
-    #[cfg(not(unix))]
-    {
-        use std::io::{Seek, SeekFrom, Write};
-        let mut file = file;
-        file.seek(SeekFrom::Start(at))?;
-        file.write_all(bytes)
-    }
 }
 
 /// Reads from an offset on.

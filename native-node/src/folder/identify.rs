@@ -18,6 +18,7 @@ use shared::{ContentId, Entry, SharedPath};
 use super::content_log::{ContentLog, Facts, ValuesAt};
 use super::inspect::is_at_rest_for;
 use super::inspect_unknown::yield_to_others;
+use super::positioned::read_full_at;
 use super::{Change, OpenedFile, Share};
 use crate::source::Version;
 
@@ -293,14 +294,8 @@ where
             }
             let length = usize::try_from(opened.size - at).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
             piece.truncate(length);
-            let mut filled = 0;
-            while let Some(rest @ [_, ..]) = piece.get_mut(filled..) {
-                match opened.read_at(rest, at + filled as u64) {
-                    Ok(0) => return Ok(None),
-                    Ok(count) => filled += count,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                }
+            if read_full_at(&opened.file, &mut piece, at)? < length {
+                return Ok(None);
             }
             outlining.push(&piece);
             at += length as u64;

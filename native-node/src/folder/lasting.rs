@@ -16,6 +16,7 @@ use shared::SharedPath;
 use shared::transfer::Hashing;
 
 use super::into_folder::IntoFolder;
+use super::positioned::{read_full_at, write_all_at};
 use super::save::create;
 use super::{Destination, FinishedPart, SaveError, names};
 
@@ -137,16 +138,7 @@ impl LastingPart {
     /// # Errors
     /// A [`SaveError`] that names the folder.
     pub fn read_at(&self, bytes: &mut [u8], at: u64) -> Result<usize, SaveError> {
-        let mut filled = 0;
-        while let Some(rest @ [_, ..]) = bytes.get_mut(filled..) {
-            match read_some_at(&self.file, rest, at + filled as u64) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.wrong(error)),
-            }
-        }
-        Ok(filled)
+        read_full_at(&self.file, bytes, at).map_err(|error| self.wrong(error))
     }
 
     /// Writes at an offset.
@@ -210,26 +202,6 @@ impl LastingPart {
     fn wrong(&self, error: io::Error) -> SaveError {
         let part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
         SaveError::from_io(part.as_ref().map(|part| part.folder.path.clone()).unwrap_or_default(), error)
-    }
-}
-
-fn read_some_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
-    #[cfg(unix)]
-    return std::os::unix::fs::FileExt::read_at(file, bytes, at);
-    #[cfg(windows)]
-    return std::os::windows::fs::FileExt::seek_read(file, bytes, at);
-}
-
-fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    #[cfg(unix)]
-    return std::os::unix::fs::FileExt::write_all_at(file, bytes, at);
-    #[cfg(windows)]
-    {
-        let mut done = 0;
-        while let Some(rest @ [_, ..]) = bytes.get(done..) {
-            done += std::os::windows::fs::FileExt::seek_write(file, rest, at + done as u64)?;
-        }
-        Ok(())
     }
 }
 

@@ -20,6 +20,7 @@ mod lasting;
 mod names;
 mod open;
 mod open_at_once;
+mod positioned;
 mod save;
 mod scan;
 mod share;

@@ -9,7 +9,7 @@ use cap_fs_ext::{FollowSymlinks, MetadataExt, OpenOptionsFollowExt, OpenOptionsS
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 use shared::SharedPath;
 
-use super::{Share, beneath};
+use super::{Share, beneath, positioned};
 use crate::source::Version;
 
 /// A shared file that is open, with its facts at that moment.
@@ -67,10 +67,7 @@ impl OpenedFile {
     /// # Errors
     /// What the system says.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        #[cfg(unix)]
-        return std::os::unix::fs::FileExt::read_at(&self.file, buffer, offset);
-        #[cfg(windows)]
-        return std::os::windows::fs::FileExt::seek_read(&self.file, buffer, offset);
+        positioned::read_at(&self.file, buffer, offset)
     }
 
     /// Which version of the file it was when it was opened.
