@@ -371,7 +371,9 @@ impl Node {
 
     /// What is to be inspected next.
     pub(crate) fn unknown_after(&self, after: Option<&SharedPath>, most: usize) -> Vec<(SharedPath, Entry)> {
-        self.with_host(|host, _| host.catalog(&self.url).unknown_after(after, most))
+        // One that is unknown may be behind a million that are not: nobody waits for the lock meanwhile.
+        let catalog = self.with_host(|host, _| host.catalog(&self.url));
+        catalog.unknown_after(after, most)
     }
 
     /// What is to be hashed next, and where to go on after that.

@@ -16,8 +16,10 @@ use super::{Change, Share};
 
 /// Files asked for at once; also the most results that are kept back.
 const BATCH: usize = 256;
-/// How often files that are still being written are tried again, and the least time between two rounds.
+/// Least time from one round to the next, in which files that are still being written are tried again; each rests for ten
+/// times as long as it looked for unknown files, at most for [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Starts to inspect: `next(after, most)` answers up to `most` files of [`Form::Unknown`](shared::Form::Unknown) whose paths
 /// come after `after`, in order; `publish` gets a [`Change::Formed`] for each that was found.
@@ -30,11 +32,11 @@ pub fn inspect_unknown(
     publish: impl Fn(Vec<Change>) + Send + 'static,
 ) -> io::Result<Inspecting> {
     let signal = Arc::new(Signal::default());
-    let mut round = Round { share, next, publish, signal: Arc::clone(&signal) };
+    let mut round = Round { share, next, publish, signal: Arc::clone(&signal), looked: Duration::ZERO };
     let thread = thread::Builder::new().name("folder-inspect".into()).spawn(move || {
         yield_to_others();
         let mut again = true;
-        while round.signal.wait(again) {
+        while round.signal.wait(again, pause_after(round.looked)) {
             again = round.go();
         }
     })?;
@@ -70,6 +72,13 @@ struct Round<N, P> {
     next: N,
     publish: P,
     signal: Arc<Signal>,
+    /// How long the last round looked for unknown files, rather than into them.
+    looked: Duration,
+}
+
+/// How long after the begin of a round the next may begin.
+fn pause_after(looked: Duration) -> Duration {
+    looked.saturating_mul(10).clamp(PAUSE, LONGEST_PAUSE)
 }
 
 impl<N, P> Round<N, P>
@@ -81,8 +90,11 @@ where
     fn go(&mut self) -> bool {
         let mut again = false;
         let mut after = None;
+        self.looked = Duration::ZERO;
         loop {
+            let begun = Instant::now();
             let batch = (self.next)(after.as_ref(), BATCH);
+            self.looked += begun.elapsed();
             let Some((last, _)) = batch.last() else { return again };
             after = Some(last.clone());
             let mut found = Vec::new();
@@ -150,11 +162,12 @@ impl Signal {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).stop
     }
 
-    /// Waits until the next round is due: after [`PAUSE`] if `again` or woken, else until woken. Answers no when stopped.
-    fn wait(&self, again: bool) -> bool {
+    /// Waits until the next round is due: `pause` after the last began if `again` or woken, else until woken. Answers no when
+    /// stopped.
+    fn wait(&self, again: bool, pause: Duration) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let rest = state.last.map_or(Duration::ZERO, |last| PAUSE.saturating_sub(last.elapsed()));
+            let rest = state.last.map_or(Duration::ZERO, |last| pause.saturating_sub(last.elapsed()));
             if state.stop {
                 return false;
             }
@@ -164,8 +177,8 @@ impl Signal {
                 state.last = Some(Instant::now());
                 return true;
             }
-            let pause = if again || state.woken { rest } else { Duration::from_secs(3600) };
-            state = self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
+            let sleep = if again || state.woken { rest } else { Duration::from_secs(3600) };
+            state = self.changed.wait_timeout(state, sleep).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -223,6 +236,14 @@ mod tests {
         }
         inspecting.wake();
         assert_eq!(catalog.lock().unwrap().entry(&gone).unwrap().form, Form::Unknown);
+    }
+
+    /// Symptom: one file that was being written had a catalog of a million looked through five times a second.
+    #[test]
+    fn looking_for_unknown_files_takes_a_tenth_of_the_time_at_most() {
+        assert_eq!(pause_after(Duration::ZERO), PAUSE);
+        assert_eq!(pause_after(Duration::from_secs(1)), Duration::from_secs(10));
+        assert_eq!(pause_after(Duration::MAX), LONGEST_PAUSE);
     }
 
     #[test]
