@@ -17,6 +17,7 @@ pub(super) fn trials() -> Vec<Trial> {
         test("a_file_that_is_not_hashed_yet_comes_all_the_same", not_hashed_yet),
         test("what_cannot_be_trusted_of_a_part_is_fetched_again", damaged_part),
         test("what_came_of_a_file_that_is_away_for_a_moment_is_gone_on_with", away_for_a_moment),
+        test("two_downloads_into_one_folder_fetch_a_large_file_once", two_downloads),
     ]
 }
 
@@ -143,4 +144,23 @@ fn away_for_a_moment() {
     assert!(assert_nothing_wrong(to.path(), &whole));
     let kept = got.saved["big.bin"]["kept"].as_u64().unwrap();
     assert!(kept >= 8 * MIB, "{kept} bytes were kept: {}", got.words());
+}
+
+/// Symptom: the second of them fetched and saved all of it once more, under another name.
+fn two_downloads() {
+    let whole = binary(24 << 20);
+    let holder = Holder::of(&[("big.bin", &whole)], 8 * MIB);
+    let to = tempfile::tempdir().unwrap();
+    let start = holder.proxy.passed();
+    let first = begin(holder.url(), to.path());
+    wait_for("some of it", Duration::from_secs(30), || (holder.proxy.passed() - start > 4 * MIB).then_some(()));
+    let second = begin(holder.url(), to.path());
+    let (first, second) =
+        (Got::of(first.wait(Duration::from_secs(120))), Got::of(second.wait(Duration::from_secs(120))));
+    first.exits_with(0).is_verified("big.bin");
+    second.exits_with(0);
+    assert_eq!((&second.done["files"], &second.done["already_here"]), (&0.into(), &1.into()), "{}", second.words());
+    assert!(assert_nothing_wrong(to.path(), &whole));
+    let again = (holder.proxy.passed() - start).saturating_sub(whole.len() as u64);
+    assert!(again <= 5 * MIB, "{again} bytes too many");
 }

@@ -94,7 +94,7 @@ impl Download<'_> {
         let how = Provenance { verified: file.id.is_some(), ..Provenance::default() };
         // Of another length it is of another version, whose time nobody told.
         let stamp = file.stamp(file.version.filter(|version| version.size == length));
-        let arrived = Arrived::Small { destination, path, bytes, stamp };
+        let arrived = Arrived::Small { destination, path, bytes, stamp, is_proved: how.verified };
         let came = Came { arrived, unsaved: None, bytes: length, how };
         Some(Fetched { peer: peer.clone(), path: file.path.clone(), came })
     }

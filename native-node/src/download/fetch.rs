@@ -97,11 +97,12 @@ pub(super) async fn arrive(
         }
         part = match part {
             Part::NotYet(destination, path) if !more && piece.len() <= SMALL => {
-                return Ok((Arrived::Small { destination, path, bytes: piece, stamp: Stamp::default() }, total));
+                let (stamp, is_proved) = (Stamp::default(), id.is_some());
+                return Ok((Arrived::Small { destination, path, bytes: piece, stamp, is_proved }, total));
             }
             part if !more => {
                 let finished = blocking(move || part.write(&piece).map(PartFile::finish)).await?;
-                return Ok((Arrived::Part(finished), total));
+                return Ok((Arrived::Part(finished).proved(id.is_some()), total));
             }
             part => blocking(move || part.write(&piece).map(Part::Open)).await?,
         };

@@ -230,6 +230,10 @@ impl Download<'_> {
                     self.patience.succeeded(&peer);
                     return Some(Fetched { peer, path: file.path, came });
                 }
+                Err(fetch::FetchError::Appeared) => {
+                    self.turned_up(&file.path);
+                    return None;
+                }
                 Err(reason) => {
                     self.patience.failed(&peer, &reason);
                     next = self.missed(&peer, &file.path, &reason.to_string());
@@ -297,6 +301,10 @@ impl Download<'_> {
             // Given back before another holder is asked, which takes a place of its own.
             drop(unsaved);
             let reason = match saved {
+                Ok(saved) if saved.was_here => {
+                    self.observer.given_up(&path);
+                    return self.turned_up(&path);
+                }
                 Ok(saved) => {
                     let saved_as = &saved.path;
                     self.observer.saved(&SavedFile { path: &path, saved_as, peer: &peer, bytes, how: &how });
@@ -322,6 +330,12 @@ impl Download<'_> {
             Ok(Planned::AlreadyHere) => {}
             Err(reason) => self.miss(peer, Some(Printable(file.path.as_str()).to_string()), 1, &reason.to_string()),
         }
+    }
+
+    /// A file came here by another way meanwhile, like one that was here before.
+    fn turned_up(&self, path: &SharedPath) {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).already_here += 1;
+        self.claims.done(path);
     }
 
     fn count(&self, bytes: u64, is_unverified: bool) {

@@ -5,19 +5,28 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::fs::OpenOptions;
 use shared::SharedPath;
 
 use super::durable;
 use super::into_folder::IntoFolder;
+use super::positioned::read_full_at;
 use super::save::candidates;
 use super::{FinishedPart, SaveError};
+
+/// Read at once of two files that are compared, in bytes.
+const COMPARED: usize = 256 << 10;
 
 /// A file that is whole, durable, and under its final name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saved {
     /// The name it was begun for, or that with a number where another file had it (A3, A9).
     pub path: SharedPath,
+    /// Whether a file that holds the same had this name meanwhile, and this one was thrown away.
+    pub was_here: bool,
 }
 
 /// What became of each file.
@@ -82,9 +91,14 @@ fn place(part: &mut FinishedPart) -> Result<Saved, SaveError> {
             Ok(()) => {
                 part.is_placed = true;
                 part.folder.remember(name);
-                return Ok(Saved { path: candidate });
+                return Ok(Saved { path: candidate, was_here: false });
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if part.is_proved && holds_the_same(part, name).unwrap_or_default() {
+                    part.lasts.store(false, Ordering::Relaxed);
+                    return Ok(Saved { path: candidate, was_here: true });
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 return Err(SaveError::CannotRename(part.folder.path.clone()));
             }
@@ -92,6 +106,29 @@ fn place(part: &mut FinishedPart) -> Result<Saved, SaveError> {
         }
     }
     Err(SaveError::Crowded(part.folder.path.join(part.path.file_name())))
+}
+
+/// Whether the file of this name beside a part holds the same, byte by byte.
+fn holds_the_same(part: &FinishedPart, name: &str) -> io::Result<bool> {
+    let dir = &part.folder.dir;
+    if !dir.symlink_metadata(name)?.is_file() {
+        return Ok(false);
+    }
+    let here = dir.open_with(name, OpenOptions::new().read(true).follow(FollowSymlinks::No))?.into_std();
+    let size = part.file.metadata()?.len();
+    let (mut one, mut other) = (vec![0; COMPARED], vec![0; COMPARED]);
+    let mut at = 0;
+    while here.metadata()?.len() == size {
+        let count = read_full_at(&part.file, &mut one, at)?;
+        if read_full_at(&here, &mut other, at)? != count || one.get(..count) != other.get(..count) {
+            return Ok(false);
+        }
+        if count == 0 {
+            return Ok(true);
+        }
+        at += count as u64;
+    }
+    Ok(false)
 }
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ pub enum Arrived {
         bytes: Vec<u8>,
         /// What it keeps besides.
         stamp: Stamp,
+        /// Whether it is known to hold what its holder hashed.
+        is_proved: bool,
     },
 }
 
@@ -56,15 +58,25 @@ impl Arrived {
         self
     }
 
+    /// The same, which is known, or not, to hold what its holder hashed: where a file that holds the same has its name, it is
+    /// not saved once more.
+    #[must_use]
+    pub fn proved(mut self, is: bool) -> Self {
+        match &mut self {
+            Self::Part(FinishedPart { is_proved, .. }) | Self::Small { is_proved, .. } => *is_proved = is,
+        }
+        self
+    }
+
     /// The file on the disk, neither durable nor named yet.
     fn written(self) -> Result<FinishedPart, SaveError> {
         let part = match self {
             Self::Part(part) => part,
-            Self::Small { destination, path, bytes, stamp } => {
+            Self::Small { destination, path, bytes, stamp, is_proved } => {
                 let mut part = destination.begin(&path)?;
                 part.write_all(&bytes)?;
                 let mut part = PartFile::finish(part);
-                part.stamp = stamp;
+                (part.stamp, part.is_proved) = (stamp, is_proved);
                 part
             }
         };
@@ -214,6 +226,7 @@ mod tests {
             path: SharedPath::parse(path).unwrap(),
             bytes: b"small".to_vec(),
             stamp: Stamp::default(),
+            is_proved: false,
         };
         let (good, bad) = tokio::join!(queue.commit(small("d/a")), queue.commit(small("file/a")));
         assert_eq!(good.unwrap().path.as_str(), "d/a");

@@ -34,6 +34,31 @@ fn a3_an_existing_file_is_kept_and_the_new_one_numbered() {
     assert_eq!(fs::read(temp.path().join("a.txt")).unwrap(), b"mine");
 }
 
+/// Symptom: of two downloads of one file into one folder at once, the second saved it once more, as `a (1).txt`.
+#[test]
+fn what_another_download_saved_meanwhile_is_not_saved_once_more() {
+    let temp = tempfile::tempdir().unwrap();
+    let destination = Destination::open(temp.path()).unwrap();
+    let bytes = vec![7; COMPARED + 1];
+    let save = |name: &str, bytes: &[u8], is_proved: bool| {
+        let mut part = destination.begin(&path(name)).unwrap();
+        part.write_all(bytes).unwrap();
+        let mut part = part.finish();
+        part.is_proved = is_proved;
+        let Saved { path, was_here } = commit(vec![part]).remove(0).unwrap();
+        (path.to_string(), was_here)
+    };
+    assert_eq!(save("a.txt", &bytes, true), ("a.txt".to_owned(), false));
+    assert_eq!(save("a.txt", &bytes, true), ("a.txt".to_owned(), true));
+    assert_eq!(save("empty", b"", true), ("empty".to_owned(), false));
+    assert_eq!(save("empty", b"", true), ("empty".to_owned(), true));
+    // Other bytes, or nobody knows whether they are what they should be.
+    let other = [bytes.as_slice(), b"8"].concat();
+    assert_eq!(save("a.txt", &other[1..], true), ("a (1).txt".to_owned(), false));
+    assert_eq!(save("a.txt", &bytes, false), ("a (2).txt".to_owned(), false));
+    assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 4, "nothing else is left");
+}
+
 #[test]
 fn a3_a_thousand_races_for_a_name_replace_nothing() {
     const RACES: usize = 1_000;

@@ -4,7 +4,7 @@
 //! account of what is in it: whoever goes on hashes what is there against the outline of the content, so that no power cut
 //! and no crash can make it claim what it has not. What nobody went on with for a week is swept away.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
@@ -73,6 +73,20 @@ impl Destination {
             Ok(LastingPart { part: Mutex::new(Some(part)), file, had, unflushed, flushed })
         };
         resume().map_err(|error| self.wrong(path, error))
+    }
+
+    /// How far somebody else is with writing what [`Destination::resume`] would: a length in bytes and the time of the last
+    /// change, which differ from those of before if more was written. None where nobody writes it.
+    #[must_use]
+    pub fn written_elsewhere(&self, path: &SharedPath, content: &[String]) -> Option<(u64, SystemTime)> {
+        let folder = self.folders.find(path).ok()?;
+        let mut names = content.iter().map(|content| name_for(path, content));
+        names.find_map(|name| {
+            let file = open_to_look(&folder.dir, &name)?;
+            let is_locked = matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock));
+            let facts = file.metadata().ok().filter(|_| is_locked)?;
+            Some((facts.len(), facts.modified().ok()?))
+        })
     }
 }
 
@@ -225,9 +239,14 @@ pub(super) fn sweep(folder: &Arc<IntoFolder>) {
 }
 
 fn is_in_use(dir: &Dir, name: &str) -> bool {
+    open_to_look(dir, name).is_some_and(|file| !lock(&file))
+}
+
+fn open_to_look(dir: &Dir, name: &str) -> Option<File> {
+    let is_file = dir.symlink_metadata(name).is_ok_and(|facts| facts.is_file());
     let mut options = OpenOptions::new();
     options.read(true).follow(FollowSymlinks::No);
-    dir.open_with(name, &options).is_ok_and(|file| !lock(&file.into_std()))
+    dir.open_with(name, &options).ok().filter(|_| is_file).map(cap_std::fs::File::into_std)
 }
 
 #[cfg(test)]
@@ -265,6 +284,11 @@ mod tests {
         part.write_at(b"56", 5).unwrap();
         let name = entries(temp.path())[0].clone();
         assert!(name.starts_with(".tinyp2p.a.") && name.ends_with(".part"), "{name}");
+        // Whoever wants to write the same sees how it gets on.
+        let written = || destination.written_elsewhere(&path("a"), &["y".to_owned(), "x".to_owned()]);
+        assert_eq!(written().unwrap().0, 7);
+        part.write_at(b"6", 6).unwrap();
+        assert!(destination.written_elsewhere(&path("a"), &["y".to_owned()]).is_none());
         // A second writer has a file of its own, and it is not found again.
         let second = resume(&destination, &["x"]);
         second.write_at(b"other", 0).unwrap();
@@ -272,6 +296,7 @@ mod tests {
         drop(second);
         drop(part);
         assert_eq!(entries(temp.path()), [name]);
+        assert!(destination.written_elsewhere(&path("a"), &["x".to_owned()]).is_none());
         // By another word for the same content, too; another content has another file.
         let other = resume(&destination, &["y"]);
         assert_eq!(other.had(), 0);

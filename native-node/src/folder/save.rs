@@ -69,7 +69,7 @@ pub enum Planned {
 /// The folder downloads go to. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Destination {
-    folders: Arc<IntoFolders>,
+    pub(super) folders: Arc<IntoFolders>,
 }
 
 impl Destination {
@@ -221,11 +221,14 @@ pub struct FinishedPart {
     pub(super) lasts: AtomicBool,
     /// What it is marked with before it gets that.
     pub(super) stamp: Stamp,
+    /// Whether it is known to hold what its holder hashed: then another that holds the same is as good.
+    pub(super) is_proved: bool,
 }
 
 impl FinishedPart {
     pub(super) fn new(folder: Arc<IntoFolder>, name: String, file: File, path: SharedPath, lasts: bool) -> Self {
-        Self { folder, name, file, path, is_placed: false, lasts: AtomicBool::new(lasts), stamp: Stamp::default() }
+        let (lasts, stamp) = (AtomicBool::new(lasts), Stamp::default());
+        Self { folder, name, file, path, is_placed: false, lasts, stamp, is_proved: false }
     }
 }
 

@@ -46,6 +46,10 @@ pub(super) const TOO_LARGE: u64 = (MOST_PIECES * PIECE_BYTES) as u64;
 const HOLDERS: usize = 32;
 /// How many runs of each are under way, so that it never waits for us to ask.
 const RUNS: usize = 2;
+/// For how long another download that writes the same may write nothing: longer than it waits for a holder.
+const STALLED: Duration = Duration::from_secs(90);
+/// How often it is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// For how long others may have nothing of what is missing, where nobody is left who has everything.
 const STUCK: Duration = Duration::from_secs(10);
 
@@ -117,14 +121,15 @@ impl Download<'_> {
         version: Version,
         id: Option<ContentId>,
     ) -> Result<(Arrived, u64, Provenance), FetchError> {
-        let (destination, target) = self.target(&file.path)?;
-        let size = version.size;
-        let pieces = usize::try_from(pieces_of(size)).unwrap_or(MOST_PIECES);
-        self.observer.begun(&file.path, peer, Some(size));
         let mut content = vec![format!("{}:{}", version.size, version.modified)];
         if let Some(id) = id {
             content.insert(0, id.to_string());
         }
+        self.wait_for_other_writers(&file.path, &content).await?;
+        let (destination, target) = self.target(&file.path)?;
+        let size = version.size;
+        let pieces = usize::try_from(pieces_of(size)).unwrap_or(MOST_PIECES);
+        self.observer.begun(&file.path, peer, Some(size));
         let destination = Arc::clone(destination);
         let part = blocking(move || destination.resume(&target, &content, size)).await?;
         let first = Arc::new(Holder::new(0, peer.clone(), file.name.clone(), version, id));
@@ -166,8 +171,35 @@ impl Download<'_> {
         let part = Arc::clone(&transfer.part);
         let finished = blocking(move || part.finish()).await?.ok_or(FetchError::Stopped)?;
         transfer.count(false);
-        let arrived = Arrived::Part(finished).stamped(file.stamp(Some(version)));
+        let arrived = Arrived::Part(finished).stamped(file.stamp(Some(version))).proved(how.verified);
         Ok((arrived, size, how))
+    }
+
+    /// Waits while another download writes the very file, for as long as it gets on with that: once it is here, all is done,
+    /// and what it leaves unfinished is gone on with.
+    async fn wait_for_other_writers(&self, path: &SharedPath, content: &[String]) -> Result<(), FetchError> {
+        let mut seen = None;
+        loop {
+            let (destination, target) = self.target(path)?;
+            let (destination, content) = (Arc::clone(destination), content.to_vec());
+            let written = blocking(move || Ok(destination.written_elsewhere(&target, &content))).await?;
+            match (written, &seen) {
+                (None, _) => return Ok(()),
+                (Some(now), Some((before, since))) if now == *before => {
+                    if Instant::elapsed(since) > STALLED {
+                        return Ok(());
+                    }
+                }
+                (Some(now), before) => {
+                    if before.is_none() {
+                        let path = Printable(path.as_str());
+                        tracing::info!(%path, "another download writes this file; it is waited for");
+                    }
+                    seen = Some((now, Instant::now()));
+                }
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 }
 
