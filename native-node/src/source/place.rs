@@ -38,7 +38,11 @@ impl Relays {
         Arc::clone(&self.0).acquire_many_owned(units).await.map_err(|_| SourceError::Busy)
     }
 
+    /// What is only faster with it leaves half to those who could not begin without.
     fn take_at_once(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        if self.0.available_permits() <= RELAYS_BYTES / UNIT / 2 {
+            return None;
+        }
         Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(bytes.div_ceil(UNIT)).ok()?).ok()
     }
 }
@@ -75,7 +79,7 @@ impl Place {
         Ok(Self { piece: PIECE, permit: Some(taken.map_err(|_| SourceError::Busy)??) })
     }
 
-    /// The same at once, or not at all.
+    /// One more for the same bytes, at once and while many are free, or not at all.
     pub(super) fn relay_at_once(node: &Node) -> Option<Self> {
         Some(Self { piece: PIECE, permit: Some(node.relays().take_at_once(RELAY_BYTES)?) })
     }
@@ -90,5 +94,21 @@ impl Place {
     #[must_use]
     pub fn piece(&self) -> usize {
         self.piece
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn readers_of_several_holders_leave_places_to_others() {
+        let relays = Relays::default();
+        let more: Vec<_> = std::iter::from_fn(|| relays.take_at_once(RELAY_BYTES)).collect();
+        assert!(more.len() > 8, "{}", more.len());
+        let others: Vec<_> = (0..8).map(|_| relays.take(RELAY_BYTES).now_or_never()).collect();
+        assert!(others.iter().all(|taken| matches!(taken, Some(Ok(_)))), "{others:?}");
     }
 }
