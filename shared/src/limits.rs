@@ -191,8 +191,8 @@ pub const TAB_FILE_BYTES: u64 = 1 << 50;
 pub const PROVED_BYTES: usize = 1 << 20;
 /// Most tabs that one node knows at once.
 pub const TABS: usize = 4_096;
-/// How long transfers wait for a tab that went away.
-pub const TAB_RETURN: Duration = Duration::from_secs(20);
+/// How long transfers wait for a tab that went away, or for a node that broke off.
+pub const HOLDER_RETURN: Duration = Duration::from_secs(20);
 /// Most peers in one message about who is there: about 350 bytes each.
 pub const PEERS_PER_RECORD: usize = 1_024;
 /// Least time between two of these to the same tab.

@@ -43,6 +43,7 @@ struct Inner {
     /// What happens next, once so many more bytes have passed.
     spoiled: Mutex<Vec<(u64, Spoiled)>>,
     connections: AtomicU64,
+    refused: AtomicU64,
     /// When the next byte may pass.
     next: Mutex<Instant>,
 }
@@ -58,6 +59,7 @@ impl Proxy {
             passed: AtomicU64::new(0),
             spoiled: Mutex::default(),
             connections: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
             next: Mutex::new(Instant::now()),
         });
         let serving = Arc::clone(&inner);
@@ -100,11 +102,19 @@ impl Proxy {
     pub(crate) fn connections(&self) -> u64 {
         self.inner.connections.load(Ordering::Relaxed)
     }
+
+    /// Callers so far for whom nobody was there.
+    pub(crate) fn refused(&self) -> u64 {
+        self.inner.refused.load(Ordering::Relaxed)
+    }
 }
 
 impl Inner {
     fn connect(&self, caller: &TcpStream) {
-        let Ok(node) = TcpStream::connect(&self.to) else { return };
+        let Ok(node) = TcpStream::connect(&self.to) else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
         self.connections.fetch_add(1, Ordering::Relaxed);
         // Small messages would wait for each other otherwise.
         let _ = (node.set_nodelay(true), caller.set_nodelay(true));

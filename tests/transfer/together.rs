@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use shared::bridge::{Message, Read, Ticket};
+use shared::bridge::{Message, Read, Role, Ticket};
 use tempfile::TempDir;
 
 use super::many::pool;
@@ -12,7 +12,8 @@ use super::{Holder, MIB, PASSWORD, ls};
 use crate::harness::node::{Node, tinyp2p};
 use crate::harness::ports::free_port;
 use crate::harness::process::wait_for;
-use crate::harness::tab::Tab;
+use crate::harness::proxy::Spoiled;
+use crate::harness::tab::{Tab, hello};
 use crate::harness::tree::binary;
 use crate::harness::{Trials, ok, test};
 
@@ -27,11 +28,17 @@ pub(super) fn trials() -> Vec<Trial> {
     trials.add("a_plain_download_of_what_three_hold_comes_from_all_of_them", |()| plain());
     trials.add("a_part_of_what_several_hold_is_that_part", |()| part());
     trials.add("a_holder_that_dies_among_several_leaves_the_rest_to_the_others", |()| dies());
+    trials.add("a_slow_holder_that_was_left_out_goes_on_when_the_others_are_gone", |()| slow_again());
+    trials.add("a_plain_download_goes_on_from_a_node_that_is_started_again", |()| started_again_plain());
     let mut trials = trials.into_vec();
     trials.push(test("a_tab_reads_what_three_hold_from_all_of_them", read));
     trials.push(test("a_tab_reads_on_when_its_holder_hangs", hangs));
     trials.push(test("a_slow_holder_among_several_keeps_nobody", slow));
     trials.push(test("a_liar_among_several_holders_changes_no_byte", lies));
+    trials.push(test("a_liar_that_is_left_of_several_holders_changes_no_byte", lies_alone));
+    trials.push(test("a_tab_reads_on_when_all_of_several_connections_break_at_once", break_at_once));
+    trials.push(test("a_tab_reads_on_from_a_node_that_is_started_again", started_again));
+    trials.push(test("what_a_node_reads_of_a_tab_comes_from_that_tab_alone", hop_limit));
     trials
 }
 
@@ -190,4 +197,122 @@ fn lies() {
     site.wait_for_ids(3);
     assert!(site.tab.ask(site.read(site.holders[0].url())).unwrap().1 == whole);
     assert!(liar.reads().iter().any(|read| read.path == "copy.bin"), "it was asked");
+}
+
+/// A tab of the node with the same content, whose first `right` bytes are what it promised. It is much faster than the holder,
+/// which is left out.
+fn fast_tab(site: &Site, whole: &[u8], right: usize) -> Tab {
+    let mut sent = whole.to_vec();
+    sent[right..].iter_mut().step_by(1 << 18).for_each(|byte| *byte ^= 1);
+    let tab = Tab::open(&site.address, PASSWORD, "fast", [9; 16]);
+    tab.promise("copy.bin", whole, &sent);
+    site.wait_for_ids(2);
+    tab
+}
+
+/// Until this tab is the only one that sends: it is asked for more than a piece at a time.
+fn wait_until_alone(tab: &Tab) {
+    wait_for("the tab to be left alone", PATIENCE, || {
+        tab.reads().iter().any(|read| read.length.is_none_or(|length| length > MIB)).then_some(())
+    });
+}
+
+fn lies_alone() {
+    let whole = binary((40 << 20) + 5);
+    let site = Site::new(&whole, &[MIB / 4]);
+    let liar = fast_tab(&site, &whole, 24 << 20);
+    let reading = site.tab.begin(site.read(site.holders[0].url()));
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| site.tab.rest(reading));
+        wait_until_alone(&liar);
+        site.holders[0].proxy.set_rate(0);
+        assert!(reading.join().unwrap().unwrap().1 == whole);
+    });
+}
+
+fn slow_again() {
+    let whole = binary((40 << 20) + 5);
+    let site = Site::new(&whole, &[MIB / 4]);
+    let mut other = fast_tab(&site, &whole, whole.len());
+    other.may_send(24 << 20);
+    let saved = tempfile::tempdir().unwrap();
+    let saved = saved.path().join("saved");
+    let getting = curl(&site.address(site.holders[0].url()), &saved, &[]);
+    wait_until_alone(&other);
+    other.crash();
+    site.holders[0].proxy.set_rate(0);
+    ok(&getting.wait(PATIENCE));
+    assert!(std::fs::read(&saved).unwrap() == whole);
+}
+
+fn break_at_once() {
+    let whole = binary((40 << 20) + 5);
+    let site = Site::new(&whole, &[4 * MIB, 4 * MIB]);
+    let before = site.passed();
+    let reading = site.tab.begin(site.read(site.holders[0].url()));
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| site.tab.rest(reading));
+        wait_for("both to send", PATIENCE, || (site.passed()[1] - before[1] > 3 * MIB).then_some(()));
+        site.holders.iter().for_each(|holder| holder.proxy.spoil(&[(1, Spoiled::Cut)]));
+        assert!(reading.join().unwrap().unwrap().1 == whole);
+    });
+    assert!(site.holders.iter().all(|holder| holder.proxy.is_all_spoiled()));
+}
+
+/// Kills a holder when some of it has come, and starts it again when it was missed.
+fn start_again(holder: &mut Holder, before: u64) {
+    wait_for("some of it", PATIENCE, || (holder.proxy.passed() - before > 3 * MIB).then_some(()));
+    let refused = holder.proxy.refused();
+    holder.kill();
+    wait_for("it to be missed", PATIENCE, || (holder.proxy.refused() > refused + 2).then_some(()));
+    holder.start(&[]);
+}
+
+fn started_again() {
+    let whole = binary((24 << 20) + 5);
+    let mut site = Site::new(&whole, &[4 * MIB]);
+    let before = site.passed()[0];
+    let reading = site.tab.begin(site.read(site.holders[0].url()));
+    let Site { holders, tab, .. } = &mut site;
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| tab.rest(reading));
+        start_again(&mut holders[0], before);
+        assert!(reading.join().unwrap().unwrap().1 == whole);
+    });
+}
+
+fn started_again_plain() {
+    let whole = binary((24 << 20) + 5);
+    let mut site = Site::new(&whole, &[4 * MIB]);
+    let before = site.passed()[0];
+    let saved = tempfile::tempdir().unwrap();
+    let saved = saved.path().join("saved");
+    let getting = curl(&site.address(site.holders[0].url()), &saved, &[]);
+    start_again(&mut site.holders[0], before);
+    ok(&getting.wait(PATIENCE));
+    assert!(std::fs::read(&saved).unwrap() == whole);
+}
+
+/// Hop limit 1. Another tab, which reads the same a moment later, gets it from the other holder meanwhile.
+fn hop_limit() {
+    let whole = binary((24 << 20) + 5);
+    let site = Site::new(&whole, &[8 * MIB]);
+    let slow = fast_tab(&site, &whole, whole.len());
+    slow.may_send(4 << 20);
+    let node = Tab::introduce(&site.address, PASSWORD, hello(Role::Node, "node", None));
+    let before = site.passed()[0];
+    let url = slow.url();
+    let of = url[url.find("/peer/").unwrap()..].to_owned();
+    let own = Read { peer: None, of, path: "copy.bin".to_owned(), ..site.read("") };
+    std::thread::scope(|scope| {
+        let reading = node.begin(own);
+        let reading = scope.spawn(|| node.rest(reading));
+        wait_for("the tab to send what it may", PATIENCE, || (slow.has_left() == 0).then_some(()));
+        let through = Read { path: "copy.bin".to_owned(), ..site.read(&url) };
+        assert!(site.tab.ask(through).unwrap().1 == whole);
+        slow.may_send(128 << 20);
+        assert!(reading.join().unwrap().unwrap().1 == whole);
+    });
+    let passed = site.passed()[0] - before;
+    assert!(passed < whole.len() as u64 + 4 * MIB, "once, for the tab: {passed}");
 }

@@ -114,6 +114,7 @@ impl Sending {
             length: Some(part.end - part.start),
             version: Some(wanted.version),
             reader: self.reader.clone(),
+            alone: false,
         };
         source::open_proved(&self.node, reading).await
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use shared::bridge::{Message, Outline, Outlined, ResetCode};
-use shared::limits::{PIECE_BYTES, TAB_RETURN};
+use shared::limits::{HOLDER_RETURN, PIECE_BYTES};
 use shared::transfer::{MOST_PIECES, Value, pieces_of};
 use shared::{ContentId, PeerUrl, SharedPath};
 
@@ -124,7 +124,7 @@ async fn ask(node: &Node, holder: &Holder, asked: Outline) -> Result<(Outlined, 
     let asked = Outline { of: holder.path(), peer: None, ..asked };
     let answered = async {
         let link = holder.link(node).await?;
-        let mut replies = link.ask(asked, 0).await.map_err(said)?.within(TAB_RETURN);
+        let mut replies = link.ask(asked, 0).await.map_err(said)?.within(HOLDER_RETURN);
         match replies.message().await {
             Ok(Message::Outlined(outlined)) => Ok(Some((outlined, replies))),
             // Of an earlier version.

@@ -30,6 +30,8 @@ pub(super) async fn answer(desk: &Desk, mut read: Read, answer: Answer) {
 
 async fn open(desk: &Desk, read: Read) -> Result<Source, Refusal> {
     let Read { peer, of, path, from, length, version, reader, aside: _ } = read;
+    // Who asks for what is ours asks others itself: a node must (hop limit 1), a command does.
+    let alone = peer.is_none();
     let peer = match peer {
         None => ours(desk.node(), &of)?,
         Some(url) => {
@@ -38,7 +40,7 @@ async fn open(desk: &Desk, read: Read) -> Result<Source, Refusal> {
         }
     };
     let (path, version, reader) = (file(&path)?, version.map(Into::into), desk.reader(reader.as_deref()));
-    Ok(source::open(desk.node(), Reading { peer, path, from, length, version, reader }).await?)
+    Ok(source::open(desk.node(), Reading { peer, path, from, length, version, reader, alone }).await?)
 }
 
 /// Sends all of it, or says why it ends before its end.

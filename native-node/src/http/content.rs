@@ -55,7 +55,7 @@ impl Content {
             return Self::open(node, path, entry).await;
         }
         let version = Some(Version { size: entry.size, modified: entry.modified });
-        let reading = Reading { peer: peer.clone(), path, from: 0, length: None, version, reader };
+        let reading = Reading { peer: peer.clone(), path, from: 0, length: None, version, reader, alone: false };
         let mut source = source::open_proved(node, reading).await.map_err(|why| refusal(&why))?;
         if entry.size > SMALL {
             let (form, length) = (entry.form, reply_length(entry.form, entry.size));

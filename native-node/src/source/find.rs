@@ -40,6 +40,8 @@ pub struct Reading {
     pub version: Option<Version>,
     /// Who reads, as shown to whoever holds the file.
     pub reader: String,
+    /// Only its peer may send it, nobody else who holds the same.
+    pub alone: bool,
 }
 
 /// Finds a file and, where it is ours, opens it. Of another peer's only as much is known as we have heard.
@@ -69,7 +71,7 @@ pub async fn find(node: &Node, wanted: &Wanted) -> Result<Found, SourceError> {
 /// # Errors
 /// See [`SourceError`].
 pub async fn open(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceError> {
-    let Reading { peer, path, from, length, version, reader } = reading;
+    let Reading { peer, path, from, length, version, reader, alone } = reading;
     let part = |size: u64| {
         let from = from.min(size);
         from..from.saturating_add(length.unwrap_or(u64::MAX)).min(size)
@@ -94,7 +96,9 @@ pub async fn open(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceEr
             };
             legacy::read(node, &peer, &path, version, part.start, part.end - part.start).await
         }
-        holder => Relay { node: Arc::clone(node), holder, path, from, left: length, version, reader }.open().await,
+        holder => {
+            Relay { node: Arc::clone(node), holder, path, from, left: length, version, reader, alone }.open().await
+        }
     }
 }
 
@@ -140,7 +144,7 @@ pub async fn look_closely(
         Holder::Old(peer) => Ok((legacy::count(node, &peer, path).await?.version(), false)),
         holder @ Holder::Node(_) => {
             let (node, path, reader) = (Arc::clone(node), path.clone(), reader.to_owned());
-            let nothing = Relay { node, holder, path, from: 0, left: Some(0), version: None, reader };
+            let nothing = Relay { node, holder, path, from: 0, left: Some(0), version: None, reader, alone: true };
             let source = nothing.open().await?;
             Ok((source.version(), source.is_executable()))
         }
@@ -188,8 +192,8 @@ impl Found {
         match self.held {
             Held::Own(opened) => Ok(Source::own_through(sendfile, opened, part, Place::take(node, length).await?)),
             Held::Elsewhere(_, peer, path) => {
-                let (from, version, reader) = (part.start, Some(self.version), reader.to_owned());
-                open_proved(node, Reading { peer, path, from, length: Some(length), version, reader }).await
+                let (from, length, version, reader) = (part.start, Some(length), Some(self.version), reader.to_owned());
+                open_proved(node, Reading { peer, path, from, length, version, reader, alone: false }).await
             }
         }
     }

@@ -1,14 +1,21 @@
 //! Who holds a file: the only place that knows which URL is whose.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::bridge::TabId;
+use shared::limits::HOLDER_RETURN;
 use shared::{MemberState, PeerUrl};
 
 use super::SourceError;
 use crate::link::Link;
 use crate::node::Node;
 use crate::tabs::Tab;
+
+/// How long to wait before a node that broke off is dialed again; doubled each time …
+const DIAL_AGAIN: Duration = Duration::from_millis(100);
+/// … up to this.
+const DIAL_AGAIN_MAX: Duration = Duration::from_secs(2);
 
 /// Who holds a file, as seen from this node.
 #[derive(Debug, Clone)]
@@ -75,6 +82,21 @@ impl Holder {
             }),
             Self::Own | Self::Old(_) => Err(SourceError::NotHere),
         }
+    }
+
+    /// Waits until one that broke off is back, for as long as it may be expected.
+    pub(crate) async fn back(&self, node: &Node) -> Result<(), SourceError> {
+        let back = async {
+            let mut wait = DIAL_AGAIN;
+            loop {
+                match self.link(node).await {
+                    Err(_) if matches!(self, Self::Node(_)) => tokio::time::sleep(wait).await,
+                    linked => return linked.map(drop),
+                }
+                wait = (2 * wait).min(DIAL_AGAIN_MAX);
+            }
+        };
+        tokio::time::timeout(HOLDER_RETURN, back).await.unwrap_or(Err(SourceError::NotHere))
     }
 
     /// What it is called at the other end of that session.

@@ -83,6 +83,7 @@ impl Holding {
             left: Some(end.saturating_sub(part.start)),
             version: Some(self.version),
             reader: reader.to_owned(),
+            alone: true,
         };
         Ok(relay.ask(WINDOW).await?.0)
     }

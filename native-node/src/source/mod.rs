@@ -7,6 +7,7 @@
 mod arriving;
 mod find;
 mod holder;
+mod holders;
 mod holding;
 mod legacy;
 mod open_cache;

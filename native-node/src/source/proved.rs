@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use shared::transfer::{Outline, PIECE_BYTES, PieceHashing};
-use shared::{ContentId, PeerUrl};
 use tokio::time::Instant;
 
 use super::find::Reading;
 use super::holder::Holder;
-use super::holding::{Holding, others};
+use super::holders::{Holders, Standing};
+use super::holding::Holding;
 use super::relay::{BREAKS, Payload, said};
 use super::stall::StallDetector;
 use super::together::{Together, cut};
@@ -24,7 +24,7 @@ use crate::node::Node;
 
 /// What is read, and from whom at the moment.
 #[derive(Debug)]
-struct Proved {
+pub(super) struct Proved {
     node: Arc<Node>,
     reader: String,
     outline: Arc<Outline>,
@@ -42,10 +42,7 @@ struct Proved {
     stall: StallDetector,
     /// Sessions that broke without a piece.
     breaks: u32,
-    /// Who is not asked again, unless nobody else is left.
-    tried: Vec<PeerUrl>,
-    /// Who is not asked again to send together with others.
-    left_out: Vec<PeerUrl>,
+    holders: Holders,
 }
 
 /// A piece that is not whole yet: its parts, each with the room that it keeps.
@@ -78,8 +75,8 @@ pub(super) async fn open(node: &Arc<Node>, reading: &Reading, holder: Holder) ->
         return Ok(None);
     }
     let place = Place::relay(node, part.end - part.start).await?;
-    let at = part.start - part.start % PIECE_BYTES as u64;
-    let mut tried = vec![reading.peer.clone()];
+    let at = beginning(part.start);
+    let mut holders = Holders::default();
     let (outline, replies) = loop {
         let begun = async {
             let Some(outline) = from.outline(node, id).await? else { return Ok(None) };
@@ -89,34 +86,34 @@ pub(super) async fn open(node: &Arc<Node>, reading: &Reading, holder: Holder) ->
         match begun.await {
             Ok(Some(begun)) => break begun,
             Ok(None) => return Ok(None),
-            Err(why) => from = another(node, id, version.size, &mut tried, why).await?,
+            Err(why) => {
+                holders.note(&from, Standing::after(&why));
+                from = holders.next(node, id, version.size).await.ok_or(why)?;
+            }
         }
     };
     let (feeder, source) = Source::arriving(version, part.end - part.start, place);
-    let (node, reader) = (Arc::clone(node), reading.reader.clone());
-    let (begun, stall, outline) = (Begun::at(at, &outline), StallDetector::new(), Arc::new(outline));
-    let (replies, rest, left_out) = (Some(replies), Bytes::new(), Vec::new());
-    let proved =
-        Proved { node, reader, outline, part, at, from, replies, rest, begun, stall, breaks: 0, tried, left_out };
+    let new = Proved::new(Arc::clone(node), reading.reader.clone(), Arc::new(outline), part, from);
+    let proved = Proved { replies: Some(replies), holders, ..new };
     tokio::spawn(proved.feed(feeder));
     Ok(Some(source))
 }
 
-/// Somebody else who has that content, and was not tried yet; there being none, `why` it was needed.
-async fn another(
-    node: &Arc<Node>,
-    id: ContentId,
-    size: u64,
-    tried: &mut Vec<PeerUrl>,
-    why: SourceError,
-) -> Result<Holding, SourceError> {
-    let Some(other) = others(node, id, size, tried).await.into_iter().next() else { return Err(why) };
-    tried.extend(other.holder.url().cloned());
-    tracing::info!(peer = ?other.holder.url(), %why, "another holder goes on");
-    Ok(other)
-}
-
 impl Proved {
+    /// Nobody is asked yet.
+    pub(super) fn new(node: Arc<Node>, reader: String, outline: Arc<Outline>, part: Range<u64>, from: Holding) -> Self {
+        let at = beginning(part.start);
+        let (begun, stall, holders) = (Begun::at(at, &outline), StallDetector::new(), Holders::default());
+        let rest = Bytes::new();
+        Self { node, reader, outline, part, at, from, replies: None, rest, begun, stall, breaks: 0, holders }
+    }
+
+    /// Gives all of it, at first from several holders.
+    pub(super) async fn pour_on(mut self, together: Together, feeder: &Feeder) -> Result<(), SourceError> {
+        self.pour_together(together, feeder).await?;
+        self.pour(feeder).await
+    }
+
     async fn feed(mut self, feeder: Feeder) {
         tokio::select! {
             result = self.pour(&feeder) => match result {
@@ -140,13 +137,13 @@ impl Proved {
                 continue;
             };
             if self.stall.is_stalled(left) {
-                self.pour_together(feeder).await?;
+                self.join_others(feeder).await?;
                 continue;
             }
             let piece = tokio::select! {
                 piece = piece(&mut self.begun, replies, &mut self.rest, &self.outline) => piece,
                 () = self.stall.until_stalled(left) => {
-                    self.pour_together(feeder).await?;
+                    self.join_others(feeder).await?;
                     continue;
                 }
             };
@@ -176,41 +173,59 @@ impl Proved {
     }
 
     /// Goes on with several holders, if there are any.
-    async fn pour_together(&mut self, feeder: &Feeder) -> Result<(), SourceError> {
+    async fn join_others(&mut self, feeder: &Feeder) -> Result<(), SourceError> {
         let (first, id) = (self.from.clone(), self.outline.id());
-        let outline = Some(Arc::clone(&self.outline));
-        let together = Together::of(&self.node, &self.reader, first, id, outline, &self.left_out).await;
-        let Some(mut together) = together else {
-            self.stall.back_off();
-            return Ok(());
-        };
-        self.tried.extend(together.holdings().filter_map(|holding| holding.holder.url().cloned()));
+        let (outline, but) = (Some(Arc::clone(&self.outline)), self.holders.left_out());
+        match Together::of(&self.node, &self.reader, first, id, outline, &but).await {
+            Some(together) => self.pour_together(together, feeder).await,
+            None => {
+                self.stall.back_off();
+                Ok(())
+            }
+        }
+    }
+
+    async fn pour_together(&mut self, mut together: Together, feeder: &Feeder) -> Result<(), SourceError> {
         // It sends what it was asked for alone no more.
         self.replies = None;
-        let mut part = self.at.max(self.part.start)..self.part.end;
+        let begin = self.at.max(self.part.start);
+        let mut part = begin..self.part.end;
         let poured = together.pour(&mut part, feeder).await;
-        self.left_out.extend(together.left_out());
-        self.stall.back_off();
+        if part.start > begin {
+            self.breaks = 0;
+        }
         self.part.start = part.start;
-        self.at = part.start - part.start % PIECE_BYTES as u64;
+        self.at = beginning(part.start);
+        for (holding, standing) in together.left_out() {
+            self.holders.note(&holding, standing);
+        }
+        self.stall.back_off();
         match poured {
             Ok(None) => self.at = self.part.end,
             Ok(Some(one)) => self.from = one,
-            Err(why) => self.go_on_after(why).await?,
+            Err(why) => self.go_on(why).await?,
         }
         Ok(())
     }
 
-    /// Has somebody else go on from the next piece; there being nobody, whoever broke off, when it is back.
     async fn go_on_after(&mut self, why: SourceError) -> Result<(), SourceError> {
+        self.holders.note(&self.from, Standing::after(&why));
+        self.go_on(why).await
+    }
+
+    /// Has somebody else go on from the next piece; there being nobody, whoever broke off, when it is back.
+    async fn go_on(&mut self, why: SourceError) -> Result<(), SourceError> {
         self.replies = None;
-        let is_interrupted = matches!(why, SourceError::Interrupted);
-        let (id, size) = (self.outline.id(), self.outline.size());
-        match another(&self.node, id, size, &mut self.tried, why).await {
-            Ok(other) => self.from = other,
-            Err(_) if is_interrupted && self.breaks < BREAKS => self.breaks += 1,
-            Err(why) => return Err(why),
-        }
+        let next = match self.holders.next(&self.node, self.outline.id(), self.outline.size()).await {
+            None if self.breaks < BREAKS => {
+                self.breaks += 1;
+                self.holders.back(&self.node).await
+            }
+            next => next,
+        };
+        let Some(next) = next else { return Err(why) };
+        tracing::info!(peer = ?next.holder.url(), %why, "another holder goes on");
+        self.from = next;
         Ok(())
     }
 
@@ -226,6 +241,11 @@ impl Proved {
             Err(why) => self.go_on_after(why).await,
         }
     }
+}
+
+/// Where the piece begins that this byte is of.
+fn beginning(at: u64) -> u64 {
+    at - at % PIECE_BYTES as u64
 }
 
 /// The next piece, proved. What there is of it is kept where this is dropped.

@@ -1,19 +1,21 @@
 //! A file that passes through this node: read from a tab, or from another node, over a session, under credit.
 //!
 //! A session that breaks is no end: the next one is asked for the rest of the same version, for as long as the holder may be
-//! expected back. So whoever reads sees a pause, then more of the same bytes, or an error; never a short file.
+//! expected back. So whoever reads sees a pause, then more of the same bytes, or an error; never a short file. Where others
+//! join in, [`Proved`] goes on.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use shared::SharedPath;
 use shared::bridge::{File, Message, Read, Record, ResetCode};
-use shared::limits::{PROVED_BYTES, RECORD_PAYLOAD_BYTES, TAB_RETURN};
-use shared::{PeerUrl, SharedPath};
+use shared::limits::{HOLDER_RETURN, PROVED_BYTES, RECORD_PAYLOAD_BYTES};
 use tokio::time::Instant;
 
 use super::holder::Holder;
 use super::holding::Holding;
+use super::proved::Proved;
 use super::stall::StallDetector;
 use super::together::Together;
 use super::{Feeder, Place, Source, SourceError, Version};
@@ -21,7 +23,7 @@ use crate::link::{LinkError, Replies, Reply};
 use crate::node::Node;
 
 /// How long a holder may take for the next piece.
-pub(super) const PATIENCE: Duration = TAB_RETURN;
+pub(super) const PATIENCE: Duration = HOLDER_RETURN;
 /// How many sessions in a row may break without a byte, before a holder that keeps coming back is given up.
 pub(super) const BREAKS: u32 = 3;
 
@@ -37,6 +39,8 @@ pub(super) struct Relay {
     pub(super) left: Option<u64>,
     pub(super) version: Option<Version>,
     pub(super) reader: String,
+    /// Whether nobody else may send it.
+    pub(super) alone: bool,
 }
 
 /// A record whose payload is passed on as it is.
@@ -122,19 +126,23 @@ impl Relay {
 
     /// Gives all that comes, piece by piece as they are wanted.
     async fn pour(mut self, replies: Replies, feeder: &Feeder) -> Result<(), SourceError> {
-        let (mut replies, mut breaks, mut stall, mut left_out) = (Some(replies), 0, StallDetector::new(), Vec::new());
+        let (mut replies, mut breaks, mut stall) = (Some(replies), 0, StallDetector::new());
         loop {
             let before = Instant::now();
             if !feeder.wanted().await {
                 return Err(SourceError::Interrupted);
             }
             stall.record(0, before.elapsed());
-            let left = self.left.unwrap_or_default();
             let Some(coming) = &mut replies else {
-                let (again, file) = self.ask(0).await?;
-                (replies, self.left) = (Some(again), Some(file.length));
+                self.holder.back(&self.node).await?;
+                match self.ask(0).await {
+                    Ok((again, file)) => (replies, self.left) = (Some(again), Some(file.length)),
+                    Err(SourceError::Interrupted | SourceError::NotHere) if breaks < BREAKS => breaks += 1,
+                    Err(why) => return Err(why),
+                }
                 continue;
             };
+            let left = self.left.filter(|_| !self.alone).unwrap_or_default();
             let is_stalled = self.from % (PROVED_BYTES as u64) < RECORD_PAYLOAD_BYTES as u64 && stall.is_stalled(left);
             let reply = match is_stalled {
                 true => None,
@@ -144,16 +152,15 @@ impl Relay {
                 },
             };
             let Some(reply) = reply else {
-                if let Some(together) = self.together(&left_out).await {
-                    // It sends what it was asked for alone no more.
-                    replies = None;
-                    left_out.extend(self.pour_together(together, feeder).await?);
-                    if self.left == Some(0) {
-                        return Ok(());
-                    }
-                }
-                stall.back_off();
-                continue;
+                let Some((first, together)) = self.together().await else {
+                    stall.back_off();
+                    continue;
+                };
+                // It sends what it was asked for alone no more. From here on nobody is taken at their word, the first neither.
+                drop(replies);
+                let part = self.from..self.from.saturating_add(self.left.unwrap_or_default());
+                let proved = Proved::new(self.node, self.reader, together.outline(), part, first);
+                return proved.pour_on(together, feeder).await;
             };
             match reply {
                 Ok(Some(Reply::Data(record))) => {
@@ -184,21 +191,11 @@ impl Relay {
         Ok(())
     }
 
-    /// Others who have the same, where it is known what this is.
-    async fn together(&self, but: &[PeerUrl]) -> Option<Together> {
+    /// This holder and others who have the same, where it is known what this is.
+    async fn together(&self) -> Option<(Holding, Together)> {
         let (first, id) = Holding::find(&self.node, &self.holder, &self.path, self.version)?;
-        Together::of(&self.node, &self.reader, first, id, None, but).await
-    }
-
-    /// Gives what several send; with the one who is left it goes on as before. Answers who is not to be asked again.
-    async fn pour_together(&mut self, mut together: Together, feeder: &Feeder) -> Result<Vec<PeerUrl>, SourceError> {
-        let mut part = self.from..self.from.saturating_add(self.left.unwrap_or_default());
-        let poured = together.pour(&mut part, feeder).await;
-        self.moved(part.start - self.from)?;
-        if let Some(Holding { holder, path, version }) = poured? {
-            (self.holder, self.path, self.version) = (holder, path, Some(version));
-        }
-        Ok(together.left_out())
+        let together = Together::of(&self.node, &self.reader, first.clone(), id, None, &[]).await?;
+        Some((first, together))
     }
 }
 

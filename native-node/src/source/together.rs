@@ -17,6 +17,7 @@ use shared::{ContentId, PeerUrl};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::holders::Standing;
 use super::holding::{Holding, others};
 use super::relay::{Payload, said};
 use super::{Feeder, Place, SourceError};
@@ -50,7 +51,7 @@ pub(super) struct Together {
     ready: BTreeMap<u64, Vec<Bytes>>,
     /// What the last who was left out did.
     last: SourceError,
-    left_out: Vec<PeerUrl>,
+    left_out: Vec<(Holding, Standing)>,
 }
 
 /// One holder, and what it does at the moment.
@@ -115,14 +116,14 @@ impl Together {
         Some(Self { node, reader, outline, lanes, places, tell, told, ready, last, left_out })
     }
 
-    /// Who is not to be asked again: too slow, or wrong, or gone.
-    pub(super) fn left_out(self) -> Vec<PeerUrl> {
-        self.left_out
+    /// What proves the pieces.
+    pub(super) fn outline(&self) -> Arc<Outline> {
+        Arc::clone(&self.outline)
     }
 
-    /// Who is asked, or was.
-    pub(super) fn holdings(&self) -> impl Iterator<Item = &Holding> {
-        self.lanes.iter().map(|lane| &lane.holding)
+    /// Who was left out, and how they did.
+    pub(super) fn left_out(self) -> Vec<(Holding, Standing)> {
+        self.left_out
     }
 
     /// Gives on all bytes of `part`, whose beginning is moved with them. Answers with whom to go on where only one is left.
@@ -208,15 +209,15 @@ impl Together {
         lane.work = None;
         lane.overtaken += 1;
         if lane.overtaken >= OVERTAKEN {
-            self.leave_out(at, "it is too slow");
+            self.leave_out(at, Standing::Slow);
         }
         Some(head)
     }
 
-    fn leave_out(&mut self, at: usize, why: &str) {
-        let lane = self.lanes.remove(at);
-        tracing::info!(peer = ?lane.holding.holder.url(), why, "one of several holders is left out");
-        self.left_out.extend(lane.holding.holder.url().cloned());
+    fn leave_out(&mut self, at: usize, standing: Standing) {
+        let holding = self.lanes.remove(at).holding;
+        tracing::info!(peer = ?holding.holder.url(), ?standing, "one of several holders is left out");
+        self.left_out.push((holding, standing));
     }
 
     /// Which of them fetches a piece.
@@ -250,7 +251,8 @@ impl Together {
                 }
             }
             (Err(why), Some(at)) => {
-                self.leave_out(at, &why.to_string());
+                tracing::debug!(%why, "a holder failed");
+                self.leave_out(at, Standing::after(&why));
                 self.last = why;
             }
             // It was overtaken meanwhile.

@@ -2,7 +2,7 @@
 //!
 //! A tab comes with a session and goes with it. Its URL follows from its secret ([`TabId`]), so it is the same again after
 //! the tab was reloaded, or the node was started anew, and nothing is kept on a disk. A tab that is away is listed no more at
-//! once, and remembered for [`TAB_RETURN`]: transfers wait for it and go on.
+//! once, and remembered for [`HOLDER_RETURN`]: transfers wait for it and go on.
 //!
 //! Its files are in the [`Host`](shared::Host), as our own are. Reading them is `source`'s.
 
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::PeerUrl;
 use shared::bridge::TabId;
-use shared::limits::{TAB_RETURN, TABS};
+use shared::limits::{HOLDER_RETURN, TABS};
 
 use crate::link::Link;
 use crate::node::Node;
@@ -101,7 +101,7 @@ impl Drop for TabSession {
         // Without a runtime the program is ending, and nobody waits.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                tokio::time::sleep(TAB_RETURN).await;
+                tokio::time::sleep(HOLDER_RETURN).await;
                 forget(&node, &tab, number);
             });
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use shared::PeerUrl;
 use shared::bridge::TabId;
-use shared::limits::TAB_RETURN;
+use shared::limits::HOLDER_RETURN;
 use tokio::sync::watch;
 
 use super::offer::Shares;
@@ -98,7 +98,7 @@ impl Tab {
     pub(crate) async fn link(&self) -> Option<Link> {
         let mut line = self.line.subscribe();
         let back = line.wait_for(|line| line.link().is_some() || matches!(line.state, State::Left));
-        let line = tokio::time::timeout(TAB_RETURN, back).await.ok()?.ok()?;
+        let line = tokio::time::timeout(HOLDER_RETURN, back).await.ok()?.ok()?;
         line.link().cloned()
     }
 
