@@ -13,7 +13,6 @@ mod tar;
 mod zip;
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use shared::SharedPath;
 use shared::transfer::Hashing;
