@@ -102,7 +102,7 @@ async fn listed(
         _ => file(&asked.path)?,
     };
     let entry = desk.node().with_host(|host, _| host.entry(peer, &path)).ok_or(SourceError::Missing)?;
-    let version = Version { size: entry.size, modified: entry.modified };
+    let version = Version::from(&entry);
     let is_other = asked.version.is_some_and(|wanted| Version::from(wanted) != version);
     if is_other || entry.id.is_some_and(|held| id.is_some_and(|id| id != held)) {
         return Err(SourceError::Changed.into());

@@ -247,7 +247,7 @@ where
         // What cannot be opened is the watch's business.
         let Ok(opened) = self.share.open_file(path) else { return Outcome::Done };
         let version = opened.version();
-        if version != (Version { size: entry.size, modified: entry.modified }) || !is_at_rest_for(&opened, REST) {
+        if version != Version::from(&entry) || !is_at_rest_for(&opened, REST) {
             return Outcome::Restless;
         }
         if pieces_of(version.size) > MOST_PIECES as u64 {
@@ -380,7 +380,7 @@ mod tests {
         let version = {
             let catalog = site.catalog.lock().unwrap();
             let entry = catalog.entry(&SharedPath::parse("large").unwrap()).unwrap();
-            Version { size: entry.size, modified: entry.modified }
+            Version::from(entry)
         };
         let contents = Arc::clone(&site.identifying.as_ref().unwrap().contents);
         let path = SharedPath::parse("large").unwrap();
@@ -412,7 +412,7 @@ mod tests {
         let site = Site::start(root.path(), state.path());
         let path = SharedPath::parse("b").unwrap();
         let entry = *site.catalog.lock().unwrap().entry(&path).unwrap();
-        let version = Version { size: entry.size, modified: entry.modified };
+        let version = Version::from(&entry);
         let contents = Arc::clone(&site.identifying.as_ref().unwrap().contents);
         while !matches!(contents.outline(&path, version), Known::Outline(..)) {
             thread::sleep(Duration::from_millis(10));

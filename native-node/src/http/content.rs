@@ -54,7 +54,7 @@ impl Content {
         if peer == node.url() {
             return Self::open(node, path, entry).await;
         }
-        let version = Some(Version { size: entry.size, modified: entry.modified });
+        let version = Some(Version::from(&entry));
         let reading = Reading { peer: peer.clone(), path, from: 0, length: None, version, reader, alone: false };
         let mut source = source::open_proved(node, reading).await.map_err(|why| refusal(&why))?;
         if entry.size > SMALL {

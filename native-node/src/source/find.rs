@@ -202,7 +202,7 @@ impl Found {
 /// What a tab offers under this name.
 fn offered(node: &Node, tab: &PeerUrl, path: &SharedPath) -> Result<Version, SourceError> {
     let entry = node.with_host(|host, _| host.entry(tab, path)).ok_or(SourceError::Missing)?;
-    Ok(Version { size: entry.size, modified: entry.modified })
+    Ok(Version::from(&entry))
 }
 
 async fn open_own(node: &Node, path: &SharedPath) -> Result<Arc<OpenedFile>, SourceError> {

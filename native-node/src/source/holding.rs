@@ -51,7 +51,7 @@ impl Holding {
             }
             Holder::Own | Holder::Old(_) => None,
         }?;
-        let version = Version { size: entry.size, modified: entry.modified };
+        let version = Version::from(&entry);
         let id = entry.id.filter(|_| wanted.is_none_or(|wanted| wanted == version))?;
         Some((Self { holder: holder.clone(), path: path.clone(), version }, id))
     }
@@ -104,7 +104,7 @@ pub(super) async fn others(node: &Arc<Node>, id: ContentId, size: u64, but: &[Pe
     let look = tokio::task::spawn_blocking(move || {
         let file = |catalog: &Catalog| {
             let held = catalog.iter().find(|(_, entry)| entry.id == Some(id) && entry.size == size);
-            held.map(|(path, entry)| (path.to_path(), Version { size, modified: entry.modified }))
+            held.map(|(path, entry)| (path.to_path(), Version::from(entry)))
         };
         catalogs.into_iter().filter_map(|(peer, catalog)| Some((peer, file(&catalog)?))).collect::<Vec<_>>()
     });

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use shared::{PeerUrl, SharedPath, bridge};
+use shared::{Entry, PeerUrl, SharedPath, bridge};
 
 use crate::folder::OpenedFile;
 use own::OwnReader;
@@ -49,6 +49,12 @@ pub struct Version {
 
 impl From<bridge::Version> for Version {
     fn from(bridge::Version { size, modified }: bridge::Version) -> Self {
+        Self { size, modified }
+    }
+}
+
+impl From<&Entry> for Version {
+    fn from(&Entry { size, modified, .. }: &Entry) -> Self {
         Self { size, modified }
     }
 }
