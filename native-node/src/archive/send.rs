@@ -6,8 +6,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::Archive;
 use super::layout::Stretch;
 use crate::node::Node;
@@ -27,15 +25,7 @@ pub(crate) fn open(node: &Arc<Node>, archive: &Arc<Archive>, part: Range<u64>, r
         reader: reader.to_owned(),
         gathered: Vec::new(),
     };
-    tokio::spawn(async move {
-        tokio::select! {
-            result = sending.pour(part, &feeder) => match result {
-                Ok(()) => feeder.finish().await,
-                Err(why) => feeder.fail(why).await,
-            },
-            () = feeder.unwanted() => {}
-        }
-    });
+    tokio::spawn(feeder.pour(async move |feeder: &Feeder| sending.pour(part, feeder).await));
     source
 }
 
@@ -77,7 +67,7 @@ impl Sending {
                 self.gather(&bytes, feeder).await?;
             } else {
                 self.flush(feeder).await?;
-                give(bytes, feeder).await?;
+                feeder.give(bytes).await?;
             }
         }
         Ok(())
@@ -125,10 +115,6 @@ impl Sending {
     }
 
     async fn flush(&mut self, feeder: &Feeder) -> Result<(), SourceError> {
-        if self.gathered.is_empty() { Ok(()) } else { give(std::mem::take(&mut self.gathered).into(), feeder).await }
+        if self.gathered.is_empty() { Ok(()) } else { feeder.give(std::mem::take(&mut self.gathered).into()).await }
     }
-}
-
-async fn give(bytes: Bytes, feeder: &Feeder) -> Result<(), SourceError> {
-    if feeder.give(bytes).await { Ok(()) } else { Err(SourceError::Interrupted) }
 }

@@ -19,7 +19,7 @@ pub const PIECES_AHEAD: usize = 1;
 /// What the feeder says.
 type Said = Result<Option<Bytes>, SourceError>;
 
-/// The near end of a file that is held elsewhere. Dropped before [`Feeder::finish`], the file is interrupted.
+/// The near end of a file that is held elsewhere. Dropped before the end of [`Feeder::pour`], the file is interrupted.
 #[derive(Debug)]
 pub struct Feeder {
     said: mpsc::Sender<Said>,
@@ -31,25 +31,23 @@ impl Feeder {
         self.said.reserve().await.is_ok()
     }
 
-    /// Waits until nobody reads any more: for whoever waits for something else meanwhile.
-    pub async fn unwanted(&self) {
-        self.said.closed().await;
+    /// Gives the next piece, as soon as it is wanted.
+    ///
+    /// # Errors
+    /// [`SourceError::Interrupted`] once nobody reads any more.
+    pub async fn give(&self, bytes: Bytes) -> Result<(), SourceError> {
+        self.said.send(Ok(Some(bytes))).await.map_err(|_| SourceError::Interrupted)
     }
 
-    /// Gives the next piece, as soon as it is wanted. False once nobody reads any more.
-    pub async fn give(&self, bytes: Bytes) -> bool {
-        self.said.send(Ok(Some(bytes))).await.is_ok()
-    }
-
-    /// Says that all was given.
-    pub async fn finish(self) {
+    /// Gives all that `giving` gives, and then says that it was all, or why no more comes. It is dropped where it waits once
+    /// nobody reads any more.
+    pub async fn pour(self, giving: impl AsyncFnOnce(&Self) -> Result<(), SourceError>) {
+        let given = tokio::select! {
+            given = giving(&self) => given,
+            () = self.said.closed() => return,
+        };
         // Nobody reads any more is as good.
-        let _read = self.said.send(Ok(None)).await;
-    }
-
-    /// Says why no more comes.
-    pub async fn fail(self, why: SourceError) {
-        let _read = self.said.send(Err(why)).await;
+        let _read = self.said.send(given.map(|()| None)).await;
     }
 }
 
@@ -122,19 +120,20 @@ mod tests {
     #[tokio::test]
     async fn what_is_given_comes_out_in_order_and_then_the_end() {
         let (feeder, source) = Source::arriving(VERSION, 10, Place::small());
-        let (all, ()) = tokio::join!(read(source), async {
+        let giving = feeder.pour(async |feeder: &Feeder| {
             for piece in [&b"01234"[..], b"", b"567", b"89"] {
-                assert!(feeder.give(Bytes::copy_from_slice(piece)).await);
+                feeder.give(Bytes::copy_from_slice(piece)).await?;
             }
-            feeder.finish().await;
+            Ok(())
         });
+        let (all, ()) = tokio::join!(read(source), giving);
         assert_eq!(all.unwrap(), b"0123456789");
     }
 
     #[tokio::test]
     async fn nothing_is_a_file_too() {
         let (feeder, source) = Source::arriving(Version { size: 0, modified: 7 }, 0, Place::small());
-        let (all, ()) = tokio::join!(read(source), feeder.finish());
+        let (all, ()) = tokio::join!(read(source), feeder.pour(async |_: &Feeder| Ok(())));
         assert_eq!(all.unwrap(), b"");
     }
 
@@ -142,15 +141,15 @@ mod tests {
     async fn the_last_piece_is_kept_until_all_is_known_to_be_well() {
         for ending in ["dropped", "failed", "one more byte"] {
             let (feeder, mut source) = Source::arriving(VERSION, 10, Place::small());
-            assert!(feeder.give(Bytes::from_static(b"01234")).await);
+            feeder.give(Bytes::from_static(b"01234")).await.unwrap();
             assert_eq!(source.next().await.unwrap().unwrap(), "01234");
-            assert!(feeder.give(Bytes::from_static(b"56789")).await);
+            feeder.give(Bytes::from_static(b"56789")).await.unwrap();
             let waiting = tokio::time::timeout(Duration::from_millis(20), source.next());
             assert!(waiting.await.is_err(), "the end was not said yet");
             match ending {
                 "dropped" => drop(feeder),
-                "failed" => feeder.fail(SourceError::Changed).await,
-                _ => assert!(feeder.give(Bytes::from_static(b"x")).await),
+                "failed" => feeder.pour(async |_: &Feeder| Err(SourceError::Changed)).await,
+                _ => feeder.give(Bytes::from_static(b"x")).await.unwrap(),
             }
             assert!(source.next().await.is_err(), "{ending}");
             assert_eq!(source.left(), 5, "{ending}");
@@ -161,10 +160,8 @@ mod tests {
     #[tokio::test]
     async fn fewer_bytes_than_announced_are_an_error() {
         let (feeder, source) = Source::arriving(VERSION, 10, Place::small());
-        let (all, ()) = tokio::join!(read(source), async {
-            feeder.give(Bytes::from_static(b"01234")).await;
-            feeder.finish().await;
-        });
+        let giving = feeder.pour(async |feeder: &Feeder| feeder.give(Bytes::from_static(b"01234")).await);
+        let (all, ()) = tokio::join!(read(source), giving);
         assert!(matches!(all, Err(SourceError::Changed)));
     }
 
@@ -172,7 +169,7 @@ mod tests {
     async fn a_feeder_waits_for_its_reader_and_learns_of_its_end() {
         let (feeder, mut source) = Source::arriving(VERSION, 10, Place::small());
         for _ in 0..PIECES_AHEAD {
-            assert!(feeder.give(Bytes::from_static(b"x")).await);
+            feeder.give(Bytes::from_static(b"x")).await.unwrap();
         }
         let wanted = tokio::time::timeout(Duration::from_millis(20), feeder.wanted());
         assert!(wanted.await.is_err(), "nobody has taken a piece");

@@ -44,6 +44,14 @@ pub struct Reading {
     pub alone: bool,
 }
 
+impl Reading {
+    /// Which bytes of a file of this size are wanted.
+    pub(super) fn range(&self, size: u64) -> Range<u64> {
+        let from = self.from.min(size);
+        from..from.saturating_add(self.length.unwrap_or(u64::MAX)).min(size)
+    }
+}
+
 /// Finds a file and, where it is ours, opens it. Of another peer's only as much is known as we have heard.
 ///
 /// # Errors
@@ -71,33 +79,29 @@ pub async fn find(node: &Node, wanted: &Wanted) -> Result<Found, SourceError> {
 /// # Errors
 /// See [`SourceError`].
 pub async fn open(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceError> {
-    let Reading { peer, path, from, length, version, reader, alone } = reading;
-    let part = |size: u64| {
-        let from = from.min(size);
-        from..from.saturating_add(length.unwrap_or(u64::MAX)).min(size)
-    };
-    match Holder::of(node, &peer)? {
+    match Holder::of(node, &reading.peer)? {
         Holder::Own => {
-            let opened = open_own(node, &path).await?;
-            if version.is_some_and(|version| version != opened.version()) {
+            let opened = open_own(node, &reading.path).await?;
+            if reading.version.is_some_and(|version| version != opened.version()) {
                 return Err(SourceError::Changed);
             }
-            let part = part(opened.size);
+            let part = reading.range(opened.size);
             let place = Place::take(node, part.end - part.start).await?;
             Ok(Source::own(opened, part, place))
         }
         Holder::Old(peer) => {
-            let (version, part) = match version {
-                Some(version) => (version, part(version.size)),
-                None => match legacy::count(node, &peer, &path).await? {
-                    Counted::Kept(bytes) => return Ok(legacy::part_of(&bytes, from, length.unwrap_or(u64::MAX))),
-                    counted @ Counted::Long(size) => (counted.version(), part(size)),
+            let version = match reading.version {
+                Some(version) => version,
+                None => match legacy::count(node, &peer, &reading.path).await? {
+                    Counted::Kept(bytes) => return Ok(legacy::part_of(&bytes, &reading)),
+                    counted @ Counted::Long(_) => counted.version(),
                 },
             };
-            legacy::read(node, &peer, &path, version, part.start, part.end - part.start).await
+            legacy::read(node, &peer, &reading.path, version, reading.range(version.size)).await
         }
         holder => {
-            Relay { node: Arc::clone(node), holder, path, from, left: length, version, reader, alone }.open().await
+            let Reading { peer: _, path, from, length: left, version, reader, alone } = reading;
+            Relay { node: Arc::clone(node), holder, path, from, left, version, reader, alone }.open().await
         }
     }
 }

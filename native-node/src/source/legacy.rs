@@ -4,12 +4,14 @@
 //! be announced in full before its first byte, and a stranger's file is neither kept in memory nor put on our disk. So a
 //! longer file comes twice: once to be counted, once to be passed on; one that has another length by then is an error.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use shared::{PeerUrl, Printable, SharedPath};
 
-use super::{Feeder, Place, Source, SourceError, Version};
+use super::find::Reading;
+use super::{Feeder, Place, Source, SourceError, Version, cut};
 use crate::dial::{CallError, ContentStream};
 use crate::node::Node;
 
@@ -58,19 +60,12 @@ pub(super) async fn count(node: &Node, peer: &PeerUrl, path: &SharedPath) -> Res
     Ok(if count <= KEPT as u64 { Counted::Kept(kept.into()) } else { Counted::Long(count) })
 }
 
-/// A part of what was kept.
-pub(super) fn part_of(kept: &Bytes, from: u64, length: u64) -> Source {
-    let size = kept.len() as u64;
-    let start = usize::try_from(from.min(size)).unwrap_or_default();
-    let end = usize::try_from(from.saturating_add(length).min(size)).unwrap_or_default();
-    let bytes = kept.slice(start..end.max(start));
-    let version = Version { size, modified: 0 };
+/// What is wanted of what was kept.
+pub(super) fn part_of(kept: &Bytes, reading: &Reading) -> Source {
+    let version = Version { size: kept.len() as u64, modified: 0 };
+    let bytes = cut(kept.clone(), 0, &reading.range(version.size));
     let (feeder, source) = Source::arriving(version, bytes.len() as u64, Place::small());
-    tokio::spawn(async move {
-        if feeder.give(bytes).await {
-            feeder.finish().await;
-        }
-    });
+    tokio::spawn(feeder.pour(async move |feeder: &Feeder| feeder.give(bytes).await));
     source
 }
 
@@ -80,44 +75,26 @@ pub(super) async fn read(
     peer: &PeerUrl,
     path: &SharedPath,
     version: Version,
-    from: u64,
-    length: u64,
+    part: Range<u64>,
 ) -> Result<Source, SourceError> {
     let place = Place::relay(node, version.size).await?;
     let content = fetch(node, peer, path).await?;
-    let (feeder, source) = Source::arriving(version, length, place);
-    tokio::spawn(async move {
-        tokio::select! {
-            result = pour(content, version.size, from, length, &feeder) => match result {
-                Ok(()) => feeder.finish().await,
-                Err(why) => feeder.fail(why).await,
-            },
-            () = feeder.unwanted() => {}
-        }
-    });
+    let (feeder, source) = Source::arriving(version, part.end - part.start, place);
+    tokio::spawn(feeder.pour(async move |feeder: &Feeder| pour(content, version.size, part, feeder).await));
     Ok(source)
 }
 
-async fn pour(
-    mut content: ContentStream,
-    size: u64,
-    from: u64,
-    length: u64,
-    feeder: &Feeder,
-) -> Result<(), SourceError> {
-    let (mut at, end) = (0_u64, from.saturating_add(length));
-    let mut piece = Vec::new();
+async fn pour(mut content: ContentStream, size: u64, part: Range<u64>, feeder: &Feeder) -> Result<(), SourceError> {
+    let (mut at, mut piece) = (0_u64, Vec::new());
     while feeder.wanted().await && content.next(&mut piece).await.map_err(|why| said(&why))? {
         let (before, bytes) = (at, Bytes::from(std::mem::take(&mut piece)));
         at = at.saturating_add(bytes.len() as u64);
         if at > size {
             return Err(SourceError::Changed);
         }
-        // Within the piece; all of these are below its length.
-        let within = |place: u64| usize::try_from(place.clamp(before, at) - before).unwrap_or_default();
-        let wanted = bytes.slice(within(from)..within(end).max(within(from)));
-        if !wanted.is_empty() && !feeder.give(wanted).await {
-            return Err(SourceError::Interrupted);
+        let wanted = cut(bytes, before, &part);
+        if !wanted.is_empty() {
+            feeder.give(wanted).await?;
         }
     }
     if at == size { Ok(()) } else { Err(SourceError::Changed) }

@@ -207,3 +207,10 @@ impl Source {
         })
     }
 }
+
+/// Those of `bytes`, which begin at byte `at` of a file, that are of this part of it.
+fn cut(mut bytes: Bytes, at: u64, part: &Range<u64>) -> Bytes {
+    // Both are at most its length.
+    bytes.truncate(part.end.saturating_sub(at).min(bytes.len() as u64) as usize);
+    bytes.split_off(part.start.saturating_sub(at).min(bytes.len() as u64) as usize)
+}

@@ -15,10 +15,10 @@ use super::find::Reading;
 use super::holder::Holder;
 use super::holders::{Holders, Standing};
 use super::holding::Holding;
-use super::relay::{BREAKS, Payload, said};
+use super::relay::{BREAKS, said};
 use super::stall::StallDetector;
-use super::together::{Together, cut};
-use super::{Feeder, Place, Source, SourceError};
+use super::together::Together;
+use super::{Feeder, Place, Source, SourceError, cut};
 use crate::link::{LinkError, Replies, Reply};
 use crate::node::Node;
 
@@ -69,8 +69,7 @@ impl Begun {
 pub(super) async fn open(node: &Arc<Node>, reading: &Reading, holder: Holder) -> Result<Option<Source>, SourceError> {
     let Some((mut from, id)) = Holding::find(node, &holder, &reading.path, reading.version) else { return Ok(None) };
     let version = from.version;
-    let begin = reading.from.min(version.size);
-    let part = begin..begin.saturating_add(reading.length.unwrap_or(u64::MAX)).min(version.size);
+    let part = reading.range(version.size);
     if part.is_empty() || !from.can_be_proved() {
         return Ok(None);
     }
@@ -94,8 +93,8 @@ pub(super) async fn open(node: &Arc<Node>, reading: &Reading, holder: Holder) ->
     };
     let (feeder, source) = Source::arriving(version, part.end - part.start, place);
     let new = Proved::new(Arc::clone(node), reading.reader.clone(), Arc::new(outline), part, from);
-    let proved = Proved { replies: Some(replies), holders, ..new };
-    tokio::spawn(proved.feed(feeder));
+    let mut proved = Proved { replies: Some(replies), holders, ..new };
+    tokio::spawn(feeder.pour(async move |feeder: &Feeder| proved.pour(feeder).await));
     Ok(Some(source))
 }
 
@@ -112,16 +111,6 @@ impl Proved {
     pub(super) async fn pour_on(mut self, together: Together, feeder: &Feeder) -> Result<(), SourceError> {
         self.pour_together(together, feeder).await?;
         self.pour(feeder).await
-    }
-
-    async fn feed(mut self, feeder: Feeder) {
-        tokio::select! {
-            result = self.pour(&feeder) => match result {
-                Ok(()) => feeder.finish().await,
-                Err(why) => feeder.fail(why).await,
-            },
-            () = feeder.unwanted() => {}
-        }
     }
 
     async fn pour(&mut self, feeder: &Feeder) -> Result<(), SourceError> {
@@ -162,8 +151,8 @@ impl Proved {
             self.at += bytes.len() as u64;
             let bytes = cut(bytes, at, &self.part);
             let (length, before) = (bytes.len(), Instant::now());
-            if !bytes.is_empty() && !feeder.give(bytes).await {
-                return Err(SourceError::Interrupted);
+            if !bytes.is_empty() {
+                feeder.give(bytes).await?;
             }
             self.stall.record(length, before.elapsed());
             self.replies.iter_mut().for_each(|replies| replies.release(room));
@@ -258,7 +247,7 @@ async fn piece(
     while begun.left > 0 {
         let (mut bytes, room) = if rest.is_empty() {
             match replies.next().await {
-                Ok(Some(Reply::Data(record))) => (Bytes::from_owner(Payload(record)), replies.keep()),
+                Ok(Some(Reply::Data(record))) => (Bytes::from_owner(record), replies.keep()),
                 Ok(None) => return Err(SourceError::Changed),
                 Ok(Some(_)) => return Err(said(LinkError::Senseless)),
                 Err(error) => return Err(said(error)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shared::SharedPath;
-use shared::bridge::{File, Message, Read, Record, ResetCode};
+use shared::bridge::{File, Message, Read, ResetCode};
 use shared::limits::{HOLDER_RETURN, PROVED_BYTES, RECORD_PAYLOAD_BYTES};
 use tokio::time::Instant;
 
@@ -43,15 +43,6 @@ pub(super) struct Relay {
     pub(super) alone: bool,
 }
 
-/// A record whose payload is passed on as it is.
-pub(super) struct Payload(pub(super) Record);
-
-impl AsRef<[u8]> for Payload {
-    fn as_ref(&self) -> &[u8] {
-        self.0.payload()
-    }
-}
-
 impl Relay {
     /// Begins to read, once the holder has said what of.
     pub(super) async fn open(mut self) -> Result<Source, SourceError> {
@@ -62,7 +53,7 @@ impl Relay {
         let version = Version::from(file.version);
         (self.version, self.left) = (Some(version), Some(file.length));
         let (feeder, source) = Source::arriving(version, file.length, place);
-        tokio::spawn(self.feed(replies, feeder));
+        tokio::spawn(feeder.pour(async move |feeder: &Feeder| self.pour(replies, feeder).await));
         Ok(Source { is_executable: file.executable.unwrap_or_default(), ..source })
     }
 
@@ -114,16 +105,6 @@ impl Relay {
         Ok(())
     }
 
-    async fn feed(self, replies: Replies, feeder: Feeder) {
-        tokio::select! {
-            result = self.pour(replies, &feeder) => match result {
-                Ok(()) => feeder.finish().await,
-                Err(why) => feeder.fail(why).await,
-            },
-            () = feeder.unwanted() => {}
-        }
-    }
-
     /// Gives all that comes, piece by piece as they are wanted.
     async fn pour(mut self, replies: Replies, feeder: &Feeder) -> Result<(), SourceError> {
         let (mut replies, mut breaks, mut stall) = (Some(replies), 0, StallDetector::new());
@@ -164,13 +145,11 @@ impl Relay {
             };
             match reply {
                 Ok(Some(Reply::Data(record))) => {
-                    let bytes = Bytes::from_owner(Payload(record));
+                    let bytes = Bytes::from_owner(record);
                     let (length, before) = (bytes.len(), Instant::now());
                     self.moved(length as u64)?;
                     breaks = 0;
-                    if !feeder.give(bytes).await {
-                        return Err(SourceError::Interrupted);
-                    }
+                    feeder.give(bytes).await?;
                     stall.record(length, before.elapsed());
                 }
                 Ok(None) if self.left == Some(0) => return Ok(()),

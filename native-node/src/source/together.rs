@@ -19,8 +19,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::holders::Standing;
 use super::holding::{Holding, others};
-use super::relay::{Payload, said};
-use super::{Feeder, Place, SourceError};
+use super::relay::said;
+use super::{Feeder, Place, SourceError, cut};
 use crate::link::{LinkError, Reply};
 use crate::node::Node;
 
@@ -168,9 +168,10 @@ impl Together {
                 is_wanted = feeder.wanted(), if !next.is_empty() => {
                     let bytes = next.pop_front().unwrap_or_default();
                     part.start += bytes.len() as u64;
-                    if !is_wanted || !feeder.give(bytes).await {
+                    if !is_wanted {
                         return Err(SourceError::Interrupted);
                     }
+                    feeder.give(bytes).await?;
                 }
                 () = tokio::time::sleep(LOOK) => {}
             }
@@ -277,7 +278,7 @@ async fn fetch(
         match replies.next().await.map_err(said)? {
             Some(Reply::Data(record)) => {
                 // It keeps its room: no more than there is of it is held.
-                let (bytes, _room) = (Bytes::from_owner(Payload(record)), replies.keep());
+                let (bytes, _room) = (Bytes::from_owner(record), replies.keep());
                 left = left.checked_sub(bytes.len() as u64).ok_or(SourceError::TooMuch)?;
                 hashing.push(&bytes);
                 parts.push(bytes);
@@ -302,11 +303,4 @@ async fn first_outline(node: &Node, holdings: &[Holding], id: ContentId) -> Opti
         None
     };
     tokio::time::timeout(OUTLINE, first).await.ok().flatten()
-}
-
-/// Those of `bytes`, which begin at byte `at` of a file, that are of this part of it.
-pub(super) fn cut(mut bytes: Bytes, at: u64, part: &Range<u64>) -> Bytes {
-    // Both are at most its length.
-    bytes.truncate(part.end.saturating_sub(at).min(bytes.len() as u64) as usize);
-    bytes.split_off(part.start.saturating_sub(at).min(bytes.len() as u64) as usize)
 }
