@@ -61,7 +61,7 @@ fn idle() {
         });
         let answers = futures_util::future::join_all(asking).await;
         assert!(answers.iter().all(|answered| *answered));
-        let growth = node.peak_memory() - before;
+        let growth = node.peak_memory().saturating_sub(before);
         eprintln!("{TABS} idle tabs: {} KiB each; opened in {joined:?}", growth / 1024 / TABS);
         assert!(growth <= 64 << 20, "{growth} bytes more");
         assert!(begun.elapsed() < Duration::from_secs(120));
