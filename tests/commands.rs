@@ -9,6 +9,7 @@ use libtest_mimic::Trial;
 use crate::harness::evil::Evil;
 use crate::harness::node::{Node, get, program, run, tinyp2p};
 use crate::harness::original::Original;
+use crate::harness::ports::free_port;
 use crate::harness::process::{Running, wait_for};
 use crate::harness::tree::{content, tree};
 use crate::harness::{Trials, ok, stdout, test};
@@ -30,6 +31,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("ls_lists_and_ls_long_tells_more", ls),
         test("a_taken_port_is_the_next_one_or_an_error", ports),
         test("serve_says_what_it_cannot_do", serve_errors),
+        test("serve_says_that_nobody_is_there_to_be_joined", nobody_to_join),
         test("serve_announces_itself_once_with_six_words", announcement),
         test("the_last_line_of_a_download_sums_it_up", summary_line),
     ]);
@@ -123,15 +125,26 @@ fn usage_errors() {
     ends(program().args(["get", "lan", "(unclosed"]), 2, &["not a regular expression"]);
     ends(program().args(["ls", "lan", "(unclosed"]), 2, &["not a regular expression"]);
     ends(tinyp2p("x").args(["get", "ftp://a:1"]), 2, &["ftp://a:1", "http://"]);
-    ends(tinyp2p("x").args(["get", "127.0.0.1:9004"]), 2, &["127.0.0.1:9004", "http://"]);
+    ends(tinyp2p("x").args(["get", "ftp://a:1"]), 2, &["\"lan\""]);
+    ends(tinyp2p("x").args(["get", url, "*.pdf"]), 2, &["not a regular expression", "--glob"]);
+    // Without http:// a node is meant, at the port that nodes try first.
+    ends(tinyp2p("x").args(["ls", "127.0.0.1:1"]), 1, &["http://127.0.0.1:1: "]);
+    ends(tinyp2p("x").args(["get", url, "--max-file-size", "many"]), 2, &["many", "1024"]);
     ends(tinyp2p("x").args(["ls", "http://a:1:2"]), 2, &["http://a:1:2"]);
     ends(tinyp2p("x").args(["serve", "--url", "nonsense"]), 2, &["nonsense"]);
     ends(tinyp2p("x").args(["get"]), 2, &["URL"]);
     ends(tinyp2p("x").args(["get", url, "x", "--glob", "--words"]), 2, &["--words"]);
     ends(program().args(["pw", "client", "nonsense", "x"]), 2, &["nonsense"]);
+    for unfinished in [&["hunter2", "server", "192.168.1.7"][..], &["hunter2", "client"]] {
+        let said = errors(&run(program().args(unfinished)));
+        assert!(said.contains("usage: tinyp2p PASSWORD ") && !said.contains("hunter2"), "{said}");
+        ends(program().args(unfinished), 2, &[unfinished[1]]);
+    }
     let help = run(bare().arg("--help"));
     ok(&help);
-    assert!(stdout(&help).contains("130 interrupted"));
+    for said in ["130 interrupted", "TINYP2P_LOG", "TINYP2P_STATE"] {
+        assert!(stdout(&help).contains(said), "{said}");
+    }
 }
 
 fn get_json() {
@@ -145,7 +158,7 @@ fn get_json() {
     let events = |event: &str| lines.iter().filter(|line| line["event"] == event).count();
     assert_eq!((events("offered"), events("saved"), events("missed"), events("done")), (1, 2, 0, 1), "{lines:?}");
     let done = lines.last().unwrap();
-    assert_eq!((&done["files"], &done["bytes"], &done["already_here"]), (&2.into(), &3.into(), &0.into()), "{done}");
+    assert_eq!((&done["files"], &done["size"], &done["already_here"]), (&2.into(), &3.into(), &0.into()), "{done}");
 }
 
 fn dry_run() {
@@ -182,7 +195,6 @@ fn ls() {
     assert_eq!(list(&["txt$"]), "a.txt\n");
     assert_eq!(list(&["*.bin", "--glob"]), "f/b.bin\n");
     assert_eq!(list(&["BIN b", "--words"]), "f/b.bin\n");
-    assert_eq!(list(&["nothing"]), "");
     let long = list(&["--long"]);
     assert!(long.contains("4.88 KiB") && long.contains(&node.url) && long.lines().count() == 2, "{long}");
     for line in list(&["--json"]).lines() {
@@ -250,6 +262,20 @@ fn serve_errors() {
     ends(&mut classic("127.0.0.1", "port"), 2, &["port"]);
 }
 
+fn nobody_to_join() {
+    let (dir, port) = (tree(&[]), free_port());
+    let url = format!("http://127.0.0.1:{port}");
+    let joining = Node::serve(dir.path(), PASSWORD, &["--join", &url]);
+    let said = || joining.process.error_text();
+    let warning = format!("{url} cannot be joined: ");
+    wait_for("a word about it", Duration::from_secs(30), || said().contains(&warning).then_some(()));
+    let mut command = tinyp2p(PASSWORD);
+    command.args(["serve", "--json", "--bind", "127.0.0.1", "--port", &port.to_string()]).arg(dir.path());
+    let _joined = Node::start(&mut command);
+    wait_for("a word that it is there", Duration::from_secs(60), || said().contains("is here").then_some(()));
+    assert_eq!(said().matches(&warning).count(), 1, "{}", said());
+}
+
 fn announcement() {
     let dir = tree(&[("a.txt", b"a")]);
     for json in [None, Some("--json")] {
@@ -261,7 +287,8 @@ fn announcement() {
             let said = format!("{}{}", running.output_text(), running.error_text());
             (said.contains("password") && said.contains("http://127.0.0.1:")).then_some(said)
         });
-        let words = said.split_whitespace().find(|word| word.matches('-').count() == 5).expect("six words").to_owned();
+        let words =
+            said.split(['"', ' ', '\n']).find(|word| word.matches('-').count() == 5).expect("six words").to_owned();
         let url = said.split(['"', ' ', '\n']).find(|word| word.starts_with("http://127.0.0.1:")).unwrap().to_owned();
         let listed = run(tinyp2p(&words).args(["ls", &url]));
         ok(&listed);
@@ -289,7 +316,7 @@ fn summary_line() {
     let into = tempfile::tempdir().unwrap();
     let last = |pattern: &str| {
         let output = get(&node.url, PASSWORD, pattern, into.path());
-        ok(&output);
+        assert_eq!(output.status.success(), pattern != "zzz", "{output:?}");
         errors(&output).lines().last().unwrap_or_default().to_owned()
     };
     assert_eq!(last("a"), "1 file, 1 B");

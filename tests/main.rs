@@ -18,8 +18,10 @@ mod harness;
 mod hostile;
 mod interop;
 mod page;
+mod scripts;
 mod swim;
 mod tabs;
+mod terminal;
 mod tickets;
 mod tidy;
 mod transfer;
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         tidy::trials(),
         interop::trials(),
         commands::trials(),
+        scripts::trials(),
+        terminal::trials(),
         discover::trials(),
         downloads::trials(),
         follow::trials(),

@@ -2,6 +2,7 @@
 //!
 //! All decisions are the roster's, which knows no clock and no socket. Here are only the clock and the sockets.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use shared::{Dial, DialOutcome, MemberState, PeerUrl, Printable};
@@ -13,8 +14,9 @@ use crate::dial::CallError;
 use crate::node::Node;
 use crate::swim;
 
-/// Keeps the roster alive until `shutdown`.
-pub(crate) async fn keep(node: Arc<Node>, shutdown: CancellationToken) {
+/// Keeps the roster alive until `shutdown`. Of those in `join`, which a person named, it is told if they cannot be reached.
+pub(crate) async fn keep(node: Arc<Node>, join: Vec<PeerUrl>, shutdown: CancellationToken) {
+    let mut named: BTreeSet<PeerUrl> = join.into_iter().collect();
     let mut calls = JoinSet::new();
     loop {
         while let Some(dial) = node.with_host(|host, now| host.roster_mut().poll_dial(now)) {
@@ -29,7 +31,11 @@ pub(crate) async fn keep(node: Arc<Node>, shutdown: CancellationToken) {
             () = tokio::time::sleep(wake) => {}
             // Somebody named peers that are new to us.
             () = node.roster_changed() => {}
-            Some(Ok((outcome, url))) = calls.join_next() => {
+            Some(Ok(((outcome, failure), url))) = calls.join_next() => {
+                // Once: what becomes of it later is told as of any other.
+                if named.remove(&url) && let Some(error) = failure {
+                    tracing::warn!("{url} cannot be joined: {}; trying on", Printable(&error.to_string()));
+                }
                 let (before, after) = node.with_host(|host, now| {
                     let before = host.roster().state_of(&url);
                     host.roster_mut().handle_dialed(now, &url, outcome);
@@ -54,13 +60,13 @@ fn say(peer: &PeerUrl, state: Option<MemberState>) {
     }
 }
 
-/// One call, as the roster understands its end.
-async fn call(node: &Arc<Node>, dial: &Dial) -> DialOutcome {
-    match node.dialer().exchange(&dial.url, &dial.tell).await {
+/// One call, as the roster understands its end; and what went wrong, where it may go well another time.
+async fn call(node: &Arc<Node>, dial: &Dial) -> (DialOutcome, Option<CallError>) {
+    let outcome = match node.dialer().exchange(&dial.url, &dial.tell).await {
         Ok(exchanged) => {
             exchanged.peers.iter().for_each(|peer| node.learn_about(&dial.url, peer));
             if let Some(of) = node.dialer().goes_by(&dial.url, &exchanged).await {
-                return DialOutcome::Alias { of, urls: exchanged.urls.unwrap_or_default() };
+                return (DialOutcome::Alias { of, urls: exchanged.urls.unwrap_or_default() }, None);
             }
             if exchanged.is_node {
                 swim::met(node, &dial.url);
@@ -71,7 +77,8 @@ async fn call(node: &Arc<Node>, dial: &Dial) -> DialOutcome {
         Err(error) if error.is_refusal() => DialOutcome::Refused,
         Err(error) => {
             tracing::debug!(peer = %dial.url, error = %Printable(&error.to_string()), "a call failed");
-            DialOutcome::Unreachable
+            return (DialOutcome::Unreachable, Some(error));
         }
-    }
+    };
+    (outcome, None)
 }

@@ -138,6 +138,7 @@ pub struct Prepared {
     listener: TcpListener,
     /// For datagrams, where there is one to be had.
     socket: Option<UdpSocket>,
+    join: Vec<PeerUrl>,
     discovery: Discovery,
     bound: SocketAddr,
     www: Option<PathBuf>,
@@ -180,8 +181,8 @@ pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, 
         let dialer = Dialer::new(links, old);
         Node::new(Parts { identity, name, url, names, share, host, known, dialer, membership })
     });
-    let Config { discovery, www, limits, .. } = config;
-    Ok(Prepared { node, listener, socket, discovery, bound, www, limits })
+    let Config { join, discovery, www, limits, .. } = config;
+    Ok(Prepared { node, listener, socket, join, discovery, bound, www, limits })
 }
 
 impl Prepared {
@@ -208,7 +209,7 @@ impl Prepared {
         let routes = http::routes(Arc::clone(&self.node), self.www);
         // It serves while it joins: two that join through each other never wait for each other.
         let telling = tokio::spawn(desk::tell_who_is_there(Arc::clone(&self.node)));
-        let gossip = tokio::spawn(members::keep(Arc::clone(&self.node), shutdown.clone()));
+        let gossip = tokio::spawn(members::keep(Arc::clone(&self.node), self.join, shutdown.clone()));
         let following = tokio::spawn(follow::keep(Arc::clone(&self.node), shutdown.clone()));
         let swimming = tokio::spawn(swim::keep(Arc::clone(&self.node), self.socket, shutdown.clone()));
         let discovering = discover::keep(Arc::clone(&self.node), self.discovery, self.bound, shutdown.clone());

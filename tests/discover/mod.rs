@@ -135,6 +135,17 @@ fn together() {
     cellar.process.kill();
     meet(&serve(PASSWORD, "cellar", &[]), &attic);
 
+    // Who makes a password beside them is told that there is something to join.
+    let mut command = program();
+    command
+        .env("TINYP2P_LOG", "native_node=info")
+        .env_remove("TINYP2P_PASSWORD")
+        .args(["serve", "--json", "--port", "0"]);
+    let made = Node::start(command.arg(tree::tree(&[]).keep()));
+    wait_for("a word about the pools", PATIENCE, || {
+        made.process.error_text().contains("another tinyp2p pool is on this network (http://10.77.0.1:").then_some(())
+    });
+
     let seen = capture.seen();
     assert!(!seen.datagrams(MDNS_PORT).is_empty());
     for secret in [PASSWORD, OTHER, "attic", "cellar", "garden", ".txt"] {

@@ -78,7 +78,12 @@ impl Running {
 
     /// Asks it to end as Ctrl-C does, and waits for that.
     pub(crate) fn interrupt(self, deadline: Duration) -> Output {
-        rustix::process::kill_process(pid(self.child.id()), rustix::process::Signal::INT).expect("it is running");
+        self.signal(rustix::process::Signal::INT, deadline)
+    }
+
+    /// Asks it to end by this signal, and waits for that.
+    pub(crate) fn signal(self, signal: rustix::process::Signal, deadline: Duration) -> Output {
+        rustix::process::kill_process(pid(self.child.id()), signal).expect("it is running");
         self.wait(deadline)
     }
 

@@ -136,7 +136,7 @@ impl Got {
     fn of(output: Output) -> Self {
         let lines = json(&output);
         let saved = lines.iter().filter(|line| line["event"] == "saved");
-        let saved = saved.map(|line| (line["saved_as"].as_str().unwrap().to_owned(), line.clone())).collect();
+        let saved = saved.map(|line| (line["save_as"].as_str().unwrap().to_owned(), line.clone())).collect();
         let done = lines.last().cloned().unwrap_or_default();
         Self { output, saved, done }
     }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -33,6 +34,8 @@ struct Inner {
     /// None where there is no place to remember anything beyond this process.
     folder: Option<PathBuf>,
     known: Mutex<Seen>,
+    /// Whether it was told that the folder is of no use; what follows from that is no news.
+    is_told: AtomicBool,
     /// Held by whoever writes.
     writing: Mutex<()>,
 }
@@ -54,13 +57,16 @@ impl KnownNodes {
     /// Those remembered in this folder; with none, only for as long as this lives. Reads a small file.
     #[must_use]
     pub fn at(folder: Option<PathBuf>) -> Self {
+        let mut is_told = false;
         let known = folder.as_deref().map(|folder| read(&file_in(folder)));
         let known = known.unwrap_or_else(|| Ok(Seen::new())).unwrap_or_else(|error| {
             let file = folder.as_deref().map(file_in).unwrap_or_default();
             tracing::warn!(file = %file.display(), %error, "cannot read which nodes speak the bridge");
+            is_told = true;
             Seen::new()
         });
-        Self(Arc::new(Inner { folder, known: Mutex::new(known), writing: Mutex::default() }))
+        let is_told = AtomicBool::new(is_told);
+        Self(Arc::new(Inner { folder, known: Mutex::new(known), is_told, writing: Mutex::default() }))
     }
 
     /// Whether the node at this URL's host and port has spoken the bridge before. Then it is never called the 2004 way.
@@ -93,7 +99,9 @@ impl KnownNodes {
         }
         let inner = Arc::clone(&self.0);
         let written = tokio::task::spawn_blocking(move || inner.write());
-        if let Ok(Err(error)) = written.await {
+        if let Ok(Err(error)) = written.await
+            && !self.0.is_told.swap(true, Ordering::Relaxed)
+        {
             let file = self.0.folder.as_deref().map(file_in).unwrap_or_default();
             tracing::warn!(file = %file.display(), %error, "cannot remember on the disk which nodes speak the bridge");
         }

@@ -9,17 +9,23 @@ use std::time::Duration;
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shared::{PeerUrl, Printable, SharedPath};
 
-use super::output::{missed_line, planned_line, saved_line, say};
-use crate::download::{Missed, Observer, SavedFile};
+use super::output::{differs_line, missed_line, note, planned_line, saved_line, say};
+use crate::download::{Missed, Observer, Offered, SavedFile};
 
 /// Smaller files are done before anybody has read their bar, in bytes.
 const WORTH_A_BAR: u64 = 8 << 20;
 /// Most bars of files at once: no more than fit a small window.
 const MOST: usize = 8;
 
-// 78 columns, so that nothing wraps at 80.
-const WITH_SIZE: &str = "{msg:24!} {bar:21.cyan/dim} {bytes:>11} {bytes_per_sec:>13} {eta:>4}";
-const WITHOUT_SIZE: &str = "{msg:24!} {spinner:21.cyan} {bytes:>11} {bytes_per_sec:>13}";
+/// What a bar shows where the size is known, and where it is not; 78 columns each, so that nothing wraps at 80.
+const WIDE: (&str, &str) = (
+    "{msg:24!} {bar:21.cyan/dim} {bytes:>11} {bytes_per_sec:>13} {eta:>4}",
+    "{msg:24!} {spinner:21.cyan} {bytes:>11} {bytes_per_sec:>13}",
+);
+/// Columns that those need.
+const WIDE_FROM: u16 = 80;
+/// The same for a narrower terminal, as wide as that is.
+const NARROW: (&str, &str) = ("{wide_msg} {percent:>3}% {eta:>4}", "{wide_msg} {bytes:>11}");
 
 /// All bars of one download.
 pub(super) struct Bars {
@@ -47,7 +53,7 @@ impl Bars {
     pub(super) fn new() -> Self {
         let all = MultiProgress::new();
         let total = all.add(ProgressBar::new(0));
-        total.set_style(style(WITHOUT_SIZE));
+        total.set_style(style(false));
         total.set_message("asking");
         total.enable_steady_tick(Duration::from_millis(200));
         Self { all, total, state: Mutex::default() }
@@ -73,8 +79,31 @@ impl Bars {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
+/// How a bar looks in this terminal.
+fn style(has_size: bool) -> ProgressStyle {
+    let (with_size, without) = if columns() < WIDE_FROM { NARROW } else { WIDE };
+    let template = if has_size { with_size } else { without };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
+}
+
+#[cfg(unix)]
+fn columns() -> u16 {
+    let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col);
+    // Some terminals do not know.
+    if columns == 0 { WIDE_FROM } else { columns }
+}
+
+#[cfg(not(unix))]
+fn columns() -> u16 {
+    WIDE_FROM
+}
+
+/// Moves a bar on by what did not come now: how fast it comes, and when the rest will be there, does not follow from it.
+fn skip(bar: &ProgressBar, bytes: u64) {
+    bar.inc(bytes);
+    // This has it look at its position, so that the leap is behind it when it forgets its speed.
+    bar.inc_length(0);
+    bar.reset_eta();
 }
 
 impl Observer for Bars {
@@ -86,7 +115,7 @@ impl Observer for Bars {
         state.offered += files;
         state.is_size_unknown |= bytes.is_none();
         self.total.set_length(self.total.length().unwrap_or_default() + bytes.unwrap_or_default());
-        self.total.set_style(style(if state.is_size_unknown { WITHOUT_SIZE } else { WITH_SIZE }));
+        self.total.set_style(style(!state.is_size_unknown));
         self.count(&state);
     }
 
@@ -96,7 +125,7 @@ impl Observer for Bars {
             && state.files.values().filter(|file| file.bar.is_some()).count() < MOST;
         let bar = is_shown.then(|| {
             let bar = self.all.add(ProgressBar::no_length());
-            bar.set_style(style(if size.is_some() { WITH_SIZE } else { WITHOUT_SIZE }));
+            bar.set_style(style(size.is_some()));
             if let Some(size) = size {
                 bar.set_length(size);
             }
@@ -116,14 +145,28 @@ impl Observer for Bars {
         }
     }
 
+    fn kept(&self, path: &SharedPath, bytes: u64) {
+        skip(&self.total, bytes);
+        if let Some(file) = self.state().files.get_mut(path) {
+            file.moved += bytes;
+            if let Some(bar) = &file.bar {
+                skip(bar, bytes);
+            }
+        }
+    }
+
     fn given_up(&self, path: &SharedPath) {
         let moved = self.end(&mut self.state(), path);
         // It may come again from somebody else.
         self.total.set_position(self.total.position().saturating_sub(moved));
     }
 
-    fn planned(&self, saved_as: &SharedPath, _: &PeerUrl, size: Option<u64>) {
-        self.all.suspend(|| say(planned_line(saved_as, size)));
+    fn planned(&self, file: &Offered, save_as: &SharedPath, _: &PeerUrl) {
+        self.all.suspend(|| say(planned_line(file, save_as)));
+    }
+
+    fn differs(&self, file: &Offered, _: &PeerUrl, how: &str) {
+        self.all.suspend(|| note(differs_line(file, how)));
     }
 
     fn saved(&self, saved: &SavedFile<'_>) {
@@ -136,7 +179,7 @@ impl Observer for Bars {
     }
 
     fn missed(&self, missed: &Missed) {
-        self.all.suspend(|| eprintln!("{}", missed_line(missed)));
+        self.all.suspend(|| note(missed_line(missed)));
     }
 }
 

@@ -6,8 +6,9 @@ use shared::bridge::{Message, ResetCode, Side};
 use shared::{Password, PeerUrl};
 
 use super::legacy::LegacyArguments;
-use super::output::Failure;
-use super::password::PasswordArguments;
+use super::output::{Failure, note};
+use super::password::{self, PasswordArguments};
+use super::whom::Whom;
 use crate::bridge::{Identity, KnownNodes, Opened};
 use crate::dial::{Dialer, LegacyDialer, Links, hello_of_command};
 use crate::link::{Answer, Handler, Link};
@@ -31,10 +32,16 @@ pub(super) struct CallerArguments {
 }
 
 impl CallerArguments {
-    /// A dialer with these passwords.
-    pub(super) async fn dialer(&self) -> Result<Dialer, Failure> {
+    /// A dialer with these passwords; that of an invite comes first.
+    pub(super) async fn dialer(&self, whom: &Whom) -> Result<Dialer, Failure> {
         let of_2004 = self.legacy.password()?;
-        let password = self.password.given_or_asked()?;
+        let password = match whom.password() {
+            Some(invited) => {
+                note(password::IN_ARGUMENTS);
+                invited.clone()
+            }
+            None => self.password.given_or_asked().await?,
+        };
         let of_2004 = self.legacy.is_on().then(|| of_2004.unwrap_or_else(|| password.clone()));
         dialer(password, of_2004).await
     }

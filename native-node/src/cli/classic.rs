@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::caller;
 use super::get::Gone;
 use super::output::{self, Failure};
+use super::password;
 use crate::download::{self, Job, Wanted};
 use crate::http::ServeLimits;
 use crate::run::{self, Config};
@@ -28,9 +29,13 @@ enum Action {
     Client { server: String, pattern: String },
 }
 
+const SERVER: &str = "usage: tinyp2p PASSWORD server HOST PORT [OTHERURL…]";
+const CLIENT: &str = "usage: tinyp2p PASSWORD client SERVERURL PATTERN";
+
 /// Recognises the form of 2004: its second word is `server` or `client`, and there are enough of them. No command of ours
-/// has such a second word with as many arguments.
-pub(super) fn parse(arguments: &[OsString]) -> Option<Classic> {
+/// has such a second word with as many arguments. Where there are not, and the first is no command, it says what is missing:
+/// who reads our arguments otherwise would show the password.
+pub(super) fn parse(arguments: &[OsString], is_command: impl Fn(&str) -> bool) -> Option<Result<Classic, Failure>> {
     let words: Vec<&str> = arguments.iter().skip(1).map(|word| word.to_str()).collect::<Option<_>>()?;
     let (password, action) = match words.as_slice() {
         [password, "server", host, port, others @ ..] => {
@@ -40,15 +45,17 @@ pub(super) fn parse(arguments: &[OsString]) -> Option<Classic> {
         [password, "client", server, pattern] => {
             (password, Action::Client { server: (*server).to_owned(), pattern: (*pattern).to_owned() })
         }
+        [first, ..] if first.starts_with('-') || is_command(first) => return None,
+        [_, "server", ..] => return Some(Err(Failure::Usage(SERVER.to_owned()))),
+        [_, "client", ..] => return Some(Err(Failure::Usage(CLIENT.to_owned()))),
         _ => return None,
     };
-    Some(Classic { password: Password::new(*password), action })
+    Some(Ok(Classic { password: Password::new(*password), action }))
 }
 
 impl Classic {
     pub(super) async fn run(self, shutdown: CancellationToken) -> Result<ExitCode, Failure> {
-        eprintln!("note: a password on the command line can be read by everybody on this machine;");
-        eprintln!("      'tinyp2p serve' and 'tinyp2p get' ask for it, or take it from TINYP2P_PASSWORD");
+        output::note(password::IN_ARGUMENTS);
         match self.action {
             Action::Server { host, port, others } => serve(self.password, &host, &port, &others, shutdown).await,
             Action::Client { server, pattern } => {
@@ -59,7 +66,7 @@ impl Classic {
                     wanted: Wanted::new(PatternKind::Regex, &pattern, false).map_err(Failure::Usage)?,
                     to: ".".into(),
                     dry_run: false,
-                    max_file_size: download::MAX_UNANNOUNCED,
+                    max_file_size: None,
                     alone: false,
                 };
                 let dialer = caller::dialer(self.password.clone(), Some(self.password)).await?;
@@ -68,7 +75,8 @@ impl Classic {
                     let observer = output::observer(false);
                     download::run(&dialer, job, observer.as_ref(), shutdown).await?
                 };
-                Ok(output::conclude(&report, &Gone::default(), false))
+                // As in 2004, that nothing matches is no failure.
+                Ok(output::conclude(&report, &Gone::default(), false, true))
             }
         }
     }
@@ -108,7 +116,11 @@ mod tests {
 
     fn is_classic(line: &str) -> bool {
         let words: Vec<OsString> = std::iter::once("tinyp2p").chain(line.split(' ')).map(OsString::from).collect();
-        parse(&words).is_some()
+        matches!(parse(&words, is_command), Some(Ok(_)))
+    }
+
+    fn is_command(word: &str) -> bool {
+        ["serve", "get", "ls", "peers"].contains(&word)
     }
 
     #[test]
@@ -121,11 +133,21 @@ mod tests {
         {
             assert!(!is_classic(ours), "{ours}");
         }
+        let said = |line: &str| {
+            let words: Vec<OsString> = std::iter::once("tinyp2p").chain(line.split(' ')).map(OsString::from).collect();
+            parse(&words, is_command).map(|parsed| parsed.map(drop).map_err(|failure| failure.to_string()))
+        };
+        assert_eq!(said("hunter2 server 192.168.1.7"), Some(Err(SERVER.to_owned())));
+        assert_eq!(said("hunter2 client http://a:1"), Some(Err(CLIENT.to_owned())));
+        assert_eq!(said("hunter2 client http://a:1 x y"), Some(Err(CLIENT.to_owned())));
+        for ours in ["get server", "-v client", "hunter2", "serve server"] {
+            assert_eq!(said(ours), None, "{ours}");
+        }
     }
 
     #[test]
     fn debug_does_not_show_the_password() {
         let words: Vec<OsString> = ["tinyp2p", "hunter2", "client", "http://a:1", "x"].map(OsString::from).to_vec();
-        assert!(!format!("{:?}", parse(&words)).contains("hunter2"));
+        assert!(!format!("{:?}", parse(&words, is_command)).contains("hunter2"));
     }
 }

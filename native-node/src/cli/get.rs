@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::PatternArguments;
 use super::caller::CallerArguments;
 use super::output::{self, Failure};
-use super::whom::Whom;
+use super::whom::{Whom, WhomParser};
 use crate::dial::Dialer;
 use crate::download::{self, Job, LastSeen, Report, Wanted, offers_known};
 
@@ -19,8 +19,9 @@ use crate::download::{self, Job, LastSeen, Report, Wanted, offers_known};
 /// Nothing that is already here is ever replaced. A file appears under its name only when it is complete and on the disk.
 #[derive(Debug, clap::Args)]
 pub(super) struct Get {
-    /// Any peer of the network, like http://192.168.1.7:9004; "lan": a node on this network that proves the password.
-    #[arg(value_name = "URL")]
+    /// Any peer of the network, like http://192.168.1.7:9004, or an invite; "lan": a node on this network that proves the
+    /// password.
+    #[arg(value_name = "URL", value_parser = WhomParser)]
     whom: Whom,
     #[command(flatten)]
     pattern: PatternArguments,
@@ -30,15 +31,16 @@ pub(super) struct Get {
     /// Only say what would be downloaded.
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Give up on a file that is larger than this many bytes, where its size is not known before.
-    #[arg(long, value_name = "BYTES", default_value_t = download::MAX_UNANNOUNCED)]
-    max_file_size: u64,
+    /// Leave out files that are larger than this: bytes, or as in 10M or 2G. [default: any size that is told before it is
+    /// fetched, and 16G of a peer of 2004, which does not tell]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_file_size: Option<u64>,
     /// Neither give pieces of a large file to others who fetch the same at this time, nor take them from there.
     #[arg(long)]
     alone: bool,
     /// Print one line of JSON per file, and one at the end, instead of progress.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
     caller: CallerArguments,
 }
@@ -46,12 +48,13 @@ pub(super) struct Get {
 impl Get {
     pub(super) async fn run(self, shutdown: CancellationToken) -> Result<ExitCode, Failure> {
         // Before a password is asked for, or anybody looked for.
-        let wanted = Wanted::new(self.pattern.kind(), &self.pattern.pattern, true).map_err(Failure::Usage)?;
-        let dialer = self.caller.dialer().await?;
-        let pool = tokio::select! {
-            pool = self.whom.peer(&dialer) => pool?,
-            () = shutdown.cancelled() => return Err(Failure::Interrupted),
+        let wanted = self.pattern.wanted()?;
+        let found = async {
+            let dialer = self.caller.dialer(&self.whom).await?;
+            let pool = self.whom.peer(&dialer).await?;
+            Ok::<_, Failure>((dialer, pool))
         };
+        let (dialer, pool) = shutdown.run_until_cancelled(found).await.ok_or(Failure::Interrupted)??;
         let job = Job {
             pool: pool.clone(),
             wanted: wanted.clone(),
@@ -69,8 +72,17 @@ impl Get {
             gone = gone(&dialer, &pool, &wanted, &report) => gone,
             () = shutdown.cancelled() => Gone::default(),
         };
-        Ok(output::conclude(&report, &gone, self.json))
+        Ok(output::conclude(&report, &gone, self.json, self.pattern.is_everything()))
     }
+}
+
+/// Reads a size for clap, in bytes.
+fn size(text: &str) -> Result<u64, &'static str> {
+    const UNITS: [(char, u32); 4] = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
+    let unit = UNITS.iter().find(|(unit, _)| text.ends_with([*unit, unit.to_ascii_lowercase()]));
+    let (number, shift) = unit.map_or((text, 0), |(_, shift)| (text.get(..text.len() - 1).unwrap_or_default(), *shift));
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+    bytes.ok_or("a size is a number of bytes, or one with K, M, G or T behind it (1K is 1024)")
 }
 
 /// Where nothing matches, what would if somebody were back.
@@ -110,4 +122,20 @@ pub(super) struct GonePeer {
     pub(super) last_seen: LastSeen,
     /// How many of its files match.
     pub(super) count: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn a_size_may_have_a_unit() {
+        let sizes = [("10", 10), ("3k", 3 << 10), ("10M", 10 << 20), ("2G", 2 << 30), ("1T", 1 << 40)];
+        for (text, bytes) in sizes {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "M", "-1", "1.5G", "10MB", "é", "99999999T"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
 }

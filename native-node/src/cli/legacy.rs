@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use shared::Password;
 
-use super::output::Failure;
+use super::output::{Failure, note};
 use super::password;
 
 /// Whether the protocol of 2004 is spoken.
@@ -55,10 +55,10 @@ impl LegacyArguments {
             ));
         }
         if self.is_on() && of_2004.unwrap_or(password).is_weak() {
-            eprintln!(
-                "note: this password is easily guessed, and peers of 2004 show whoever listens what to guess it from;"
+            note(
+                "note: this password is easily guessed, and peers of 2004 show whoever listens what to guess it from;\n      \
+                 take 12 characters or more, or --legacy off if nobody needs 2004 (--weak: say no more)",
             );
-            eprintln!("      take 12 characters or more, or --legacy off if nobody needs 2004 (--weak: say no more)");
         }
         Ok(())
     }

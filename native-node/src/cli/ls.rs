@@ -5,19 +5,20 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde_json::json;
-use shared::{ContentId, PeerUrl, Printable, SharedPath};
+use shared::{ContentId, PeerUrl, Printable};
 
 use super::PatternArguments;
 use super::caller::CallerArguments;
 use super::output::{self, Failure};
-use super::whom::Whom;
-use crate::download::{LastSeen, Offered, Wanted, offers_known};
+use super::whom::{Whom, WhomParser};
+use crate::download::{LastSeen, Offered, offers_known};
 
 /// List the matching files of all peers of a network.
 #[derive(Debug, clap::Args)]
 pub(super) struct Ls {
-    /// Any peer of the network, like http://192.168.1.7:9004; "lan": a node on this network that proves the password.
-    #[arg(value_name = "URL")]
+    /// Any peer of the network, like http://192.168.1.7:9004, or an invite; "lan": a node on this network that proves the
+    /// password.
+    #[arg(value_name = "URL", value_parser = WhomParser)]
     whom: Whom,
     #[command(flatten)]
     pattern: PatternArguments,
@@ -29,7 +30,7 @@ pub(super) struct Ls {
     away: bool,
     /// Print one line of JSON per file and holder.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
     caller: CallerArguments,
 }
@@ -44,14 +45,14 @@ struct Holder {
 /// The widest that is said of when somebody was last seen.
 const SEEN: usize = "last seen 24 hours ago".len();
 
-/// What everybody has, by path.
-type Rows = BTreeMap<SharedPath, Vec<Holder>>;
+/// What everybody has, by the name its holders give it.
+type Rows = BTreeMap<String, Vec<Holder>>;
 
 impl Ls {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         // Before anybody is looked for.
-        let wanted = Wanted::new(self.pattern.kind(), &self.pattern.pattern, true).map_err(Failure::Usage)?;
-        let dialer = self.caller.dialer().await?;
+        let wanted = self.pattern.wanted()?;
+        let dialer = self.caller.dialer(&self.whom).await?;
         let pool = self.whom.peer(&dialer).await?;
         let mut rows = Rows::new();
         let mut code = ExitCode::SUCCESS;
@@ -60,25 +61,29 @@ impl Ls {
             match offered {
                 Ok(files) => {
                     for refused in &files.refused {
-                        eprintln!("{peer} offers a name that is not accepted: {refused}");
+                        output::note(format_args!("{peer} offers a name that is not accepted: {refused}"));
                         code = ExitCode::FAILURE;
                     }
                     if files.more_refused > 0 {
-                        eprintln!("{peer} offers {} more such names", files.more_refused);
+                        output::note(format_args!("{peer} offers {} more such names", files.more_refused));
                     }
                     for file in files.files {
                         let (peer, last_seen) = (peer.clone(), files.last_seen.clone());
-                        rows.entry(file.path.clone()).or_default().push(Holder { peer, file, last_seen });
+                        rows.entry(file.name.clone()).or_default().push(Holder { peer, file, last_seen });
                     }
                 }
                 Err(error) => {
-                    eprintln!("{peer}: {error}");
+                    output::note(format_args!("{peer}: {error}"));
                     code = ExitCode::FAILURE;
                 }
             }
         }
         if self.away {
             leave_out_what_is_here(&mut rows);
+        }
+        if rows.is_empty() && code == ExitCode::SUCCESS && !self.pattern.is_everything() {
+            output::note(output::NOTHING);
+            code = ExitCode::FAILURE;
         }
         match self.print(&rows) {
             // Whoever reads us through `head` has seen enough.
@@ -91,16 +96,21 @@ impl Ls {
         let mut out = io::BufWriter::new(io::stdout().lock());
         let widest = rows.values().flatten().map(|holder| holder.peer.as_str().len()).max().unwrap_or_default();
         let seen = |holder: &Holder| holder.last_seen.as_ref().map(|seen| output::last_seen(seen.seconds));
-        for (path, holders) in rows {
+        for (name, holders) in rows {
             if self.json {
                 for holder @ Holder { peer, file, .. } in holders {
                     let mut line = json!({
-                        "path": path.as_str(), "peer": peer.as_str(), "size": file.size, "modified": file.modified,
+                        "path": name, "peer": peer.as_str(), "size": file.size, "modified": file.modified,
                         "id": file.id.map(|id| id.to_string()),
                     });
-                    if let (true, Some(fields)) = (self.away, line.as_object_mut()) {
-                        let seconds = holder.last_seen.as_ref().map(|seen| seen.seconds);
-                        fields.insert("last_seen_s".to_owned(), json!(seconds));
+                    if let Some(fields) = line.as_object_mut() {
+                        if file.path.as_str() != name {
+                            fields.insert("save_as".to_owned(), json!(file.path.as_str()));
+                        }
+                        if self.away {
+                            let seconds = holder.last_seen.as_ref().map(|seen| seen.seconds);
+                            fields.insert("last_seen_s".to_owned(), json!(seconds));
+                        }
                     }
                     writeln!(out, "{}", output::ascii(&line))?;
                 }
@@ -112,14 +122,14 @@ impl Ls {
                     if self.away {
                         write!(out, "{:SEEN$}  ", seen(holder).as_deref().unwrap_or("here"))?;
                     }
-                    writeln!(out, "{}", Printable(path.as_str()))?;
+                    writeln!(out, "{}", Printable(name))?;
                 }
             } else {
                 // Those who are here come first, of the others who was seen last.
                 let nearest = holders.iter().min_by_key(|holder| holder.last_seen.as_ref().map(|seen| seen.seconds));
                 match nearest.and_then(seen) {
-                    Some(seen) => writeln!(out, "{}  ({seen})", Printable(path.as_str()))?,
-                    None => writeln!(out, "{}", Printable(path.as_str()))?,
+                    Some(seen) => writeln!(out, "{}  ({seen})", Printable(name))?,
+                    None => writeln!(out, "{}", Printable(name))?,
                 }
             }
         }

@@ -18,10 +18,11 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use shared::{PatternKind, PeerUrl};
 use tokio_util::sync::CancellationToken;
 
+use crate::download::Wanted;
 use output::Failure;
 
 /// Share a folder with everybody who has the password, and get what they share.
@@ -34,6 +35,9 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+/// The port that nodes try first.
+const PORT: u16 = 9004;
 
 /// As a shell reports a command that was ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
@@ -48,7 +52,12 @@ As in 2004, in the current directory, and with the password where others on this
   tinyp2p PASSWORD server HOST PORT [OTHERURL…]
   tinyp2p PASSWORD client SERVERURL PATTERN
 
-Exit codes: 0 all done, 1 something failed and was named, 2 wrong usage, 130 interrupted.";
+TINYP2P_STATE: the folder for what is remembered between runs, ~/.local/state/tinyp2p or the like.
+TINYP2P_LOG: what is said on standard error, as in debug or native_node=trace.
+What --json prints is told in README.md.
+
+Exit codes: 0 all done, 1 something failed and was named, or nothing matches PATTERN,
+2 wrong usage, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -56,6 +65,24 @@ enum Command {
     Get(get::Get),
     Ls(ls::Ls),
     Peers(peers::Peers),
+    /// Print what has a shell complete these commands, for its start-up files.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Command {
+    /// Whether a script reads along.
+    fn is_for_a_script(&self) -> bool {
+        match self {
+            Self::Serve(serve) => serve.json,
+            Self::Get(get) => get.json,
+            Self::Ls(ls) => ls.json,
+            Self::Peers(peers) => peers.json,
+            Self::Completions { .. } => false,
+        }
+    }
 }
 
 /// A pattern as typed: an expression unless a flag says otherwise, as in 2004.
@@ -80,23 +107,42 @@ impl PatternArguments {
             _ => PatternKind::Regex,
         }
     }
+
+    fn wanted(&self) -> Result<Wanted, Failure> {
+        Wanted::new(self.kind(), &self.pattern, true).map_err(|why| {
+            let may_be_a_glob = self.kind() == PatternKind::Regex && self.pattern.contains(['*', '?']);
+            Failure::Usage(if may_be_a_glob { format!("{why} (a file pattern? say --glob)") } else { why })
+        })
+    }
+
+    /// Whether nothing in particular is looked for.
+    fn is_everything(&self) -> bool {
+        self.pattern.is_empty()
+    }
 }
 
 /// Runs what the arguments say. The first is the program's own name.
 #[must_use]
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
-    if let Some(classic) = classic::parse(&arguments) {
+    let is_command = |word: &str| word == "help" || Arguments::command().find_subcommand(word).is_some();
+    if let Some(classic) = classic::parse(&arguments, is_command) {
         start_log(0);
-        return on_runtime(|shutdown| classic.run(shutdown));
+        return on_runtime(false, |shutdown| async { classic?.run(shutdown).await });
     }
     let Arguments { verbose, command } = Arguments::parse_from(arguments);
     start_log(verbose);
-    on_runtime(|shutdown| async {
+    on_runtime(command.is_for_a_script(), |shutdown| async {
         match command {
             Command::Serve(serve) => serve.run(shutdown).await,
             Command::Get(get) => get.run(shutdown).await,
             Command::Ls(ls) => unless(shutdown, ls.run()).await,
             Command::Peers(peers) => unless(shutdown, peers.run()).await,
+            Command::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Arguments::command(), "tinyp2p", &mut script);
+                output::say(String::from_utf8_lossy(&script));
+                Ok(ExitCode::SUCCESS)
+            }
         }
     })
 }
@@ -118,7 +164,7 @@ async fn unless(
 }
 
 /// Runs a command until it ends, or until the person ends it. A second Ctrl-C does not wait for anything.
-fn on_runtime<F, C>(command: C) -> ExitCode
+fn on_runtime<F, C>(is_for_a_script: bool, command: C) -> ExitCode
 where
     C: FnOnce(CancellationToken) -> F,
     F: Future<Output = Result<ExitCode, Failure>>,
@@ -126,7 +172,7 @@ where
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("tinyp2p: cannot start: {error}");
+            output::note(format_args!("tinyp2p: cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -136,9 +182,13 @@ where
     // Unfinished files are removed by then; a name that nobody resolves may take longer.
     runtime.shutdown_timeout(PATIENCE);
     match ended {
+        Ok(_) if output::is_unprinted() => ExitCode::FAILURE,
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("tinyp2p: {failure}");
+            if is_for_a_script {
+                output::tell_failure(&failure);
+            }
+            output::note(format_args!("tinyp2p: {failure}"));
             failure.code()
         }
     }
@@ -155,10 +205,29 @@ async fn watch_signals(shutdown: CancellationToken) {
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    let mut hang_up = if is_to_outlive_its_window() { None } else { signal(SignalKind::hangup()).ok() };
+    let window_closed = async {
+        match &mut hang_up {
+            Some(hang_up) => drop(hang_up.recv().await),
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
+        () = window_closed => {}
     }
+}
+
+/// Whether we were started to ignore that the terminal goes away, as by `nohup`: listening would end that. It is left alone
+/// where nobody tells, outside of Linux.
+#[cfg(unix)]
+fn is_to_outlive_its_window() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Signal 1, SIGHUP, is the lowest bit; see proc_pid_status(5).
+    ignored.is_none_or(|mask| mask & 1 == 1)
 }
 
 #[cfg(not(unix))]
@@ -175,11 +244,13 @@ fn start_log(verbose: u8) {
         _ => "debug,native_node=trace",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("TINYP2P_LOG").unwrap_or_else(|_| default.into());
+    // See https://no-color.org.
+    let is_without_colours = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     // Fields hold what peers sent, already escaped: see shared::Printable.
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && !is_without_colours)
         .with_target(false)
         .without_time()
         .try_init();
@@ -190,7 +261,6 @@ fn start_log(verbose: u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn every_flag_is_declared_consistently() {

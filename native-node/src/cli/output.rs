@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
@@ -13,10 +14,12 @@ use shared::{PeerUrl, Printable, SharedPath};
 use super::bars::Bars;
 use super::get::{Gone, GonePeer};
 use super::qr;
-use crate::download::{DownloadError, Missed, Observer, Report, SavedFile};
+use crate::download::{DownloadError, Missed, Observer, Offered, Report, SavedFile};
 use crate::node::Node;
 use crate::run::NodeError;
 
+/// What is said where nobody has anything that was asked for.
+pub(super) const NOTHING: &str = "nothing matches";
 /// Most peers that are named in one line.
 const GONE_NAMED: usize = 5;
 
@@ -58,51 +61,63 @@ impl From<NodeError> for Failure {
 
 impl From<DownloadError> for Failure {
     fn from(error: DownloadError) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(match &error {
+            // Typed without a port, as people do who saw it in a browser.
+            DownloadError::Pool(url, _) if url.port() == 80 && !url.authority().ends_with(":80") => {
+                format!("{error} (this URL means port 80; a node listens on {} unless told otherwise)", super::PORT)
+            }
+            _ => error.to_string(),
+        })
     }
 }
 
 /// Says that a node listens, where, and what to do with it.
 pub(super) fn announce(node: &Node, made: Option<&str>, is_found: bool) {
-    println!("{} shares {}", Printable(node.name()), node.folder().display());
+    let mut text = format!("{} shares {}\n\n", Printable(node.name()), node.folder().display());
     if let Some(made) = made {
-        println!();
-        println!("  password   {made}");
-        println!("             (made just now; tell it to your people)");
+        text += &format!("  password   {made}\n             (made just now; tell it to your people)\n\n");
     }
-    println!();
-    println!("  address    {}", node.url());
+    text += &format!("  address    {}\n", node.url());
     for other in node.names().urls().iter().filter(|other| *other != node.url()) {
-        println!("             {other}");
+        text += &format!("             {other}\n");
     }
-    println!("             (open it in any browser, or:)");
-    println!("  get all    tinyp2p get {}", node.url());
+    text += "             (open it in any browser, or:)\n";
+    text += &format!("  get all    tinyp2p get {}\n", node.url());
     // Whoever joins is asked for the password.
-    if is_found {
-        println!("  join       tinyp2p serve --ask      (anywhere on this network)");
+    text += &if is_found {
+        "  join       tinyp2p serve --ask      (anywhere on this network)\n".to_owned()
     } else {
-        println!("  join       tinyp2p serve --join {}", node.url());
-    }
-    println!();
+        format!("  join       tinyp2p serve --join {}\n", node.url())
+    };
+    say(text);
 }
 
 /// Shows a link to the camera of a phone.
 pub(super) fn show_code(link: &str) {
     match qr::drawn(link, io::stdout().is_terminal()) {
-        Some(code) => println!("{code}"),
-        None => eprintln!("no QR code: the address is too long for one"),
+        Some(code) => say(code),
+        None => note("no QR code: the address is too long for one"),
     }
 }
 
 /// The same for a script.
-pub(super) fn announce_json(node: &Node) {
+pub(super) fn announce_json(node: &Node, made: Option<&str>) {
     let urls: Vec<String> = node.names().urls().iter().map(ToString::to_string).collect();
-    let line = json!({ "event": "listening", "url": node.url().as_str(), "urls": urls, "name": node.name() });
-    println!("{}", ascii(&line));
+    let mut line = json!({ "event": "listening", "url": node.url().as_str(), "urls": urls, "name": node.name() });
+    if let (Some(made), Some(fields)) = (made, line.as_object_mut()) {
+        fields.insert("password".to_owned(), json!(made));
+    }
+    say(ascii(&line));
 }
 
-/// The last word on a download, and its exit code.
-pub(super) fn conclude(report: &Report, gone: &Gone, json: bool) -> ExitCode {
+/// For a script: that a command could not do what it was asked.
+pub(super) fn tell_failure(failure: &Failure) {
+    say(ascii(&json!({ "event": "failed", "reason": failure.to_string() })));
+}
+
+/// The last word on a download, and its exit code. That nothing is there is a failure where something in particular was asked
+/// for, as scripts know it of `grep`.
+pub(super) fn conclude(report: &Report, gone: &Gone, json: bool, asked_for_everything: bool) -> ExitCode {
     if json {
         let away = gone.peers.iter().map(|GonePeer { peer, last_seen, count }| {
             json!({
@@ -110,16 +125,18 @@ pub(super) fn conclude(report: &Report, gone: &Gone, json: bool) -> ExitCode {
             })
         });
         say(ascii(&json!({
-            "event": "done", "files": report.saved, "bytes": report.bytes, "already_here": report.already_here,
-            "missed": missed_files(report), "interrupted": report.interrupted, "unverified": report.unverified,
-            "unfinished": report.unfinished, "away": away.collect::<Vec<_>>(),
+            "event": "done", "dry_run": report.dry_run, "files": report.saved, "size": report.bytes,
+            "already_here": report.already_here, "differs": report.differing, "missed": missed_files(report),
+            "interrupted": report.interrupted, "unverified": report.unverified, "unfinished": report.unfinished,
+            "away": away.collect::<Vec<_>>(),
         })));
     } else if gone.files > 0 {
-        eprintln!("{}", gone_line(gone));
+        note(gone_line(gone));
     } else {
-        eprintln!("{}", summary(report));
+        note(summary(report));
     }
-    match (report.interrupted, report.missed.is_empty()) {
+    let is_well = report.missed.is_empty() && (asked_for_everything || !report.is_nothing());
+    match (report.interrupted, is_well) {
         (true, _) => ExitCode::from(super::INTERRUPTED),
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::FAILURE,
@@ -131,12 +148,15 @@ fn summary(report: &Report) -> String {
     let missed = missed_files(report);
     let mut parts = Vec::new();
     match report.saved {
-        0 if report.is_nothing() => return "nothing matches".to_owned(),
+        0 if report.is_nothing() => return NOTHING.to_owned(),
         0 => parts.push("nothing new".to_owned()),
         saved => parts.push(offer(saved, (report.bytes > 0).then_some(report.bytes))),
     }
     if report.already_here > 0 {
         parts.push(format!("{} already here", HumanCount(report.already_here as u64)));
+    }
+    if report.differing > 0 {
+        parts.push(format!("{} of them different", HumanCount(report.differing as u64)));
     }
     if missed > 0 {
         parts.push(format!("{} missed", HumanCount(missed as u64)));
@@ -191,9 +211,28 @@ fn missed_files(report: &Report) -> usize {
     report.missed.iter().map(|missed| missed.count).sum()
 }
 
-/// Prints a line of results. Whoever reads us through `head` has seen enough, which is no error.
+/// Whether a line of results could not be printed.
+static IS_UNPRINTED: AtomicBool = AtomicBool::new(false);
+
+/// Prints a line of results. Whoever reads us through `head` has seen enough, which is no error; a full disk is one, told
+/// once, and by the exit code.
 pub(super) fn say(line: impl fmt::Display) {
-    let _unread = writeln!(io::stdout(), "{line}");
+    if let Err(error) = writeln!(io::stdout(), "{line}")
+        && error.kind() != io::ErrorKind::BrokenPipe
+        && !IS_UNPRINTED.swap(true, Ordering::Relaxed)
+    {
+        note(format_args!("tinyp2p: standard output cannot be written: {error}"));
+    }
+}
+
+/// Whether a line of results is missing where they were to go.
+pub(super) fn is_unprinted() -> bool {
+    IS_UNPRINTED.load(Ordering::Relaxed)
+}
+
+/// Prints a line about the results, for a person; where nobody can be told, nothing is.
+pub(super) fn note(line: impl fmt::Display) {
+    let _unread = writeln!(io::stderr(), "{line}");
 }
 
 /// JSON with everything beyond ASCII escaped, so that no name can play with the terminal that shows it.
@@ -241,27 +280,34 @@ struct Json;
 
 impl Observer for Json {
     fn offered(&self, peer: &PeerUrl, files: usize, bytes: Option<u64>) {
-        say(ascii(&json!({ "event": "offered", "peer": peer.as_str(), "files": files, "bytes": bytes })));
+        say(ascii(&json!({ "event": "offered", "peer": peer.as_str(), "files": files, "size": bytes })));
     }
     fn begun(&self, _: &SharedPath, _: &PeerUrl, _: Option<u64>) {}
     fn moved(&self, _: &SharedPath, _: u64) {}
+    fn kept(&self, _: &SharedPath, _: u64) {}
     fn given_up(&self, _: &SharedPath) {}
-    fn planned(&self, saved_as: &SharedPath, peer: &PeerUrl, size: Option<u64>) {
-        let line = json!({ "event": "planned", "save_as": saved_as.as_str(), "peer": peer.as_str(), "bytes": size });
-        say(ascii(&line));
+    fn planned(&self, file: &Offered, save_as: &SharedPath, peer: &PeerUrl) {
+        say(ascii(&json!({
+            "event": "planned", "path": file.name, "save_as": save_as.as_str(), "peer": peer.as_str(), "size": file.size,
+        })));
+    }
+    fn differs(&self, file: &Offered, peer: &PeerUrl, how: &str) {
+        say(ascii(&json!({
+            "event": "differs", "path": file.name, "save_as": file.path.as_str(), "peer": peer.as_str(), "reason": how,
+        })));
     }
     fn saved(&self, saved: &SavedFile<'_>) {
-        let SavedFile { path, saved_as, peer, bytes, how } = saved;
+        let SavedFile { name, save_as, peer, bytes, how, .. } = saved;
         let from: serde_json::Map<_, _> =
             how.from.iter().map(|(peer, bytes)| (peer.to_string(), json!(bytes))).collect();
         say(ascii(&json!({
-            "event": "saved", "path": path.as_str(), "saved_as": saved_as.as_str(), "peer": peer.as_str(), "bytes": bytes,
+            "event": "saved", "path": name, "save_as": save_as.as_str(), "peer": peer.as_str(), "size": bytes,
             "verified": how.verified, "kept": how.kept, "from": from,
         })));
     }
     fn missed(&self, missed: &Missed) {
         let line = json!({
-            "event": "missed", "peer": missed.peer.as_str(), "file": missed.file, "reason": missed.reason,
+            "event": "missed", "peer": missed.peer.as_str(), "path": missed.file, "reason": missed.reason,
             "count": missed.count,
         });
         say(ascii(&line));
@@ -274,20 +320,24 @@ struct Lines;
 impl Observer for Lines {
     fn offered(&self, peer: &PeerUrl, files: usize, bytes: Option<u64>) {
         if files > 0 {
-            eprintln!("{peer}: {}", offer(files, bytes));
+            note(format_args!("{peer}: {}", offer(files, bytes)));
         }
     }
     fn begun(&self, _: &SharedPath, _: &PeerUrl, _: Option<u64>) {}
     fn moved(&self, _: &SharedPath, _: u64) {}
+    fn kept(&self, _: &SharedPath, _: u64) {}
     fn given_up(&self, _: &SharedPath) {}
-    fn planned(&self, saved_as: &SharedPath, _: &PeerUrl, size: Option<u64>) {
-        say(planned_line(saved_as, size));
+    fn planned(&self, file: &Offered, save_as: &SharedPath, _: &PeerUrl) {
+        say(planned_line(file, save_as));
+    }
+    fn differs(&self, file: &Offered, _: &PeerUrl, how: &str) {
+        note(differs_line(file, how));
     }
     fn saved(&self, saved: &SavedFile<'_>) {
         say(saved_line(saved));
     }
     fn missed(&self, missed: &Missed) {
-        eprintln!("{}", missed_line(missed));
+        note(missed_line(missed));
     }
 }
 
@@ -296,18 +346,28 @@ fn offer(files: usize, bytes: Option<u64>) -> String {
     format!("{}{bytes}", self::files(files))
 }
 
-pub(super) fn planned_line(saved_as: &SharedPath, size: Option<u64>) -> String {
-    let size = size.map_or_else(|| "?".to_owned(), bytes);
-    format!("{}  {size}", Printable(saved_as.as_str()))
+pub(super) fn planned_line(file: &Offered, save_as: &SharedPath) -> String {
+    let size = file.size.map_or_else(|| "?".to_owned(), bytes);
+    format!("{}  {size}{}", Printable(save_as.as_str()), from(&file.name, &file.path))
+}
+
+pub(super) fn differs_line(file: &Offered, how: &str) -> String {
+    format!("already here under that name, but different ({how}): {}", Printable(file.path.as_str()))
+}
+
+/// What its holder calls a file that is saved under a name made safe.
+fn from(name: &str, path: &SharedPath) -> String {
+    if name == path.as_str() { String::new() } else { format!("  (from {})", Printable(name)) }
 }
 
 pub(super) fn saved_line(saved: &SavedFile<'_>) -> String {
-    let renamed = if saved.path == saved.saved_as { "" } else { "  (another name was taken)" };
+    let from = from(saved.name, saved.path);
+    let renamed = if saved.path == saved.save_as { "" } else { "  (another name was taken)" };
     let kept = match saved.how.kept {
         0 => String::new(),
         kept => format!("  ({} were here from before)", HumanBytes(kept)),
     };
-    format!("{}  {}{renamed}{kept}", Printable(saved.saved_as.as_str()), HumanBytes(saved.bytes))
+    format!("{}  {}{from}{renamed}{kept}", Printable(saved.save_as.as_str()), HumanBytes(saved.bytes))
 }
 
 pub(super) fn missed_line(missed: &Missed) -> String {

@@ -1,13 +1,14 @@
 //! Where the password comes from: never from an argument that others on this machine could read.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use bip39::Language;
 use shared::Password;
+use tokio::sync::oneshot;
 
-use super::output::Failure;
+use super::output::{Failure, note};
 
 /// The flag every command has.
 #[derive(Debug, clap::Args)]
@@ -18,6 +19,10 @@ pub(super) struct PasswordArguments {
 }
 
 const VARIABLE: &str = "TINYP2P_PASSWORD";
+/// What is said to whoever shows a password to the machine.
+pub(super) const IN_ARGUMENTS: &str = "\
+note: a password on the command line can be read by everybody on this machine;
+      'tinyp2p serve' and 'tinyp2p get' ask for it, or take it from TINYP2P_PASSWORD";
 /// Longest password file, in bytes: a wrong file name should not read a film into memory.
 const FILE_BYTES: u64 = 4096;
 
@@ -27,19 +32,60 @@ impl PasswordArguments {
         from(self.password_file.as_deref(), VARIABLE)
     }
 
-    /// The password that was given, or else typed now.
-    pub(super) fn given_or_asked(&self) -> Result<Password, Failure> {
+    /// The password that was given, or else typed now. Dropped before that, it leaves the terminal as it was.
+    pub(super) async fn given_or_asked(&self) -> Result<Password, Failure> {
         if let Some(given) = self.given()? {
             return Ok(given);
         }
-        if !std::io::stdin().is_terminal() {
+        if !io::stdin().is_terminal() {
             return Err(Failure::Usage(format!("no password: set {VARIABLE}, or give --password-file FILE")));
         }
-        let typed = rpassword::prompt_password("Password: ");
-        usable(typed.map_err(|error| match error.kind() {
-            std::io::ErrorKind::Interrupted => Failure::Interrupted,
+        let cannot = |error: io::Error| match error.kind() {
+            io::ErrorKind::Interrupted => Failure::Interrupted,
             _ => Failure::Usage(format!("the password cannot be asked for: {error}")),
-        })?)
+        };
+        let mut terminal = Terminal::as_it_is();
+        let (tell, told) = oneshot::channel();
+        // Of its own: no end of this program waits for somebody to type.
+        let asking = std::thread::Builder::new().name("ask".into());
+        asking.spawn(move || tell.send(rpassword::prompt_password("Password: "))).map_err(cannot)?;
+        let typed = told.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
+        terminal.is_answered = true;
+        usable(typed.map_err(cannot)?)
+    }
+}
+
+/// The terminal before a password is asked for. Dropped, it is so again, though somebody still reads there.
+struct Terminal {
+    #[cfg(unix)]
+    before: Option<(File, rustix::termios::Termios)>,
+    is_answered: bool,
+}
+
+impl Terminal {
+    fn as_it_is() -> Self {
+        Self {
+            #[cfg(unix)]
+            before: File::open("/dev/tty").ok().and_then(|tty| {
+                let attributes = rustix::termios::tcgetattr(&tty).ok()?;
+                Some((tty, attributes))
+            }),
+            is_answered: false,
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some((tty, attributes)) = &self.before {
+            // The window is gone then.
+            let _restored = rustix::termios::tcsetattr(tty, rustix::termios::OptionalActions::Now, attributes);
+        }
+        if !self.is_answered {
+            // What is said next stands on a line of its own.
+            note("");
+        }
     }
 }
 

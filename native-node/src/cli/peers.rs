@@ -11,26 +11,27 @@ use tokio::task::JoinSet;
 
 use super::caller::CallerArguments;
 use super::output::{self, Failure};
-use super::whom::Whom;
+use super::whom::{Whom, WhomParser};
 use crate::dial::{CallError, Exchanged};
 use crate::download::peers_of;
 
 /// List the peers of a network: what kind each is, and whether it answers.
 #[derive(Debug, clap::Args)]
 pub(super) struct Peers {
-    /// Any peer of the network, like http://192.168.1.7:9004; "lan": a node on this network that proves the password.
-    #[arg(value_name = "URL")]
+    /// Any peer of the network, like http://192.168.1.7:9004, or an invite; "lan": a node on this network that proves the
+    /// password.
+    #[arg(value_name = "URL", value_parser = WhomParser)]
     whom: Whom,
     /// Print one line of JSON per peer.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
     caller: CallerArguments,
 }
 
 impl Peers {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let dialer = self.caller.dialer().await?;
+        let dialer = self.caller.dialer(&self.whom).await?;
         let pool = self.whom.peer(&dialer).await?;
         let mut asked = JoinSet::new();
         for (index, peer) in peers_of(&dialer, &pool).await?.into_iter().enumerate() {

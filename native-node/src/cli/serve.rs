@@ -10,13 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::legacy::LegacyArguments;
 use super::output::{self, Failure};
 use super::password::{self, PasswordArguments};
-use super::{peer_url, qr};
+use super::{PORT, peer_url, qr};
 use crate::discover::Discovery;
 use crate::http::ServeLimits;
 use crate::run::{self, Config};
 
-/// The port that others try first.
-const PORT: u16 = 9004;
 /// How many ports after it are tried when it is taken.
 const NEXT_PORTS: u16 = 20;
 
@@ -58,7 +56,7 @@ pub(super) struct Serve {
     ask: bool,
     /// Print one line of JSON once the node listens.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Show a QR code for the camera of a phone: it opens the page, and unlocks it where the password was made here.
     #[arg(long, conflicts_with = "json")]
     qr: bool,
@@ -79,7 +77,10 @@ impl Serve {
         let (password, made) = match self.password.given()? {
             Some(given) => (given, None),
             // Whoever joins others must know their password; a new one would only be refused.
-            None if self.ask || !self.join.is_empty() => (self.password.given_or_asked()?, None),
+            None if self.ask || !self.join.is_empty() => {
+                let asked = shutdown.run_until_cancelled(self.password.given_or_asked());
+                (asked.await.ok_or(Failure::Interrupted)??, None)
+            }
             None => {
                 let made = password::make()?;
                 (Password::new(made.clone()), Some(made))
@@ -112,10 +113,7 @@ impl Serve {
         };
         let prepared = run::prepare(config, listener).await?;
         if self.json {
-            output::announce_json(prepared.node());
-            if let Some(made) = made {
-                eprintln!("password: {made}");
-            }
+            output::announce_json(prepared.node(), made.as_deref());
         } else {
             output::announce(prepared.node(), made.as_deref(), prepared.is_found());
             if self.qr {

@@ -35,6 +35,8 @@ pub const POOL: &str = "pool";
 const ADDRESSES: usize = 4;
 /// How often it is looked whether there is something to do that nobody told us of.
 const LOOK: Duration = Duration::from_secs(5);
+/// Who is found within this time was here before us.
+const WAS_HERE_BEFORE: Duration = Duration::from_secs(15);
 /// How long a command waits for somebody to say that it is a node …
 const SEARCH: Duration = Duration::from_secs(5);
 /// … for each of those to prove the password, which may have gone without a word …
@@ -70,7 +72,8 @@ pub(crate) async fn keep(node: Arc<Node>, how: Discovery, bound: SocketAddr, shu
     if how == Discovery::Off || !is_possible(bound) {
         return;
     }
-    let mut seeker = Seeker { node, how, bound, finds: Finds::new(), dials: JoinSet::new() };
+    let (finds, dials, begun, is_told) = (Finds::new(), JoinSet::new(), Instant::now(), how != Discovery::Shown);
+    let mut seeker = Seeker { node, how, bound, finds, dials, begun, is_told };
     let mut failures = 0;
     while !shutdown.is_cancelled() {
         let begun = Instant::now();
@@ -97,6 +100,9 @@ struct Seeker {
     bound: SocketAddr,
     finds: Finds,
     dials: JoinSet<(Outcome, PeerUrl)>,
+    begun: Instant,
+    /// Whether the person knows of another pool that was here before, or does not need to.
+    is_told: bool,
 }
 
 impl Seeker {
@@ -125,6 +131,7 @@ impl Seeker {
                 () = shutdown.cancelled() => break,
                 event = browse.next() => match event? {
                     ServiceEvent::ServiceResolved(found) if found.get_fullname() != own => {
+                        self.tell_of(&found, &mut networks);
                         handle(&mut self.finds, node.now(), &found, &mut networks);
                     }
                     ServiceEvent::ServiceRemoved(_, name) => self.finds.handle_gone(&name),
@@ -138,6 +145,17 @@ impl Seeker {
             let _told = tokio::time::timeout(GOODBYE, told.recv_async()).await;
         }
         Ok(())
+    }
+
+    /// Tells the person, once, of a pool that was here before: who comes later may come to join us.
+    fn tell_of(&mut self, found: &ResolvedService, networks: &mut Networks) {
+        if !self.is_told
+            && self.begun.elapsed() < WAS_HERE_BEFORE
+            && let Some(url) = urls(found, networks).first()
+        {
+            tracing::info!("another tinyp2p pool is on this network ({url}); to join it: tinyp2p serve --ask");
+            self.is_told = true;
+        }
     }
 
     /// Dials who is next, if anybody is.

@@ -96,7 +96,7 @@ impl Download<'_> {
         let stamp = file.stamp(file.version.filter(|version| version.size == length));
         let arrived = Arrived::Small { destination, path, bytes, stamp, is_proved: how.verified };
         let came = Came { arrived, unsaved: None, bytes: length, how };
-        Some(Fetched { peer: peer.clone(), path: file.path.clone(), came })
+        Some(Fetched { peer: peer.clone(), name: file.name.clone(), path: file.path.clone(), came })
     }
 }
 

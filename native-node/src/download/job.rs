@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use shared::{PeerUrl, SharedPath};
+use shared::{Entry, PeerUrl, SharedPath};
 
-use super::Wanted;
+use super::{Offered, Wanted};
 use crate::dial::CallError;
 use crate::folder::SaveError;
 
@@ -20,10 +20,28 @@ pub struct Job {
     pub to: PathBuf,
     /// Only say what would be downloaded.
     pub dry_run: bool,
-    /// Bound on a file of unannounced size, in bytes.
-    pub max_file_size: u64,
+    /// Bound on a file, in bytes. None: [`MAX_UNANNOUNCED`](super::MAX_UNANNOUNCED) where nobody tells its size before, else
+    /// any.
+    pub max_file_size: Option<u64>,
     /// Whether nothing is given to others who fetch the same large file, nor asked of them.
     pub alone: bool,
+}
+
+/// How far two times of one file may lie apart, in seconds: some disks (FAT) know only every other.
+const SAME_TIME: u64 = 2;
+
+/// How what is here under a file's name differs from what is offered, as far as its facts tell; they are `None` where it is no
+/// file. Times count, for a download keeps them.
+pub(super) fn difference(offered: &Offered, here: Option<Entry>) -> Option<&'static str> {
+    let Some(here) = here else { return Some("no file") };
+    let seconds = here.modified.div_euclid(1_000_000_000);
+    if offered.size.is_some_and(|size| size != here.size) {
+        Some("another size")
+    } else if offered.modified.is_some_and(|modified| modified.abs_diff(seconds) > SAME_TIME) {
+        Some("another time")
+    } else {
+        None
+    }
 }
 
 /// One thing that did not work out, and whose it was.
@@ -46,8 +64,10 @@ pub struct Report {
     pub saved: usize,
     /// Bytes of those.
     pub bytes: u64,
-    /// Files that were here already.
+    /// Files that were left out because something of that name was here already.
     pub already_here: usize,
+    /// How many of those are not what is offered, by what is known without reading them.
+    pub differing: usize,
     /// Saved files of which nothing proves that they are as their holder has them: of peers of 2004, and those that were not
     /// hashed yet.
     pub unverified: usize,
@@ -82,10 +102,12 @@ pub struct Provenance {
 /// A file that is on the disk.
 #[derive(Debug, Clone, Copy)]
 pub struct SavedFile<'a> {
-    /// The name it was to get.
+    /// What its holder calls it.
+    pub name: &'a str,
+    /// The name it was to get: the same, made safe for every disk.
     pub path: &'a SharedPath,
     /// The one it got.
-    pub saved_as: &'a SharedPath,
+    pub save_as: &'a SharedPath,
     /// Who offered it.
     pub peer: &'a PeerUrl,
     /// Its length.
@@ -102,10 +124,14 @@ pub trait Observer: Send + Sync {
     fn begun(&self, path: &SharedPath, peer: &PeerUrl, size: Option<u64>);
     /// More of it came.
     fn moved(&self, path: &SharedPath, bytes: u64);
+    /// So much of it was here from before.
+    fn kept(&self, path: &SharedPath, bytes: u64);
     /// What came of it so far is thrown away.
     fn given_up(&self, path: &SharedPath);
     /// It would be saved under this name, were this no dry run.
-    fn planned(&self, saved_as: &SharedPath, peer: &PeerUrl, size: Option<u64>);
+    fn planned(&self, file: &Offered, save_as: &SharedPath, peer: &PeerUrl);
+    /// It is left out, for something of its name is here that is not the same, in these words.
+    fn differs(&self, file: &Offered, peer: &PeerUrl, how: &str);
     /// It is on the disk.
     fn saved(&self, saved: &SavedFile<'_>);
     /// It, or a peer, did not work out.
@@ -124,4 +150,30 @@ pub enum DownloadError {
     /// Nothing can be saved there.
     #[error(transparent)]
     Save(#[from] SaveError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_here_differs_by_kind_size_or_time() {
+        let path = SharedPath::parse("a").unwrap();
+        let offered = |size, modified| Offered {
+            name: "a".into(),
+            path: path.clone(),
+            size,
+            modified,
+            version: None,
+            id: None,
+            executable: false,
+        };
+        let here = Entry::unread(5, 1_700_000_000_900_000_000);
+        assert_eq!(difference(&offered(Some(5), Some(1_700_000_000)), Some(here)), None);
+        assert_eq!(difference(&offered(Some(5), Some(1_700_000_002)), Some(here)), None);
+        assert_eq!(difference(&offered(None, None), Some(here)), None);
+        assert_eq!(difference(&offered(Some(4), Some(1_700_000_000)), Some(here)), Some("another size"));
+        assert_eq!(difference(&offered(Some(5), Some(1_700_000_003)), Some(here)), Some("another time"));
+        assert_eq!(difference(&offered(None, None), None), Some("no file"));
+    }
 }

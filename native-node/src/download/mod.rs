@@ -11,6 +11,7 @@ mod large;
 mod offers;
 mod patience;
 
+use std::cell::Cell;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -86,9 +87,10 @@ pub async fn run(
         unfinished: AtomicUsize::new(0),
         claims: Claims::default(),
         report: Mutex::default(),
+        shutdown: &shutdown,
     };
-    let all = async {
-        let mut offers = offers(dialer, &job.pool, &job.wanted).await?;
+    if let Some(offers) = shutdown.run_until_cancelled(offers(dialer, &job.pool, &job.wanted)).await {
+        let mut offers = offers?;
         let mut fetching = futures_util::stream::FuturesUnordered::new();
         loop {
             tokio::select! {
@@ -97,18 +99,16 @@ pub async fn run(
                     None => break,
                 },
                 Some(()) = fetching.next() => {}
+                () = shutdown.cancelled() => break,
             }
         }
+        // Once ended by the person they ask for nothing more, and only what came whole is still saved, and told of.
         while fetching.next().await.is_some() {}
         for (peer, files) in download.patience.given_up() {
             download.miss(&peer, None, files, "it failed too often; the rest of its files was not asked for");
         }
-        Ok::<(), DownloadError>(())
-    };
-    let interrupted = tokio::select! {
-        done = all => { done?; false }
-        () = shutdown.cancelled() => true,
-    };
+    }
+    let interrupted = shutdown.is_cancelled();
     // What is complete is saved, and only then is the word spoken.
     let Download { commits, report, unfinished, swarm, .. } = download;
     // Failing means that it panicked, which was shown then.
@@ -126,6 +126,8 @@ pub async fn run(
 /// A file that came whole, and from whom.
 struct Fetched<'a> {
     peer: PeerUrl,
+    /// What its holder calls it.
+    name: String,
     path: SharedPath,
     came: Came<'a>,
 }
@@ -146,7 +148,7 @@ struct Download<'a> {
     destination: Option<Arc<Destination>>,
     commits: CommitQueue,
     dry_run: bool,
-    max_file_size: u64,
+    max_file_size: Option<u64>,
     places: Semaphore,
     patience: Patience,
     unsaved: Semaphore,
@@ -161,6 +163,8 @@ struct Download<'a> {
     unfinished: AtomicUsize,
     claims: Claims,
     report: Mutex<Report>,
+    /// Once the person ends it nothing more is asked for.
+    shutdown: &'a CancellationToken,
 }
 
 impl Download<'_> {
@@ -178,13 +182,20 @@ impl Download<'_> {
         }
         let (mut files, mut crowded) = (Vec::new(), 0);
         for mut file in offered.files {
-            match self.claim(&peer, &mut file) {
-                Turn::Crowded => crowded += 1,
-                turn => {
-                    self.registry.add(&peer, &file);
-                    files.extend((turn == Turn::Its).then_some(file));
-                }
+            let turn = self.claim(&peer, &mut file);
+            if turn == Turn::Crowded {
+                crowded += 1;
+                continue;
             }
+            self.registry.add(&peer, &file);
+            if turn != Turn::Its {
+                continue;
+            }
+            if file.size.zip(self.max_file_size).is_some_and(|(size, most)| size > most) {
+                self.miss(&peer, Some(Printable(&file.name).to_string()), 1, "it is larger than --max-file-size");
+                continue;
+            }
+            files.push(file);
         }
         if crowded > 0 {
             self.miss(&peer, None, crowded, "too many other files would be saved under the same names");
@@ -196,17 +207,37 @@ impl Download<'_> {
         }
         // 2004 server: single-threaded, with an accept queue of five; a second call would only wait, or be reset.
         let at_once = if offered.is_of_2004 { 1 } else { FILES_PER_NODE };
-        let fetching = futures_util::stream::iter(batch::units(files)).map(|unit| self.get_unit(peer.clone(), unit));
+        let units = futures_util::stream::iter(batch::units(files));
+        let fetching = units.map(|unit| self.until_shutdown(self.get_unit(peer.clone(), unit)));
         let fetched = fetching.buffer_unordered(at_once).flat_map(futures_util::stream::iter);
         fetched.map(|fetched| self.save(fetched)).buffer_unordered(UNSAVED).for_each(async |()| {}).await;
     }
 
+    /// What comes of it, or nothing once the person ends the download.
+    async fn until_shutdown<T: Default>(&self, asking: impl Future<Output = T>) -> T {
+        self.shutdown.run_until_cancelled(asking).await.unwrap_or_default()
+    }
+
     /// Whose turn this file is, which gets the path that it is to be saved as.
     fn claim(&self, peer: &PeerUrl, file: &mut Offered) -> Turn {
-        let is_here = |path: &SharedPath| matches!(self.plan(path), Ok(Planned::AlreadyHere));
+        let here = Cell::new(None);
+        let is_here = |path: &SharedPath| match self.plan(path) {
+            Ok(Planned::AlreadyHere(facts)) => {
+                here.set(facts);
+                true
+            }
+            _ => false,
+        };
         let turn = self.claims.claim(peer, file, is_here);
-        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
-        report.already_here += usize::from(turn == Turn::Here);
+        if turn == Turn::Here {
+            let differs = job::difference(file, here.take());
+            if let Some(how) = differs {
+                self.observer.differs(file, peer, how);
+            }
+            let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+            report.already_here += 1;
+            report.differing += usize::from(differs.is_some());
+        }
         turn
     }
 
@@ -228,7 +259,7 @@ impl Download<'_> {
             match self.get_from(&peer, &file).await {
                 Ok(came) => {
                     self.patience.succeeded(&peer);
-                    return Some(Fetched { peer, path: file.path, came });
+                    return Some(Fetched { peer, name: file.name, path: file.path, came });
                 }
                 Err(fetch::FetchError::Appeared) => {
                     self.turned_up(&file.path);
@@ -270,7 +301,7 @@ impl Download<'_> {
         let _place = self.places.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
         let unsaved = self.unsaved.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
         self.observer.begun(&file.path, peer, file.size);
-        let bounds = fetch::Bounds { announced: file.size, otherwise: self.max_file_size };
+        let bounds = fetch::Bounds { announced: file.size, otherwise: self.max_file_size.unwrap_or(MAX_UNANNOUNCED) };
         let moved = |bytes| self.observer.moved(&file.path, bytes);
         let content = self.dialer.fetch(peer, &file.name).await?;
         // What was hashed was the version that was offered.
@@ -292,7 +323,7 @@ impl Download<'_> {
     /// Makes durable what came; where that fails, another peer's copy may still fit.
     async fn save(&self, fetched: Fetched<'_>) {
         let mut next = Some(fetched);
-        while let Some(Fetched { peer, path, came: Came { arrived, unsaved, bytes, how } }) = next {
+        while let Some(Fetched { peer, name, path, came: Came { arrived, unsaved, bytes, how } }) = next {
             let unsaved = match unsaved {
                 None => self.unsaved.acquire().await.ok(),
                 has_place => has_place,
@@ -306,15 +337,15 @@ impl Download<'_> {
                     return self.turned_up(&path);
                 }
                 Ok(saved) => {
-                    let saved_as = &saved.path;
-                    self.observer.saved(&SavedFile { path: &path, saved_as, peer: &peer, bytes, how: &how });
+                    let (name, save_as) = (&name, &saved.path);
+                    self.observer.saved(&SavedFile { name, path: &path, save_as, peer: &peer, bytes, how: &how });
                     self.count(bytes, !how.verified);
                     return self.claims.done(&path);
                 }
                 Err(reason) => reason.to_string(),
             };
             next = match self.missed(&peer, &path, &reason) {
-                Some((peer, file)) => self.get(peer, file).await,
+                Some((peer, file)) => self.until_shutdown(self.get(peer, file)).await,
                 None => None,
             };
         }
@@ -324,10 +355,10 @@ impl Download<'_> {
     fn tell_plan(&self, peer: &PeerUrl, file: &Offered) {
         match self.plan(&file.path) {
             Ok(Planned::SaveAs(target)) => {
-                self.observer.planned(&target, peer, file.size);
+                self.observer.planned(file, &target, peer);
                 self.count(file.size.unwrap_or_default(), false);
             }
-            Ok(Planned::AlreadyHere) => {}
+            Ok(Planned::AlreadyHere(_)) => {}
             Err(reason) => self.miss(peer, Some(Printable(file.path.as_str()).to_string()), 1, &reason.to_string()),
         }
     }

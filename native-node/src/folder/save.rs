@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions};
-use shared::SharedPath;
+use shared::{Entry, SharedPath};
 
 use super::into_folder::{IntoFolder, IntoFolders};
-use super::{Stamp, lasting, names};
+use super::{Stamp, beneath, lasting, names};
 
 /// Numbers tried before a name is given up: `a (1).txt`, `a (2).txt`, …
 pub(super) const MOST_NUMBERED: u32 = 10_000;
@@ -60,8 +60,8 @@ impl SaveError {
 /// What to do about a file that somebody offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Planned {
-    /// A file of this name, or the numbered one it would get, is here: leave it out.
-    AlreadyHere,
+    /// Something of this name, or the numbered one it would get, is here: leave it out. Its facts, if it is a file.
+    AlreadyHere(Option<Entry>),
     /// It will get this name, unless another program takes it meanwhile.
     SaveAs(SharedPath),
 }
@@ -123,7 +123,8 @@ impl Destination {
             let wrong = |error| SaveError::from_io(&folder.path, error);
             if folder.holds(name) {
                 if folder.has_spelled(name).map_err(wrong)? {
-                    return Ok(Planned::AlreadyHere);
+                    let facts = folder.dir.symlink_metadata(name).ok().filter(cap_std::fs::Metadata::is_file);
+                    return Ok(Planned::AlreadyHere(facts.as_ref().map(beneath::entry)));
                 }
             } else if !folder.has_double_of(name).map_err(wrong)? {
                 return Ok(Planned::SaveAs(candidate));

@@ -4,12 +4,13 @@
 //! open only the folders above the file it is at ([`limits::PATH_DEPTH`](shared::limits::PATH_DEPTH) at most) and no list;
 //! it never recurses and never follows a symbolic link, so it ends. It does not sort and it opens no file.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, DirEntry, ReadDir};
-use shared::{Entry, SharedPath};
+use shared::{Entry, Printable, SharedPath, is_xml_text, printable_bytes};
 
 use super::{Share, beneath};
 
@@ -25,10 +26,31 @@ pub enum Found {
 /// What a walk passed by though a person might expect to see it. Links, devices and hidden files are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Names that are not UTF-8, too long, too deep, or have a backslash.
+    /// Names that are not UTF-8, too long, too deep, or have a backslash or a control character.
     pub unnamable: u64,
     /// Folders and files the system would not let us look at.
     pub unreadable: u64,
+}
+
+/// In words for the person who shares, as far as there is something to say.
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |count, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+        let mut parts = Vec::new();
+        if self.unnamable > 0 {
+            let names = count(self.unnamable, "name", "names");
+            parts.push(format!(
+                "{names} cannot be shared (a backslash or a control character, not UTF-8, too long or too deep; -v tells \
+                 which)"
+            ));
+        }
+        if self.unreadable > 0 {
+            let files = count(self.unreadable, "file or folder", "files or folders");
+            parts.push(format!("{files} cannot be read"));
+        }
+        f.write_str(if parts.is_empty() { "all can be shared now" } else { "" })?;
+        f.write_str(&parts.join(" and "))
+    }
 }
 
 /// A walk under way.
@@ -88,9 +110,15 @@ impl Walk<'_> {
             None => SharedPath::parse(name).ok(),
         });
         let Some(path) = path else {
+            tracing::debug!(name = %printable_bytes(name.as_encoded_bytes()), "this name cannot be shared");
             self.left_out.unnamable += 1;
             return Ok(None);
         };
+        if !is_folder && !is_xml_text(path.as_str()) {
+            // It is there for whoever knows its name, and in no list.
+            tracing::debug!(file = %Printable(path.as_str()), "no list can show this name");
+            self.left_out.unnamable += 1;
+        }
         match metadata {
             Some(metadata) if !is_folder => Ok(Some(Found::File(path, beneath::entry(&metadata)))),
             _ => {
@@ -224,6 +252,22 @@ mod tests {
         fs::write(temp.path().join("x".repeat(255)), "").unwrap();
         let (files, left_out) = files(temp.path(), false);
         assert_eq!((files.len(), left_out.unnamable), (1, 2));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_that_no_list_can_show_are_counted_and_told() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::create_dir(temp.path().join("esc\u{1b}")).unwrap();
+        for name in ["a\u{1b}", "esc\u{1b}/b", "esc\u{1b}/c", "good"] {
+            fs::write(temp.path().join(name), "").unwrap();
+        }
+        let (_, left_out) = files(temp.path(), false);
+        assert_eq!(left_out, LeftOut { unnamable: 3, unreadable: 0 });
+        assert!(left_out.to_string().starts_with("3 names cannot be shared (a backslash or a control character"));
+        assert!(!left_out.to_string().contains("cannot be read"));
+        let unreadable = LeftOut { unnamable: 0, unreadable: 1 };
+        assert_eq!(unreadable.to_string(), "1 file or folder cannot be read");
     }
 
     #[test]

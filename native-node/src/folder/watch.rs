@@ -248,12 +248,7 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
 
     fn tell(&mut self, left_out: LeftOut) {
         if self.told.unwrap_or_default() != left_out {
-            let LeftOut { unnamable, unreadable } = left_out;
-            tracing::warn!(
-                "in {:?} {unnamable} names cannot be shared (not UTF-8, too long or too deep) and {unreadable} \
-                 files or folders cannot be read",
-                self.share.root()
-            );
+            tracing::warn!("in {:?} {}", self.share.root(), left_out);
         }
         self.told = Some(left_out);
     }

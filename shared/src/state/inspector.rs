@@ -20,8 +20,9 @@ fn has_noncharacter(utf8: &[u8]) -> bool {
     threes.fold(false, |found, ((&one, &two), &three)| found | ((one == 0xEF) & (two == 0xBF) & (three >= 0xBE)))
 }
 
-/// Whether XML 1.0 can carry this text.
-pub(crate) fn is_xml_text(text: &str) -> bool {
+/// Whether XML 1.0 can carry this text. No listing shows a path that it cannot.
+#[must_use]
+pub fn is_xml_text(text: &str) -> bool {
     let control = text.bytes().fold(false, |found, byte| found | is_bad_control(byte));
     !control && (text.is_ascii() || !has_noncharacter(text.as_bytes()))
 }

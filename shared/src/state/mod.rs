@@ -13,8 +13,8 @@ pub use bucket::Bucket;
 #[cfg(feature = "pattern")]
 pub(crate) use catalog::Block;
 pub use catalog::{Catalog, Entry, Form};
-pub use inspector::Inspector;
-pub(crate) use inspector::{is_escaped, is_xml_text};
+pub(crate) use inspector::is_escaped;
+pub use inspector::{Inspector, is_xml_text};
 pub use moment::Moment;
 pub use replica::{Gap, Replica};
 pub use roster::{Dial, DialOutcome, Member, MemberState, Roster, Scope};

@@ -125,7 +125,7 @@ impl Transfer<'_> {
                     state.plan.keep(piece);
                     state.kept_before += length;
                     drop(state);
-                    self.download.observer.moved(self.path, length);
+                    self.download.observer.kept(self.path, length);
                 }
             }
             at += AT_ONCE;

@@ -1,0 +1,67 @@
+//! The program at a terminal: its prompt, and the end of the window it is in.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+use crate::harness::node::{Node, program};
+use crate::harness::process::{Running, wait_for};
+use crate::harness::test;
+use crate::harness::tree::tree;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        test("a_prompt_that_is_ended_leaves_the_terminal_with_its_echo", prompt),
+        test("a_closed_window_ends_a_node_as_ctrl_c_does", closed_window),
+    ]
+}
+
+/// A terminal of which we are the screen and the keys.
+fn terminal() -> (OwnedFd, PathBuf) {
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let name = ptsname(&screen, Vec::new()).unwrap().into_string().unwrap();
+    (screen, name.into())
+}
+
+fn prompt() {
+    let url = "http://127.0.0.1:1";
+    for command in [["ls", url], ["get", url], ["peers", url], ["serve", "--ask"]] {
+        let (_screen, name) = terminal();
+        let tty = File::options().read(true).write(true).open(name).unwrap();
+        let shows_what_is_typed = || tcgetattr(&tty).unwrap().local_modes.contains(LocalModes::ECHO);
+        let ours = program();
+        // It becomes our program once the terminal is its own.
+        let mut begun = Command::new("setsid");
+        begun
+            .arg("--ctty")
+            .arg(ours.get_program())
+            .envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        begun.env_remove("TINYP2P_PASSWORD").args(command);
+        let child =
+            begun.stdin(tty.try_clone().unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut asking = Running::new(child);
+        wait_for("the prompt", Duration::from_secs(20), || {
+            assert!(asking.is_running(), "{}", asking.error_text());
+            (!shows_what_is_typed()).then_some(())
+        });
+        let output = asking.signal(Signal::TERM, Duration::from_secs(5));
+        assert_eq!(output.status.code(), Some(130), "{output:?}");
+        assert!(shows_what_is_typed(), "after {command:?}");
+    }
+}
+
+fn closed_window() {
+    let share = tree(&[("a.txt", b"a")]);
+    let node = Node::serve(share.path(), "correct horse battery", &[]);
+    let output = node.process.signal(Signal::HUP, Duration::from_secs(10));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
