@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
-use crate::harness::node::{Node, program};
+use crate::harness::node::{Node, program, tinyp2p};
 use crate::harness::process::{Running, wait_for};
 use crate::harness::test;
 use crate::harness::tree::tree;
@@ -61,7 +61,13 @@ fn prompt() {
 
 fn closed_window() {
     let share = tree(&[("a.txt", b"a")]);
-    let node = Node::serve(share.path(), "correct horse battery", &[]);
+    let ours = tinyp2p("correct horse battery");
+    let mut command = Command::new("env");
+    // Whoever runs the tests may have them outlive a closed window (nohup), and so would what they start.
+    command.arg("--default-signal=HUP").arg(ours.get_program());
+    command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let serve = ["serve", "--bind", "127.0.0.1", "--port", "0", "--json"];
+    let node = Node::start(command.args(serve).arg(share.path()));
     let output = node.process.signal(Signal::HUP, Duration::from_secs(10));
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }

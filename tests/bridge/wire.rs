@@ -65,7 +65,7 @@ fn nothing_on_the_wire() {
         });
     }
     let listed = run(tinyp2p(PASSWORD).args(["ls", "--long", &a.url, "marmot walrus"]));
-    ok(&listed);
+    assert_eq!(listed.status.code(), Some(1), "nothing is called so: {listed:?}");
     let into = tempfile::tempdir().unwrap();
     let got = run(tinyp2p(PASSWORD).args(["get", &b.url, "", "--to"]).arg(into.path()));
     ok(&got);

@@ -164,10 +164,8 @@ fn once() {
     let mut command = program();
     command.env_remove("TINYP2P_PASSWORD").args(["serve", "--json", "--port", &port.to_string(), "--url", &url]);
     let cellar = Node::start(command.arg(tree::tree(&[("of-cellar.txt", b"x")]).keep()));
-    let words = wait_for("its words", PATIENCE, || {
-        let said = cellar.process.error_text();
-        said.lines().find_map(|line| line.strip_prefix("password: ")).map(str::to_owned)
-    });
+    let said: serde_json::Value = serde_json::from_str(cellar.process.output_text().trim()).unwrap();
+    let words = said["password"].as_str().unwrap().to_owned();
     let attic = serve(&words, "attic", &["--bind", &ADDRESS.to_string()]);
     wait_for("it to be found", PATIENCE, || {
         let said = attic.process.error_text();
