@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use shared::{Host, Moment, Password, PeerUrl, Roster};
+use shared::{Host, Moment, Password, PeerUrl, Roster, Scope};
 use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
@@ -28,8 +28,12 @@ const BACKLOG: u32 = 4_096;
 /// How long the goodbye to other nodes may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether this machine has other addresses, and how often in a row it must.
+const LOOK: Duration = Duration::from_secs(5);
+const LOOKS: u32 = 4;
+
 /// What a node is to be.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The one password.
     pub password: Password,
@@ -143,6 +147,8 @@ pub struct Prepared {
     bound: SocketAddr,
     www: Option<PathBuf>,
     limits: ServeLimits,
+    /// Whether its URL is true whatever addresses this machine has.
+    is_fixed: bool,
 }
 
 /// Prepares a node for a listener. It shares nothing and calls nobody until [`Prepared::run`].
@@ -151,6 +157,7 @@ pub struct Prepared {
 /// See [`NodeError`].
 pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, NodeError> {
     let bound = listener.local_addr().map_err(NodeError::Listener)?;
+    let is_fixed = config.url.is_some() || !bound.ip().is_unspecified();
     let names = OwnNames::new(bound, config.aliases, config.url.as_ref());
     let url = config.url.or_else(|| names.urls().into_iter().next()).ok_or(NodeError::NoUrl)?;
     let machine = || gethostname::gethostname().to_string_lossy().into_owned();
@@ -182,7 +189,7 @@ pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, 
         Node::new(Parts { identity, name, url, names, share, host, known, dialer, membership })
     });
     let Config { join, discovery, www, limits, .. } = config;
-    Ok(Prepared { node, listener, socket, join, discovery, bound, www, limits })
+    Ok(Prepared { node, listener, socket, join, discovery, bound, www, limits, is_fixed })
 }
 
 impl Prepared {
@@ -196,6 +203,30 @@ impl Prepared {
     #[must_use]
     pub fn is_found(&self) -> bool {
         self.discovery != Discovery::Off && discover::is_possible(self.bound)
+    }
+
+    /// Serves as [`Prepared::run`], and ends, too, once others cannot reach the node by its URL any more because this machine has
+    /// another address: it moved to another network, or got one at last. Whether it did; it is to be prepared anew then, on a
+    /// listener at the same address. Where the URL was given, or the listener has one address, nothing moves.
+    ///
+    /// # Errors
+    /// See [`Prepared::run`].
+    pub async fn run_here(self, shutdown: &CancellationToken) -> Result<bool, NodeError> {
+        let (node, here) = (Arc::clone(&self.node), shutdown.child_token());
+        let (is_fixed, ended) = (self.is_fixed, here.clone());
+        let running = self.run(here);
+        tokio::pin!(running);
+        let moved = async {
+            if is_fixed {
+                std::future::pending::<()>().await;
+            }
+            moved(&node).await;
+        };
+        tokio::select! {
+            ended = running.as_mut() => return ended.map(|()| false),
+            () = moved => ended.cancel(),
+        }
+        running.await.map(|()| !shutdown.is_cancelled())
     }
 
     /// Serves, watches the folder and gossips, until `shutdown`.
@@ -226,6 +257,16 @@ impl Prepared {
         telling.abort();
         self.node.dialer().links().close();
         ended
+    }
+}
+
+/// Waits until a node that is started now would go by another URL, for a while. That this machine is on no network is no reason.
+async fn moved(node: &Node) {
+    let mut looks = 0;
+    while looks < LOOKS {
+        tokio::time::sleep(LOOK).await;
+        let is_other = |url: &PeerUrl| url != node.url() && Scope::of_url(url) != Some(Scope::Loopback);
+        looks = if node.names().urls().first().is_some_and(is_other) { looks + 1 } else { 0 };
     }
 }
 

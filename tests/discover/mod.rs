@@ -32,6 +32,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         alone("discover::nodes_of_one_password_find_each_other_and_leave_others_alone", together),
         alone("discover::a_node_of_several_addresses_is_one_peer", once),
+        alone("discover::nodes_on_a_machine_that_gets_another_address_go_by_that", moved),
         alone("discover::c9_a_flood_of_announcements_ends_neither_memory_nor_discovery", flood),
         alone("discover::d11_who_only_says_to_be_a_node_gets_a_handshake_and_nothing_else", impostors),
     ]
@@ -180,6 +181,27 @@ fn once() {
     assert_eq!(String::from_utf8(listed.stdout).unwrap().lines().count(), 2);
     let files = run(tinyp2p(&words).args(["ls", "--json", "lan", "of-cellar"]));
     assert_eq!(String::from_utf8(files.stdout).unwrap().lines().count(), 1);
+}
+
+/// As where a laptop is carried to another network.
+fn moved() {
+    network();
+    let (mut attic, mut cellar) = (serve(PASSWORD, "attic", &[]), serve(PASSWORD, "cellar", &[]));
+    meet(&attic, &cellar);
+    for step in ["address del 10.77.0.1/24 dev wire", "address add 10.77.0.9/24 dev wire"] {
+        let output = run(Command::new("ip").args(step.split(' ')));
+        assert!(output.status.success(), "ip {step}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    for node in [&mut attic, &mut cellar] {
+        let url = node.url.replace("10.77.0.1:", "10.77.0.9:");
+        wait_for("it to say so", PATIENCE, || {
+            node.process.output_text().contains(&format!("\"url\":\"{url}\"")).then_some(())
+        });
+        node.url = url;
+    }
+    meet(&attic, &cellar);
+    let files = run(tinyp2p(PASSWORD).args(["ls", "--json", &attic.url]));
+    assert_eq!(String::from_utf8(files.stdout).unwrap().lines().count(), 2);
 }
 
 /// Answers whatever comes as a server of 2004 answers a call of the bridge, and says what that was.

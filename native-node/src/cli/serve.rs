@@ -13,7 +13,7 @@ use super::password::{self, PasswordArguments};
 use super::{PORT, peer_url, qr};
 use crate::discover::Discovery;
 use crate::http::ServeLimits;
-use crate::run::{self, Config};
+use crate::run::{self, Config, NodeError};
 
 /// How many ports after it are tried when it is taken.
 const NEXT_PORTS: u16 = 20;
@@ -111,17 +111,24 @@ impl Serve {
             limits: ServeLimits::of_this_process(),
             ..Config::new(password, self.dir)
         };
-        let prepared = run::prepare(config, listener).await?;
-        if self.json {
-            output::announce_json(prepared.node(), made.as_deref());
-        } else {
-            output::announce(prepared.node(), made.as_deref(), prepared.is_found());
-            if self.qr {
-                output::show_code(&qr::link(prepared.node().url(), made.as_deref()));
+        let address = listener.local_addr().map_err(NodeError::Listener)?;
+        let mut listener = listener;
+        loop {
+            let prepared = run::prepare(config.clone(), listener).await?;
+            if self.json {
+                output::announce_json(prepared.node(), made.as_deref());
+            } else {
+                output::announce(prepared.node(), made.as_deref(), prepared.is_found());
+                if self.qr {
+                    output::show_code(&qr::link(prepared.node().url(), made.as_deref()));
+                }
             }
+            if !prepared.run_here(&shutdown).await? {
+                return Ok(ExitCode::SUCCESS);
+            }
+            output::note("this machine has another address now, and so has this node:");
+            listener = run::bind(address)?;
         }
-        prepared.run(shutdown).await?;
-        Ok(ExitCode::SUCCESS)
     }
 
     /// The port that was asked for, or the first free one.
