@@ -209,7 +209,7 @@ impl Node {
 
     /// The time since the node was made.
     pub(crate) fn now(&self) -> Moment {
-        Moment(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+        Moment::default() + self.started.elapsed()
     }
 
     /// Looks at or changes the state, briefly.

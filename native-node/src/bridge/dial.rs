@@ -60,7 +60,7 @@ pub enum Named {
 pub async fn connect(identity: &Identity, url: &PeerUrl, named: Named) -> Result<Opened, DialError> {
     let begun = Instant::now();
     let deadline = begun + HANDSHAKE_TIME;
-    let clock = || Moment(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let clock = || Moment::default() + begun.elapsed();
     let dialed = format!("{}{PATH}", url.authority());
     let destination: Destination = dialed.parse().map_err(DialError::foreign)?;
     let mut random = [0; 48];

@@ -175,7 +175,7 @@ impl Links {
 
     async fn dial(&self, url: &PeerUrl) -> Result<Way, CallError> {
         let node = node_of(url);
-        let now = || Moment(u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let now = || Moment::default() + self.0.begun.elapsed();
         if lock(&self.0.backoff).of(now(), &node) != Doubt::None {
             return Err(CallError::InDoubt);
         }

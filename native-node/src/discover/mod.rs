@@ -6,15 +6,15 @@
 //! What is found is a hint. It is dialed over the bridge, and only so: a token of 2004 goes to nobody who was found, and who
 //! answers has one guess at the password. Who proves it becomes a candidate of the roster, as if a peer had named it.
 
-mod browse;
 mod finds;
 mod interfaces;
+mod mdns;
 
+use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mdns_sd::{IfKind, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
 use shared::membership::PoolMark;
 use shared::{MemberState, Moment, PeerUrl, Scope};
 use tokio::task::JoinSet;
@@ -23,14 +23,10 @@ use tokio_util::sync::CancellationToken;
 use crate::dial::{CallError, Dialer, Way};
 use crate::names::url_of;
 use crate::node::Node;
-use browse::Browse;
 use finds::{Finds, News, Outcome};
-use interfaces::Networks;
+use mdns::{Event, Found, Mdns, Service};
+pub use mdns::{POOL, SERVICE};
 
-/// What nodes are announced as.
-pub const SERVICE: &str = "_tinyp2p._tcp.local.";
-/// Where the mark of its pool stands in what a node announces.
-pub const POOL: &str = "pool";
 /// Most addresses of one node that are tried.
 const ADDRESSES: usize = 4;
 /// How often it is looked whether there is something to do that nobody told us of.
@@ -43,8 +39,6 @@ const SEARCH: Duration = Duration::from_secs(5);
 const PROOF: Duration = Duration::from_secs(3);
 /// … and for all of that.
 const SEARCH_MOST: Duration = Duration::from_secs(20);
-/// How long the goodbye may take.
-const GOODBYE: Duration = Duration::from_millis(500);
 /// How long after it failed all of that is tried again; doubled each time …
 const AGAIN: Duration = Duration::from_secs(5);
 /// … so often, until it lasted for as long as the longest wait.
@@ -67,7 +61,7 @@ pub(crate) fn is_possible(bound: SocketAddr) -> bool {
 }
 
 /// Announces this node, and looks for others, until `shutdown`. Where that cannot be, all goes on without it, and it is tried
-/// again later: the network may not be there yet, and anybody on it can end what listens to them.
+/// again later: another program may have the port for itself.
 pub(crate) async fn keep(node: Arc<Node>, how: Discovery, bound: SocketAddr, shutdown: CancellationToken) {
     if how == Discovery::Off || !is_possible(bound) {
         return;
@@ -106,52 +100,37 @@ struct Seeker {
 }
 
 impl Seeker {
-    async fn run(&mut self, shutdown: &CancellationToken) -> mdns_sd::Result<()> {
-        let daemon = ServiceDaemon::new()?;
-        let ended = self.run_with(&daemon, shutdown).await;
-        // Its thread ends, and gives back what it keeps of others.
-        ended.and(daemon.shutdown().map(drop))
-    }
-
-    async fn run_with(&mut self, daemon: &ServiceDaemon, shutdown: &CancellationToken) -> mdns_sd::Result<()> {
+    async fn run(&mut self, shutdown: &CancellationToken) -> io::Result<()> {
         let node = Arc::clone(&self.node);
-        listen_on(daemon, self.bound.ip())?;
-        let mut announced = node.membership().mark();
-        let own = announce(daemon, &node, self.bound, announced)?;
-        let mut browse = Browse::new(daemon)?;
-        let mut networks = Networks::new(self.bound.ip());
+        let (name, port) = (node.id().to_owned(), self.bound.port());
+        let service = Service { name, port, mark: node.membership().mark() };
+        let mut mdns = Mdns::new(self.bound.ip(), Some(service));
         loop {
             let mark = node.membership().mark();
-            if mark != announced {
-                announced = mark;
-                announce(daemon, &node, self.bound, mark)?;
-            }
+            mdns.announce(mark);
             self.dial_next(mark);
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                event = browse.next() => match event? {
-                    ServiceEvent::ServiceResolved(found) if found.get_fullname() != own => {
-                        self.tell_of(&found, &mut networks);
-                        handle(&mut self.finds, node.now(), &found, &mut networks);
+                event = mdns.next() => match event? {
+                    Event::Found(found) => {
+                        self.tell_of(&found);
+                        handle(&mut self.finds, node.now(), found);
                     }
-                    ServiceEvent::ServiceRemoved(_, name) => self.finds.handle_gone(&name),
-                    _ => {}
+                    Event::Gone(name) => self.finds.handle_gone(&name),
                 },
                 Some(Ok((outcome, url))) = self.dials.join_next() => self.handle_dialed(outcome, url),
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
-        if let Ok(told) = daemon.unregister(&own) {
-            let _told = tokio::time::timeout(GOODBYE, told.recv_async()).await;
-        }
+        mdns.goodbye();
         Ok(())
     }
 
     /// Tells the person, once, of a pool that was here before: who comes later may come to join us.
-    fn tell_of(&mut self, found: &ResolvedService, networks: &mut Networks) {
+    fn tell_of(&mut self, found: &Found) {
         if !self.is_told
             && self.begun.elapsed() < WAS_HERE_BEFORE
-            && let Some(url) = urls(found, networks).first()
+            && let Some(url) = urls(found).first()
         {
             tracing::info!("another tinyp2p pool is on this network ({url}); to join it: tinyp2p serve --ask");
             self.is_told = true;
@@ -196,7 +175,7 @@ impl Seeker {
 pub enum NotFound {
     /// The system does not let us look.
     #[error("nodes on this network cannot be looked for: {0}; name one by its URL")]
-    Blind(#[from] mdns_sd::Error),
+    Blind(#[from] io::Error),
     /// Nobody says to be one.
     #[error("no node is found on this network; name one by its URL, as \"tinyp2p serve\" prints it")]
     Nobody,
@@ -210,11 +189,8 @@ pub enum NotFound {
 /// # Errors
 /// See [`NotFound`].
 pub async fn find(dialer: &Dialer) -> Result<PeerUrl, NotFound> {
-    let daemon = ServiceDaemon::new()?;
     let mut finds = Finds::new();
-    let found = tokio::time::timeout(SEARCH_MOST, find_with(&daemon, dialer, &mut finds)).await;
-    // Its thread ends with this process, at the latest.
-    let _ended = daemon.shutdown();
+    let found = tokio::time::timeout(SEARCH_MOST, find_with(dialer, &mut finds)).await;
     match found.unwrap_or(Ok(None))? {
         Some(found) => Ok(found),
         None if finds.count() == 0 => Err(NotFound::Nobody),
@@ -222,12 +198,10 @@ pub async fn find(dialer: &Dialer) -> Result<PeerUrl, NotFound> {
     }
 }
 
-async fn find_with(daemon: &ServiceDaemon, dialer: &Dialer, finds: &mut Finds) -> mdns_sd::Result<Option<PeerUrl>> {
-    let (everywhere, begun) = (IpAddr::from(Ipv6Addr::UNSPECIFIED), Instant::now());
-    listen_on(daemon, everywhere)?;
-    let (mut browse, mut networks) = (Browse::new(daemon)?, Networks::new(everywhere));
+async fn find_with(dialer: &Dialer, finds: &mut Finds) -> io::Result<Option<PeerUrl>> {
+    let (mut mdns, begun) = (Mdns::new(IpAddr::from(Ipv6Addr::UNSPECIFIED), None), Instant::now());
     loop {
-        let now = Moment(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let now = Moment::default() + begun.elapsed();
         if let Some(url) = finds.poll_dial(now, None, |_| false) {
             let outcome = tokio::time::timeout(PROOF, dial(dialer, &url)).await.unwrap_or(Outcome::Unreachable);
             if let Outcome::Proved(url) = outcome {
@@ -236,52 +210,22 @@ async fn find_with(daemon: &ServiceDaemon, dialer: &Dialer, finds: &mut Finds) -
             finds.handle_dialed(now, outcome);
             continue;
         }
-        match tokio::time::timeout_at((begun + SEARCH).into(), browse.next()).await {
-            Ok(Ok(ServiceEvent::ServiceResolved(found))) => handle(finds, now, &found, &mut networks),
+        match tokio::time::timeout_at((begun + SEARCH).into(), mdns.next()).await {
+            Ok(Ok(Event::Found(found))) => handle(finds, now, found),
             Ok(event) => drop(event?),
             Err(_) => return Ok(None),
         }
     }
 }
 
-fn handle(finds: &mut Finds, now: Moment, found: &ResolvedService, networks: &mut Networks) {
-    let mark = found.get_property_val_str(POOL).and_then(PoolMark::parse);
-    finds.handle_found(now, found.get_fullname().to_owned(), urls(found, networks), mark);
+fn handle(finds: &mut Finds, now: Moment, found: Found) {
+    let urls = urls(&found);
+    finds.handle_found(now, found.name, urls, found.mark);
 }
 
-/// Only where somebody could reach us.
-fn listen_on(daemon: &ServiceDaemon, bound: IpAddr) -> mdns_sd::Result<()> {
-    if !bound.is_unspecified() {
-        daemon.disable_interface(IfKind::All)?;
-        return daemon.enable_interface(bound);
-    }
-    daemon.disable_interface(vec![IfKind::LoopbackV4, IfKind::LoopbackV6])?;
-    if bound.is_ipv4() { daemon.disable_interface(IfKind::IPv6) } else { Ok(()) }
-}
-
-/// Announces this node, or what has changed of it. Answers under which name.
-fn announce(daemon: &ServiceDaemon, node: &Node, bound: SocketAddr, mark: Option<PoolMark>) -> mdns_sd::Result<String> {
-    let host = format!("tinyp2p-{}.local.", node.id());
-    let mark: Vec<_> = mark.map(|mark| (POOL, mark.to_string())).into_iter().collect();
-    let properties = mark.as_slice();
-    let mut service = if bound.ip().is_unspecified() {
-        ServiceInfo::new(SERVICE, node.id(), &host, (), bound.port(), properties)?.enable_addr_auto()
-    } else {
-        ServiceInfo::new(SERVICE, node.id(), &host, bound.ip(), bound.port(), properties)?
-    };
-    // Nobody else has this name: it is random.
-    service.set_requires_probe(false);
-    let name = service.get_fullname().to_owned();
-    daemon.register(service)?;
-    Ok(name)
-}
-
-/// Where a node says to be, as far as that is on a network of ours, and at a port where a call does no harm.
-fn urls(found: &ResolvedService, networks: &mut Networks) -> Vec<PeerUrl> {
-    let mut addresses: Vec<_> = found.get_addresses().iter().map(mdns_sd::ScopedIp::to_ip_addr).collect();
-    addresses.retain(|address| networks.have(*address));
-    addresses.sort_unstable();
-    let urls = addresses.into_iter().filter_map(|address| url_of(SocketAddr::new(address, found.get_port())));
+/// Where a node says to be, as far as that is at a port where a call does no harm.
+fn urls(found: &Found) -> Vec<PeerUrl> {
+    let urls = found.addresses.iter().filter_map(|address| url_of(SocketAddr::new(*address, found.port)));
     urls.filter(|url| Scope::LinkLocal.admits_url(url)).take(ADDRESSES).collect()
 }
 

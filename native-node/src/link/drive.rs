@@ -79,7 +79,7 @@ where
     H: Handler,
 {
     let start = Instant::now();
-    let now = || Moment(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let now = || Moment::default() + start.elapsed();
     let Ends { mut commands, mut signals, signal, answering, closing } = ends;
     let (pieces, mut at_pieces) = mpsc::channel(PIECES);
     let mut streams = Streams {

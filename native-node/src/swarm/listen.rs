@@ -61,7 +61,7 @@ impl Callee for Listener {
     }
 
     fn now(&self) -> Moment {
-        Moment(u64::try_from(self.swarm.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX))
+        Moment::default() + self.swarm.0.begun.elapsed()
     }
 
     async fn welcome(self: Arc<Self>, opened: Opened, shutdown: CancellationToken) {

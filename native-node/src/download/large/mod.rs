@@ -328,7 +328,7 @@ impl Transfer<'_> {
     }
 
     fn now(&self) -> Moment {
-        Moment(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX))
+        Moment::default() + self.begun.elapsed()
     }
 
     fn tell_changed(&self) {
