@@ -63,7 +63,7 @@ if [[ $(id -u) != 0 ]]; then
 fi
 install() {
   # Not every package is in every release: one that is missing must not keep the others away.
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@" >&2
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install --yes --no-install-recommends "$@" >&2
 }
 
 if ! has apt-get >/dev/null || { [[ ${#as_root[@]} -gt 0 ]] && ! has sudo >/dev/null; }; then

@@ -33,6 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         alone("discover::nodes_of_one_password_find_each_other_and_leave_others_alone", together),
         alone("discover::a_node_of_several_addresses_is_one_peer", once),
         alone("discover::nodes_on_a_machine_that_gets_another_address_go_by_that", moved),
+        alone("discover::a_doctor_says_who_is_not_reached_and_why", doctor),
         alone("discover::c9_a_flood_of_announcements_ends_neither_memory_nor_discovery", flood),
         alone("discover::d11_who_only_says_to_be_a_node_gets_a_handshake_and_nothing_else", impostors),
     ]
@@ -256,6 +257,58 @@ fn impostors() {
         assert!(!node.lists(PASSWORD, &url));
     }
     daemon.shutdown().unwrap();
+}
+
+/// What a doctor says: whether all is well, and of each thing how it is, and why.
+fn examined(more: &[&str]) -> (bool, Vec<(String, String, String)>) {
+    let output = run(tinyp2p(PASSWORD).args(["doctor", "--json"]).args(more));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let check = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let [state, about, words] = ["state", "about", "words"].map(|key| line[key].as_str().unwrap().to_owned());
+        (state, about, words)
+    };
+    (output.status.success(), said.lines().map(check).collect())
+}
+
+fn doctor() {
+    let says = |checks: &[(String, String, String)], state: &str, about: &str, words: &str| {
+        let is_so = checks.iter().any(|check| check.0 == state && check.1.contains(about) && check.2.contains(words));
+        assert!(is_so, "{state} {about} {words}: {checks:?}");
+    };
+    let (is_well, alone) = examined(&[]);
+    assert!(!is_well);
+    says(&alone, "fail", "networks", "connect it to a network");
+    says(&alone, "fail", "nodes", "none says to be here");
+
+    network();
+    let (attic, foreign) = (serve(PASSWORD, "attic", &[]), serve(OTHER, "foreign", &["--no-discovery"]));
+    let (is_well, well) = examined(&[]);
+    assert!(is_well, "{well:?}");
+    says(&well, "ok", "wire", "this machine is 10.77.0.1 there");
+    says(&well, "note", "wire, multicast over IPv4", "only this machine is heard");
+    says(&well, "ok", &format!("{} (this machine)", attic.url), "“attic” proves the password");
+    let (_, called) = examined(&[&foreign.url]);
+    says(&called, "note", &foreign.url, "another password");
+
+    let daemon = ServiceDaemon::new().unwrap();
+    let none: &[(&str, &str)] = &[];
+    let gone = free_port();
+    let mut service = ServiceInfo::new(SERVICE, "gone", "gone.local.", "10.77.0.1", gone, none).unwrap();
+    service.set_requires_probe(false);
+    daemon.register(service).unwrap();
+    let (is_well, ill) = examined(&[]);
+    assert!(!is_well);
+    says(&ill, "fail", &format!("http://10.77.0.1:{gone}"), "it cannot be reached");
+    says(&ill, "fail", "http://10.77.0.1", &format!("let TCP port {gone} in"));
+    daemon.shutdown().unwrap();
+
+    attic.process.kill();
+    wait_for("the port to be free", PATIENCE, || UdpSocket::bind(("0.0.0.0", MDNS_PORT)).ok().map(drop));
+    let _for_itself = UdpSocket::bind(("0.0.0.0", MDNS_PORT)).unwrap();
+    let (is_well, deaf) = examined(&[]);
+    assert!(!is_well);
+    says(&deaf, "fail", "wire, multicast over IPv4", "another program may have UDP port 5353 for itself");
 }
 
 /// An answer nobody asked for (RFC 6762, section 6), with these records.

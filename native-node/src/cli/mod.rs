@@ -3,6 +3,7 @@
 mod bars;
 mod caller;
 mod classic;
+mod doctor;
 mod get;
 mod legacy;
 mod ls;
@@ -65,6 +66,7 @@ enum Command {
     Get(get::Get),
     Ls(ls::Ls),
     Peers(peers::Peers),
+    Doctor(doctor::Doctor),
     /// Print what has a shell complete these commands, for its start-up files.
     Completions {
         /// Which shell.
@@ -80,6 +82,7 @@ impl Command {
             Self::Get(get) => get.json,
             Self::Ls(ls) => ls.json,
             Self::Peers(peers) => peers.json,
+            Self::Doctor(doctor) => doctor.json,
             Self::Completions { .. } => false,
         }
     }
@@ -137,6 +140,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
             Command::Get(get) => get.run(shutdown).await,
             Command::Ls(ls) => unless(shutdown, ls.run()).await,
             Command::Peers(peers) => unless(shutdown, peers.run()).await,
+            Command::Doctor(doctor) => unless(shutdown, doctor.run()).await,
             Command::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Arguments::command(), "tinyp2p", &mut script);

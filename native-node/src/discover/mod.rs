@@ -6,6 +6,7 @@
 //! What is found is a hint. It is dialed over the bridge, and only so: a token of 2004 goes to nobody who was found, and who
 //! answers has one guess at the password. Who proves it becomes a candidate of the roster, as if a peer had named it.
 
+mod examine;
 mod finds;
 mod interfaces;
 mod mdns;
@@ -23,9 +24,10 @@ use tokio_util::sync::CancellationToken;
 use crate::dial::{CallError, Dialer, Way};
 use crate::names::url_of;
 use crate::node::Node;
+pub use examine::{Called, Examined, examine};
 use finds::{Finds, News, Outcome};
+pub use mdns::{Ears, POOL, SERVICE};
 use mdns::{Event, Found, Mdns, Service};
-pub use mdns::{POOL, SERVICE};
 
 /// Most addresses of one node that are tried.
 const ADDRESSES: usize = 4;
@@ -177,7 +179,9 @@ pub enum NotFound {
     #[error("nodes on this network cannot be looked for: {0}; name one by its URL")]
     Blind(#[from] io::Error),
     /// Nobody says to be one.
-    #[error("no node is found on this network; name one by its URL, as \"tinyp2p serve\" prints it")]
+    #[error(
+        "no node is found on this network; name one by its URL, as \"tinyp2p serve\" prints it (\"tinyp2p doctor\" looks why)"
+    )]
     Nobody,
     /// None of those that say so.
     #[error("nobody who was found on this network proves this password (nodes found: {0})")]

@@ -7,8 +7,8 @@ use shared::Moment;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
-use super::delay;
 use super::schedule::{Answers, Questions};
+use super::{Ears, delay};
 use crate::discover::interfaces::Interface;
 
 /// Where multicast DNS is spoken (RFC 6762, section 3).
@@ -20,9 +20,10 @@ const TTL: u32 = 255;
 
 /// An interface, and a version of IP on it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct LinkId {
-    name: String,
-    is_v6: bool,
+pub(in crate::discover) struct LinkId {
+    /// As the system calls the interface.
+    pub(in crate::discover) name: String,
+    pub(in crate::discover) is_v6: bool,
 }
 
 impl LinkId {
@@ -42,6 +43,7 @@ pub(super) struct Link {
     pub(super) addresses: Vec<IpAddr>,
     pub(super) questions: Questions,
     pub(super) answers: Answers,
+    pub(super) ears: Ears,
 }
 
 impl Link {
@@ -60,7 +62,7 @@ impl Link {
         let socket = UdpSocket::from_std(socket.into())?;
         let (questions, mut answers) = (Questions::new(now, delay()), Answers::default());
         answers.announce(now);
-        Ok(Self { socket, group, joined: interface.address, addresses, questions, answers })
+        Ok(Self { socket, group, joined: interface.address, addresses, questions, answers, ears: Ears::Nobody })
     }
 
     pub(super) fn socket(&self) -> &UdpSocket {

@@ -23,7 +23,8 @@ use tokio::time::Instant;
 
 use super::interfaces::{self, Interface};
 use known::Known;
-use link::{Link, LinkId};
+use link::Link;
+pub(super) use link::LinkId;
 use packet::PACKET_BYTES;
 pub(super) use packet::Service;
 pub use packet::{POOL, SERVICE};
@@ -60,6 +61,17 @@ pub(super) struct Found {
     pub(super) mark: Option<PoolMark>,
 }
 
+/// Whom is heard on a network, of all who speak multicast DNS there, of whatever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ears {
+    /// Nobody; not even what this machine says comes back to it.
+    Nobody,
+    /// This machine alone.
+    Echo,
+    /// Other machines.
+    Others,
+}
+
 /// Asks on all networks of this machine, and answers for its node.
 #[derive(Debug)]
 pub(super) struct Mdns {
@@ -68,6 +80,8 @@ pub(super) struct Mdns {
     begun: Instant,
     interfaces: Vec<Interface>,
     links: BTreeMap<LinkId, Link>,
+    /// Why there is no link to a network, as it was tried last.
+    failures: BTreeMap<LinkId, io::Error>,
     known: Known<LinkId>,
     events: VecDeque<Event>,
     budget: Bucket,
@@ -86,6 +100,7 @@ impl Mdns {
             begun: Instant::now(),
             interfaces: Vec::new(),
             links: BTreeMap::new(),
+            failures: BTreeMap::new(),
             known: Known::new(),
             events: VecDeque::new(),
             budget: Bucket::new(PACKETS, PACKET_EVERY),
@@ -130,6 +145,12 @@ impl Mdns {
         }
     }
 
+    /// Whom was heard on each network so far, or why nobody can be.
+    pub(super) fn ears(&self) -> impl Iterator<Item = (&LinkId, Result<Ears, &io::Error>)> {
+        let failures = self.failures.iter().map(|(id, error)| (id, Err(error)));
+        self.links.iter().map(|(id, link)| (id, Ok(link.ears))).chain(failures)
+    }
+
     /// Says on all networks that this node goes.
     pub(super) fn goodbye(&mut self) {
         if let Some(packet) = self.service.as_ref().and_then(|service| packet::answer(service, &[], false)) {
@@ -171,7 +192,7 @@ impl Mdns {
             }
             is_here
         });
-        let mut failed = Ok(());
+        self.failures.clear();
         let ours = || self.interfaces.iter().filter(|one| one.speaks_for(self.bound));
         for interface in ours() {
             let on_it = ours().filter(|one| one.name == interface.name && one.is_for_urls());
@@ -186,13 +207,16 @@ impl Mdns {
                     Ok(link) => drop(self.links.insert(id, link)),
                     Err(error) => {
                         tracing::debug!(interface = interface.name, %error, "nodes are not looked for there");
-                        failed = Err(error);
+                        self.failures.insert(id, error);
                     }
                 },
                 _ => {}
             }
         }
-        if self.links.is_empty() { failed } else { Ok(()) }
+        match self.failures.values().next() {
+            Some(error) if self.links.is_empty() => Err(io::Error::new(error.kind(), error.to_string())),
+            _ => Ok(()),
+        }
     }
 
     /// Asks and answers what is due. A network where that fails is joined anew.
@@ -210,8 +234,12 @@ impl Mdns {
 
     fn handle(&mut self, now: Moment, id: &LinkId, from: SocketAddr, length: usize) {
         // Whoever is not on this network says nothing on it (RFC 6762, section 11).
-        if !self.is_near(from.ip()) {
+        let is_ours = self.interfaces.iter().any(|interface| interface.address == from.ip());
+        if !is_ours && !self.is_near(from.ip()) {
             return;
+        }
+        if let Some(link) = self.links.get_mut(id) {
+            link.ears = link.ears.max(if is_ours { Ears::Echo } else { Ears::Others });
         }
         let Some(packet) = self.packet.get(..length).and_then(packet::parse) else { return };
         if !packet.has_flags(simple_dns::PacketFlag::RESPONSE) {
