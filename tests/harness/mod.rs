@@ -12,6 +12,7 @@ pub(crate) mod original;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod sockets;
 pub(crate) mod tab;
 pub(crate) mod tree;
 mod trials;

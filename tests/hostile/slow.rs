@@ -9,8 +9,9 @@ use libtest_mimic::Trial;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::victim::{GoodCaller, Victim};
-use super::wire::{Wire, call, post, request, string};
+use super::wire::{Wire, call, post, request, string, strings};
 use crate::harness::process::wait_for;
+use crate::harness::sockets::unheard;
 use crate::harness::test;
 
 /// The node's deadline for a request's head, and for a connection that asks nothing.
@@ -19,8 +20,10 @@ const HEAD: Duration = Duration::from_secs(10);
 const BODY: Duration = Duration::from_secs(20);
 /// How long it waits for a reader who takes nothing.
 const STALL: Duration = Duration::from_secs(30);
-/// How much later than a deadline a busy machine may be.
-const LATE: Duration = Duration::from_secs(4);
+/// Far more than anything here takes that has no deadline of its own.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Connections it holds at once where it may have 64 descriptors: half of them.
+const PLACES: usize = 32;
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
@@ -35,13 +38,14 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 /// Does one thing to a node that takes long, beside the others.
-fn beside<'s>(scope: &'s std::thread::Scope<'s, '_>, name: &'s str, from: Duration, to: Duration, wire: Slow<'s>) {
+fn beside<'s>(scope: &'s std::thread::Scope<'s, '_>, name: &'s str, from: Duration, wire: Slow<'s>) {
     scope.spawn(move || {
         let start = Instant::now();
         wire();
         let took = start.elapsed();
         eprintln!("{name}: ended after {took:.1?}");
-        assert!(took >= from && took <= to + LATE, "{name} took {took:?}, not {from:?} to {to:?}");
+        // The end itself is waited for with a deadline.
+        assert!(took >= from, "{name} took {took:?}, and has {from:?}");
     });
 }
 
@@ -58,11 +62,10 @@ fn slow_sockets() {
     let node = &victim.node;
     let at_once = Duration::ZERO;
     std::thread::scope(|scope| {
-        beside(scope, "a silent socket", HEAD, HEAD, Box::new(|| _ = Wire::to(node).wait_for_end()));
+        beside(scope, "a silent socket", HEAD, Box::new(|| _ = Wire::to(node).wait_for_end()));
         beside(
             scope,
             "half a head",
-            HEAD,
             HEAD,
             Box::new(|| {
                 let mut wire = Wire::to(node);
@@ -70,17 +73,10 @@ fn slow_sockets() {
                 wire.wait_for_end();
             }),
         );
-        beside(
-            scope,
-            "a head of one byte a second",
-            HEAD,
-            HEAD,
-            Box::new(|| drip(Wire::to(node), "POST /RPC2 HTTP/1.1")),
-        );
+        beside(scope, "a head of one byte a second", HEAD, Box::new(|| drip(Wire::to(node), "POST /RPC2 HTTP/1.1")));
         beside(
             scope,
             "silence after an answer",
-            HEAD,
             HEAD,
             Box::new(|| {
                 let mut wire = Wire::to(node);
@@ -102,7 +98,6 @@ fn slow_sockets() {
                 scope,
                 name,
                 BODY,
-                BODY,
                 Box::new(move || {
                     let mut wire = Wire::to(node);
                     let head = format!("POST /RPC2 HTTP/1.1\r\nHost: {}\r\n{coding}\r\n\r\n", node.address());
@@ -120,7 +115,6 @@ fn slow_sockets() {
             scope,
             "a body shorter than said",
             at_once,
-            at_once,
             Box::new(|| {
                 let mut wire = Wire::to(node);
                 wire.say(format!("POST /RPC2 HTTP/1.1\r\nHost: {}\r\nContent-Length: 1000\r\n\r\nabc", node.address()))
@@ -133,17 +127,16 @@ fn slow_sockets() {
         let fetch = post(node, victim.f(2, &string("big.bin")));
         for (name, a_second) in [("a reader who takes nothing", 0), ("a reader of a hundred bytes a second", 100)] {
             let fetch = fetch.clone();
-            beside(scope, name, STALL, STALL, Box::new(move || read_slowly(node.address(), &fetch, a_second)));
+            beside(scope, name, STALL, Box::new(move || read_slowly(node.address(), &fetch, a_second)));
         }
         let list = request(node, "GET / HTTP/1.1", "", "");
         beside(
             scope,
             "endless requests whose answers nobody reads",
             STALL,
-            STALL,
             Box::new(move || {
                 let mut stream = TcpStream::connect(node.address()).unwrap();
-                stream.set_write_timeout(Some(STALL + 2 * LATE)).unwrap();
+                stream.set_write_timeout(Some(PATIENCE)).unwrap();
                 let error = loop {
                     match stream.write_all(&list) {
                         Ok(()) => {}
@@ -176,7 +169,7 @@ fn read_slowly(address: &str, fetch: &[u8], a_second: usize) {
     let start = Instant::now();
     let mut piece = vec![0; a_second];
     // Whether the node closed it is seen without reading: a socket that was cut takes nothing more.
-    while start.elapsed() < STALL + 2 * LATE {
+    while start.elapsed() < PATIENCE {
         std::thread::sleep(Duration::from_secs(1));
         let read = if a_second == 0 { Ok(1) } else { stream.read(&mut piece) };
         if matches!(read, Ok(0) | Err(_)) || is_cut(&stream) {
@@ -216,7 +209,7 @@ fn thousands() {
         .collect();
     eprintln!("{count} slow sockets: connected within {:?}", start.elapsed());
     let memory = victim.growth();
-    wait_for("every slow socket to be closed", HEAD + LATE, || {
+    wait_for("every slow socket to be closed", PATIENCE, || {
         slow.retain_mut(|stream| !matches!(stream.read(&mut [0; 512]), Ok(0)) && !is_reset(stream));
         slow.is_empty().then_some(())
     });
@@ -231,15 +224,26 @@ fn is_reset(stream: &mut TcpStream) -> bool {
 
 fn more_callers_than_descriptors() {
     let victim = Victim::with_descriptors("64:64");
-    let waiting: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(victim.node.address()).unwrap()).collect();
-    std::thread::sleep(Duration::from_millis(300));
-    drop(waiting);
+    let fetch = post(&victim.node, victim.f(2, &string("a.txt")));
+    let asking = || {
+        let mut wire = Wire::to(&victim.node);
+        wire.say(&fetch).unwrap();
+        wire
+    };
+    let is_served = |wire: &mut Wire| {
+        let answer = wire.answer().expect("an answer");
+        assert!(answer.status == 200 && answer.body.contains("<string>a</string>"), "{answer:?}");
+    };
+    // Those who were answered and stay take all the places there are.
+    let mut first: Vec<Wire> = (0..PLACES).map(|_| asking()).collect();
+    first.iter_mut().for_each(is_served);
+    let waiting: Vec<Wire> = (0..200 - PLACES).map(|_| asking()).collect();
+    assert!(unheard(victim.node.port()) > 0, "nobody has to wait");
     let start = Instant::now();
-    victim.must_answer();
-    let fetched = super::wire::rpc(&victim.node, victim.f(2, &string("a.txt")));
-    assert!(fetched.body.contains("<string>a</string>"), "{fetched:?}");
-    eprintln!("200 callers at 64 descriptors: served {:?} after they went", start.elapsed());
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    drop(first);
+    // Each gives its place to one who waits.
+    waiting.into_iter().for_each(|mut wire| is_served(&mut wire));
+    eprintln!("168 callers who waited at 64 descriptors: served within {:?}", start.elapsed());
     let said = victim.node.process.error_text();
     assert!(!said.contains("cannot accept"), "it accepts no more than it can hold: {said}");
     victim.must_be_well("more callers than descriptors", 8 << 20);
@@ -255,35 +259,51 @@ fn asks_for_descriptors() {
 
 fn ends_while_full() {
     let victim = Victim::with_descriptors("64:64");
-    let silent: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(victim.node.address()).unwrap()).collect();
-    std::thread::sleep(Duration::from_millis(300));
+    let half_said = |_| {
+        let mut wire = Wire::to(&victim.node);
+        wire.say("POST /RPC2 HTTP/1.1\r\nHost: x\r\n").unwrap();
+        wire
+    };
+    let inside: Vec<Wire> = (0..PLACES).map(half_said).collect();
+    let outside: Vec<Wire> = (PLACES..100).map(|_| Wire::to(&victim.node)).collect();
+    wait_for("it to be full", PATIENCE, || (unheard(victim.node.port()) <= outside.len()).then_some(()));
     let start = Instant::now();
-    let ended = victim.node.process.interrupt(HEAD);
+    let ended = victim.node.process.interrupt(Duration::from_secs(60));
     eprintln!("asked to end while full: ended after {:?}", start.elapsed());
-    assert!(ended.status.success() && start.elapsed() < Duration::from_secs(5), "{ended:?} {:?}", start.elapsed());
-    drop(silent);
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.success() && said.contains("closing connections that did not finish"), "{ended:?}");
+    drop((inside, outside));
 }
 
 fn large_bodies() {
     const SENDERS: usize = 400;
+    /// So many bodies of that size the node takes at once.
+    const LARGE_AT_ONCE: usize = 32;
     let victim = Victim::with(&[]);
     let good = GoodCaller::of(&victim);
     let node = &victim.node;
     let head = format!("POST /RPC2 HTTP/1.1\r\nHost: {}\r\nContent-Length: 1048576\r\n\r\n", node.address());
     let almost = head.into_bytes().into_iter().chain(std::iter::repeat_n(b' ', (1 << 20) - 1)).collect::<Vec<_>>();
-    let senders: Vec<TcpStream> = (0..SENDERS)
+    let mut senders: Vec<(TcpStream, &[u8])> = (0..SENDERS)
         .map(|_| {
-            let mut stream = TcpStream::connect(node.address()).unwrap();
-            stream.set_write_timeout(Some(Duration::from_millis(50))).unwrap();
-            // The node need not take it all.
-            let _taken = stream.write_all(&almost);
-            stream
+            let stream = TcpStream::connect(node.address()).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            (stream, almost.as_slice())
         })
         .collect();
-    std::thread::sleep(Duration::from_secs(1));
+    wait_for("as many bodies as it takes at once", PATIENCE, || {
+        for (stream, rest) in &mut senders {
+            // The node need not take it all.
+            while let Ok(count @ 1..) = stream.write(rest) {
+                *rest = &rest[count..];
+            }
+        }
+        let whole = senders.iter().filter(|(_, rest)| rest.is_empty()).count();
+        (whole >= LARGE_AT_ONCE && SENDERS.saturating_sub(unheard(node.port())) >= LARGE_AT_ONCE).then_some(())
+    });
     drop(senders);
     let urls = (0..5_000).map(|number| format!("http://10.255.255.1:9004/peer/{number}/{}", "x".repeat(50)));
-    let long = super::wire::rpc(node, victim.f(0, &super::wire::strings(urls)));
+    let long = super::wire::rpc(node, victim.f(0, &strings(urls)));
     assert!(long.body.contains(&node.url), "{long:?}");
     good.must_have_been_served("large bodies that never end");
     victim.must_be_well("large bodies that never end", 96 << 20);
@@ -300,7 +320,7 @@ fn out_of_descriptors() {
     };
     limit(open + 4);
     let waiting: Vec<TcpStream> = (0..32).map(|_| TcpStream::connect(victim.node.address()).unwrap()).collect();
-    wait_for("an accept to fail", Duration::from_secs(5), || {
+    wait_for("an accept to fail", PATIENCE, || {
         victim.node.process.error_text().contains("cannot accept").then_some(())
     });
     drop(waiting);

@@ -92,6 +92,14 @@ impl Wire {
         Some(Answer { status, head, body })
     }
 
+    /// Whether anything of an answer is here, or the end of the connection.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false).unwrap();
+        !self.rest.is_empty() || !peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// Reads until the node closes the connection, and says how long that took; panics if it never does.
     #[track_caller]
     pub(crate) fn wait_for_end(&mut self) -> Duration {
