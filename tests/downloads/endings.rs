@@ -51,8 +51,8 @@ fn ctrl_c() {
     let evil = never_ending(&pool);
     let mut getting = pool.start(&evil, &[]);
     wait_for_both(&pool, &mut getting);
-    let output = getting.interrupt(Duration::from_secs(5));
-    let got = pool.got(output, Duration::ZERO);
+    let output = getting.interrupt(Duration::from_secs(60));
+    let got = pool.got(output);
     assert_eq!(got.output.status.code(), Some(130), "{}", got.errors());
     assert_eq!(got.files, good_files());
     assert!(got.errors().contains("interrupted") && got.errors().contains("3 files"), "{}", got.errors());
@@ -69,7 +69,7 @@ fn ctrl_c_while_silent() {
     for (evil, asked) in [Evil::silent(), (listing, content_asked)] {
         let getting = pool.start(&evil, &[]);
         asked.recv_timeout(Duration::from_secs(20)).expect("it waits for an answer");
-        let output = getting.interrupt(Duration::from_secs(3));
+        let output = getting.interrupt(Duration::from_secs(60));
         assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(entries(&pool.to()).is_empty());
     }
@@ -78,7 +78,7 @@ fn ctrl_c_while_silent() {
     for command in ["ls", "peers"] {
         let listing = start(tinyp2p(PASSWORD).args([command, &silent.url]));
         asked.recv_timeout(Duration::from_secs(20)).expect("it waits for an answer");
-        assert_eq!(listing.interrupt(Duration::from_secs(3)).status.code(), Some(130), "{command}");
+        assert_eq!(listing.interrupt(Duration::from_secs(60)).status.code(), Some(130), "{command}");
     }
 }
 

@@ -112,7 +112,7 @@ fn appears_meanwhile() {
     std::fs::write(pool.to().join("race.txt"), b"my own").unwrap();
     go.send(()).unwrap();
     let output = getting.wait(Duration::from_secs(60));
-    let got = pool.got(output, Duration::ZERO);
+    let got = pool.got(output);
     assert_eq!(got.output.status.code(), Some(0), "{}", got.errors());
     assert_eq!(got.files["race.txt"], b"my own");
     assert_eq!(got.files["race (1).txt"], [b'e'; 100_000]);
