@@ -1,4 +1,5 @@
-//! A network that a test can spoil: between a caller and a node, it counts, slows, stalls, cuts and flips what passes.
+//! A network that a test can spoil: between a caller and a node, it counts, slows, stops, stalls, cuts and flips what
+//! passes.
 //!
 //! It listens on a port of its own and dials the node for each connection. A node that is told (`--url`) that it is reached
 //! here takes sessions that were dialed here.
@@ -6,7 +7,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A busy machine wakes a thread so late.
@@ -44,6 +45,8 @@ struct Inner {
     spoiled: Mutex<Vec<(u64, Spoiled)>>,
     connections: AtomicU64,
     refused: AtomicU64,
+    /// Bytes from the node that may still pass, and a word when there are more.
+    may_pass: (Mutex<u64>, Condvar),
     /// When the next byte may pass.
     next: Mutex<Instant>,
 }
@@ -60,6 +63,7 @@ impl Proxy {
             spoiled: Mutex::default(),
             connections: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            may_pass: (Mutex::new(u64::MAX), Condvar::new()),
             next: Mutex::new(Instant::now()),
         });
         let serving = Arc::clone(&inner);
@@ -81,6 +85,12 @@ impl Proxy {
     /// The same from now on.
     pub(crate) fn set_rate(&self, bytes_per_second: u64) {
         self.inner.rate.store(bytes_per_second, Ordering::Relaxed);
+    }
+
+    /// Lets exactly so many bytes more pass, and then none until it is told again.
+    pub(crate) fn may_pass(&self, bytes: u64) {
+        *lock(&self.inner.may_pass.0) = bytes;
+        self.inner.may_pass.1.notify_all();
     }
 
     /// After so many bytes more each, this happens, once each and in this order.
@@ -132,23 +142,38 @@ impl Inner {
     fn spoil(&self, mut node: &TcpStream, mut caller: &TcpStream) {
         let mut piece = vec![0; 16 << 10];
         while let Ok(count @ 1..) = node.read(&mut piece) {
-            self.wait(count as u64);
-            self.passed.fetch_add(count as u64, Ordering::Relaxed);
-            match self.next_spoiled(count as u64) {
-                None => {}
-                Some(Spoiled::Flipped) => piece[count / 2] ^= 4,
-                Some(Spoiled::Cut) => return,
-                Some(Spoiled::Reset) => return reset(caller),
-                Some(Spoiled::Stalled) => {
-                    // Until the caller has had enough, and the other direction has closed both.
-                    while let Ok(1..) = node.read(&mut piece) {}
+            let mut rest = &mut piece[..count];
+            while !rest.is_empty() {
+                let count = self.take(rest.len());
+                let (now, later) = rest.split_at_mut(count);
+                rest = later;
+                self.wait(count as u64);
+                self.passed.fetch_add(count as u64, Ordering::Relaxed);
+                match self.next_spoiled(count as u64) {
+                    None => {}
+                    Some(Spoiled::Flipped) => now[count / 2] ^= 4,
+                    Some(Spoiled::Cut) => return,
+                    Some(Spoiled::Reset) => return reset(caller),
+                    Some(Spoiled::Stalled) => {
+                        // Until the caller has had enough, and the other direction has closed both.
+                        while let Ok(1..) = node.read(&mut [0; 4096]) {}
+                        return;
+                    }
+                }
+                if caller.write_all(now).is_err() {
                     return;
                 }
             }
-            if caller.write_all(&piece[..count]).is_err() {
-                return;
-            }
         }
+    }
+
+    /// How many of so many bytes may pass now; waits until there is one.
+    fn take(&self, wanted: usize) -> usize {
+        let (left, more) = &self.may_pass;
+        let mut left = more.wait_while(lock(left), |left| *left == 0).unwrap_or_else(PoisonError::into_inner);
+        let taken = wanted.min(usize::try_from(*left).unwrap_or(usize::MAX));
+        *left -= taken as u64;
+        taken
     }
 
     fn next_spoiled(&self, count: u64) -> Option<Spoiled> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 
-use super::{Got, Holder, MIB, begin};
+use super::{Got, Holder, MIB, begin, wait_for_part};
 use crate::harness::process::wait_for;
 use crate::harness::test;
 use crate::harness::tree::{binary, content};
@@ -35,12 +35,13 @@ fn assert_nothing_wrong(to: &Path, whole: &[u8]) -> bool {
 
 fn interrupted() {
     let whole = binary(24 << 20);
-    let holder = Holder::of(&[("big.bin", &whole)], 8 * MIB);
+    let holder = Holder::of(&[("big.bin", &whole)], 0);
     let to = tempfile::tempdir().unwrap();
-    let start = holder.proxy.passed();
+    holder.proxy.may_pass(18 * MIB);
     let getting = begin(holder.url(), to.path());
-    wait_for("some of it", Duration::from_secs(30), || (holder.proxy.passed() - start > 12 * MIB).then_some(()));
-    let got = Got::of(getting.interrupt(Duration::from_secs(5)));
+    wait_for_part(to.path(), 14 * MIB);
+    let got = Got::of(getting.interrupt(Duration::from_secs(60)));
+    holder.proxy.may_pass(u64::MAX);
     got.exits_with(130);
     assert_eq!((&got.done["unfinished"], &got.done["interrupted"]), (&1.into(), &true.into()), "{}", got.words());
     assert!(!assert_nothing_wrong(to.path(), &whole));
@@ -53,10 +54,10 @@ fn interrupted() {
     // A person is told in words.
     let again = tempfile::tempdir().unwrap();
     let mut command = crate::harness::node::tinyp2p(super::PASSWORD);
-    let start = holder.proxy.passed();
+    holder.proxy.may_pass(18 * MIB);
     let getting = super::begin_with(command.args(["get", holder.url(), "--to"]).arg(again.path()));
-    wait_for("some of it", Duration::from_secs(30), || (holder.proxy.passed() - start > 8 * MIB).then_some(()));
-    let output = getting.interrupt(Duration::from_secs(5));
+    wait_for_part(again.path(), 8 * MIB);
+    let output = getting.interrupt(Duration::from_secs(60));
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(words.contains("1 file unfinished: run the same command again to go on"), "{words}");
 }
@@ -102,12 +103,13 @@ fn not_hashed_yet() {
 /// As after a power cut: parts of what was written are not what was written.
 fn damaged_part() {
     let whole = binary(24 << 20);
-    let holder = Holder::of(&[("big.bin", &whole)], 16 * MIB);
+    let holder = Holder::of(&[("big.bin", &whole)], 0);
     let to = tempfile::tempdir().unwrap();
-    let start = holder.proxy.passed();
+    holder.proxy.may_pass(18 * MIB);
     let getting = begin(holder.url(), to.path());
-    wait_for("some of it", Duration::from_secs(30), || (holder.proxy.passed() - start > 16 * MIB).then_some(()));
+    wait_for_part(to.path(), 14 * MIB);
     drop(getting.kill());
+    holder.proxy.may_pass(u64::MAX);
     let name = content(to.path()).into_keys().next().unwrap();
     let mut bytes = std::fs::read(to.path().join(&name)).unwrap();
     assert!(bytes.len() as u64 >= 12 * MIB, "{}", bytes.len());

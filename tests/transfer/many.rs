@@ -12,6 +12,7 @@ use crate::harness::tree::binary;
 pub(super) fn trials() -> Vec<Trial> {
     vec![
         test("two_and_three_holders_each_send_their_share", shares),
+        test("holders_of_one_content_send_it_together_whatever_they_call_it", other_names),
         test("a_slow_and_a_dying_holder_cost_only_their_runs", slow_and_dying),
     ]
 }
@@ -64,6 +65,30 @@ fn shares() {
     }
 }
 
+fn other_names() {
+    let whole = binary(24 << 20);
+    let one = Holder::of(&[("one.bin", &whole)], 4 * MIB);
+    let mut other = Holder::prepare(&[("other.bin", &whole)], 4 * MIB);
+    other.start(&["--join", one.url()]);
+    wait_for("both to be listed and hashed", Duration::from_secs(90), || {
+        let rows = ls(one.url());
+        (rows.len() == 2 && rows.iter().all(|row| row["id"].is_string())).then_some(())
+    });
+    let passed = || one.proxy.passed() + other.proxy.passed();
+    let (before, to) = (passed(), tempfile::tempdir().unwrap());
+    let got = Got::get(one.url(), to.path());
+    eprintln!("under two names: {} bytes passed of {}", passed() - before, whole.len());
+    got.exits_with(0);
+    assert_eq!(got.saved.keys().collect::<Vec<_>>(), ["one.bin", "other.bin"], "{}", got.words());
+    for name in got.saved.keys() {
+        got.is_verified(name);
+        assert!(std::fs::read(to.path().join(name)).unwrap() == whole, "{name}");
+        let from = got.from(name);
+        let sent = [&one, &other].map(|holder| from.get(holder.url()).copied().unwrap_or(0));
+        assert!(sent.iter().all(|bytes| *bytes > 0) && sent.iter().sum::<u64>() == whole.len() as u64, "{from:?}");
+    }
+}
+
 fn slow_and_dying() {
     let whole = binary(24 << 20);
     let mut holders = pool(&whole, &[MIB / 4, 4 * MIB, 4 * MIB]);
@@ -76,5 +101,6 @@ fn slow_and_dying() {
     eprintln!("{from:?}");
     got.is_verified("big.bin");
     assert!(std::fs::read(to.path().join("big.bin")).unwrap() == whole);
-    assert!(from[holders[1].url()] > from[holders[0].url()], "the slow one sends less: {from:?}");
+    let sent = |holder: &Holder| from.get(holder.url()).copied().unwrap_or(0);
+    assert!(sent(&holders[1]) > sent(&holders[0]), "the slow one sends less: {from:?}");
 }

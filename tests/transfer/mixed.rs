@@ -127,6 +127,7 @@ fn liars() {
     let got = Got::get(site.holder.url(), to.path());
     got.is_verified("big.bin");
     assert!(std::fs::read(to.path().join("big.bin")).unwrap() == whole);
+    assert!(site.tab.reads().iter().any(|read| read.path == "big.bin"), "it was asked: {}", got.words());
 
     // Alone, and whether or not its values are those of what it promised.
     for lies_of_values in [false, true] {

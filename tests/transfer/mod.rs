@@ -170,6 +170,16 @@ impl Got {
     }
 }
 
+/// Waits until what came of a file into an empty folder so far, still under another name, is at least so much.
+fn wait_for_part(to: &Path, bytes: u64) {
+    wait_for("a part of the file", Duration::from_secs(60), || {
+        let parts = std::fs::read_dir(to).unwrap().flatten();
+        let parts = parts.filter(|part| part.path().extension().is_some_and(|extension| extension == "part"));
+        let most = parts.filter_map(|part| part.metadata().ok()).map(|part| part.len()).max();
+        most.is_some_and(|most| most >= bytes).then_some(())
+    });
+}
+
 /// Numbers without end that look random and are the same in every run.
 struct Dice(u64);
 

@@ -1,7 +1,5 @@
 //! Networks that flip, cut, reset and stall.
 
-use std::time::{Duration, Instant};
-
 use libtest_mimic::Trial;
 
 use super::{Dice, Got, Holder, MIB};
@@ -37,11 +35,8 @@ fn stalls() {
     let holder = Holder::of(&[("big.bin", &whole)], 0);
     holder.proxy.spoil(&[(5 * MIB, Spoiled::Stalled)]);
     let to = tempfile::tempdir().unwrap();
-    let begun = Instant::now();
     let got = Got::get(holder.url(), to.path());
     assert!(holder.proxy.is_all_spoiled());
     got.exits_with(0).is_verified("big.bin");
     assert!(std::fs::read(to.path().join("big.bin")).unwrap() == whole);
-    // A deadline, and no measure of speed.
-    assert!(begun.elapsed() < Duration::from_secs(60), "it took {:?}", begun.elapsed());
 }

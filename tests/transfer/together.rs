@@ -165,14 +165,10 @@ fn hangs() {
     let whole = binary((24 << 20) + 5);
     let site = Site::new(&whole, &[4 * MIB, 4 * MIB]);
     let before = site.passed();
-    let reading = site.tab.begin(site.read(site.holders[0].url()));
-    std::thread::scope(|scope| {
-        let reading = scope.spawn(|| site.tab.rest(reading));
-        wait_for("some of it", PATIENCE, || (site.passed()[0] - before[0] > 2 * MIB).then_some(()));
-        // Its connections stand, and nothing comes.
-        site.holders[0].proxy.set_rate(1);
-        assert!(reading.join().unwrap().unwrap().1 == whole);
-    });
+    // Then its connections stand, and nothing comes.
+    site.holders[0].proxy.may_pass(2 * MIB);
+    assert!(site.tab.ask(site.read(site.holders[0].url())).unwrap().1 == whole);
+    assert_eq!(site.passed()[0] - before[0], 2 * MIB, "it hung in the midst of it");
     assert!(site.passed()[1] - before[1] > 16 * MIB, "the other sent the rest");
 }
 
@@ -184,7 +180,7 @@ fn slow() {
     assert!(site.tab.ask(site.read(site.holders[0].url())).unwrap().1 == whole);
     let shares: Vec<_> = site.passed().iter().zip(before).map(|(passed, before)| passed - before).collect();
     eprintln!("of one with 2 Mbit/s and two with 32: {:.1?}; {shares:?}", begun.elapsed());
-    assert!(shares[0] < 4 * MIB && shares[1] > 8 * MIB && shares[2] > 8 * MIB, "{shares:?}");
+    assert!(shares[0] < shares[1] / 2 && shares[0] < shares[2] / 2, "{shares:?}");
 }
 
 fn lies() {
