@@ -31,6 +31,7 @@ const MDNS_PORT: u16 = 5353;
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         alone("discover::nodes_of_one_password_find_each_other_and_leave_others_alone", together),
+        alone("discover::who_wants_no_discovery_says_nothing", silent),
         alone("discover::a_node_of_several_addresses_is_one_peer", once),
         alone("discover::nodes_on_a_machine_that_gets_another_address_go_by_that", moved),
         alone("discover::a_doctor_says_who_is_not_reached_and_why", doctor),
@@ -153,6 +154,23 @@ fn together() {
     for secret in [PASSWORD, OTHER, "attic", "cellar", "garden", ".txt"] {
         assert!(!seen.has(secret.as_bytes()), "{secret} was on the wire");
     }
+}
+
+fn silent() {
+    network();
+    let mut capture = Capture::start();
+    let label = SERVICE.split('.').next().unwrap().as_bytes();
+    let first = serve(PASSWORD, "first", &["--no-discovery"]);
+    let second = serve(PASSWORD, "second", &["--no-discovery", "--join", &first.url]);
+    meet(&first, &second);
+    let seen = capture.seen();
+    assert!(seen.datagrams(MDNS_PORT).is_empty() && !seen.has(label));
+    // Whoever wants it is heard.
+    let _attic = serve(PASSWORD, "attic", &[]);
+    wait_for("a node to be heard", PATIENCE, || {
+        let seen = capture.seen();
+        (!seen.datagrams(MDNS_PORT).is_empty() && seen.has(label)).then_some(())
+    });
 }
 
 /// It is announced at each of its addresses, and goes by the last of them.
@@ -355,6 +373,8 @@ fn flooding(number: u32) -> Vec<u8> {
 fn flood() {
     network();
     let attic = serve(PASSWORD, "attic", &[]);
+    // Preparing the password takes 19 MiB for a moment, and a session waits for that.
+    assert!(attic.lists(PASSWORD, &attic.url));
     attic.forget_peak_memory();
     let before = attic.peak_memory();
     let socket = UdpSocket::bind((ADDRESS, 0)).unwrap();

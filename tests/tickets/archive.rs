@@ -337,8 +337,7 @@ fn memory() {
         site.url(name);
     }
     let url = site.archive(&["/"], "all.zip");
-    site.node.forget_peak_memory();
-    let before = site.node.peak_memory();
+    let before = site.memory_from_now_on();
     let got: Output = site.curl(&["--output", "/dev/null", "--write-out", "%{size_download} %{speed_download}", &url]);
     ok(&got);
     let growth = site.node.peak_memory().saturating_sub(before);

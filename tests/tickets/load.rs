@@ -31,7 +31,7 @@ fn gibibyte() {
     let site = Site::new(&[]);
     site.sparse("a.bin", GIB);
     let url = site.url("a.bin");
-    let before = site.node.peak_memory();
+    let before = site.memory_from_now_on();
     for (more, expected) in [("", GIB), ("Range: bytes=1000-\r\n", GIB - 1000)] {
         let mut stream = ask(&site, &url, more);
         let mut piece = vec![0; 1 << 20];
@@ -63,7 +63,7 @@ fn stalled() {
     let site = Site::new(&[]);
     site.sparse("a.bin", GIB);
     let url = site.url("a.bin");
-    let before = site.node.peak_memory();
+    let before = site.memory_from_now_on();
     let mut readers: Vec<TcpStream> = (0..READERS).map(|_| ask(&site, &url, "")).collect();
     // Each has begun, and its node has filled all that it may fill.
     for reader in &mut readers {

@@ -13,7 +13,7 @@ use shared::xmlrpc::{Value, read_reply, write_call};
 use shared::{Password, PeerUrl};
 use tempfile::TempDir;
 
-use crate::harness::node::{Node, run};
+use crate::harness::node::{Node, run, tinyp2p};
 use crate::harness::ok;
 use crate::harness::process::wait_for;
 use crate::harness::tree::tree;
@@ -42,6 +42,13 @@ impl Site {
         let node = Node::serve(share.path(), PASSWORD, &[]);
         let token = Password::new(PASSWORD).token(&PeerUrl::parse(&node.url).unwrap()).reveal().to_owned();
         Self { node, share, into: tempfile::tempdir().unwrap(), token }
+    }
+
+    /// Most memory so far, from now on. Preparing the password takes 19 MiB for a moment, and a session waits for that.
+    fn memory_from_now_on(&self) -> u64 {
+        ok(&run(tinyp2p(PASSWORD).args(["ls", &self.node.url])));
+        self.node.forget_peak_memory();
+        self.node.peak_memory()
     }
 
     /// A URL for a file, which is in the share by now or soon.
