@@ -1,13 +1,14 @@
 //! The command line as people and scripts meet it: passwords, exit codes, sentences, lines of JSON.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::Trial;
 
 use crate::harness::evil::Evil;
-use crate::harness::node::{Node, get, program, run, tinyp2p};
+use crate::harness::node::{Node, get, get_as_in_2004, program, run, tinyp2p};
 use crate::harness::original::Original;
 use crate::harness::ports::free_port;
 use crate::harness::process::{Running, wait_for};
@@ -34,6 +35,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("serve_says_that_nobody_is_there_to_be_joined", nobody_to_join),
         test("serve_announces_itself_once_with_six_words", announcement),
         test("the_last_line_of_a_download_sums_it_up", summary_line),
+        test("servers_and_clients_are_called_as_in_2004", as_in_2004),
     ]);
     trials
 }
@@ -223,6 +225,37 @@ fn mixed_pool(original: &Original) {
     ok(&get(&node.url, PASSWORD, "", into.path()));
     assert_eq!(content(into.path()).into_keys().collect::<Vec<_>>(), ["new.txt", "old.txt"]);
     assert!(server.is_running(), "the original survived all of it");
+}
+
+/// Argument for argument, in the current directory.
+fn as_in_2004() {
+    let serve = |dir: &Path, others: &[&str]| {
+        let port = free_port();
+        let url = format!("http://127.0.0.1:{port}");
+        let mut command = program();
+        command.current_dir(dir).args([PASSWORD, "server", "127.0.0.1", &port.to_string()]).args(others);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut server = Running::new(child);
+        wait_for("it to serve", Duration::from_secs(60), || {
+            assert!(server.is_running(), "{}", server.error_text());
+            TcpStream::connect(("127.0.0.1", port)).ok()
+        });
+        (url, server)
+    };
+    let (one, other, into) = (tree(&[("a.txt", b"one")]), tree(&[("b.txt", b"other")]), tempfile::tempdir().unwrap());
+    let (url, first) = serve(one.path(), &[]);
+    let (_, second) = serve(other.path(), &[&url]);
+    wait_for("both files", Duration::from_secs(60), || {
+        (stdout(&run(tinyp2p(PASSWORD).args(["ls", &url]))) == "a.txt\nb.txt\n").then_some(())
+    });
+    ok(&get_as_in_2004(&url, PASSWORD, r"^[ab]\.txt$", into.path()));
+    let expected =
+        [("a.txt", "one"), ("b.txt", "other")].map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
+    assert_eq!(content(into.path()), expected.into());
+    for server in [first, second] {
+        let output = server.interrupt(Duration::from_secs(60));
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    }
 }
 
 fn ports() {

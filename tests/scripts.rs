@@ -9,9 +9,11 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
+use crate::harness::evil::{Evil, silence};
 use crate::harness::node::{Node, get, program, run, tinyp2p};
 use crate::harness::ports::free_port;
 use crate::harness::process::{Running, wait_for};
+use crate::harness::tab::Tab;
 use crate::harness::tree::{content, tree};
 use crate::harness::{ok, stdout, test};
 
@@ -22,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("serve_goes_on_where_its_output_cannot_be_written", full_disk),
         test("get_and_ls_fail_where_their_output_cannot_be_written", full_disk_of_results),
         test("every_line_of_json_has_the_keys_that_are_documented", keys),
+        test("every_line_of_peers_has_the_keys_that_are_documented", keys_of_peers),
         test("nothing_that_matches_a_pattern_is_exit_code_1", nothing_matches),
         test("what_is_here_but_different_is_said_and_left", different),
         test("files_that_cannot_be_called_so_here_are_told_by_both_names", names_made_safe),
@@ -154,6 +157,31 @@ fn keys() {
     }
 }
 
+fn keys_of_peers() {
+    let share = tree(&[]);
+    let node = Node::serve(share.path(), PASSWORD, &[]);
+    let open = Tab::open(&node.url, PASSWORD, "Ada's tab", [7; 16]);
+    let tab = open.url();
+    let dead = format!("http://127.0.0.1:{}", free_port());
+    let old = Evil::listing(&[&node.url, &tab, &dead], &[], |_, _| {});
+    let output = run(tinyp2p(PASSWORD).args(["peers", "--json", &old.url]));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told = lines(&output);
+    for (url, kind) in [(&old.url, Some("2004")), (&node.url, Some("node")), (&tab, Some("tab")), (&dead, None)] {
+        let of_peer: Vec<_> = told.iter().filter(|line| line["url"] == url.as_str()).collect();
+        let [line] = of_peer.as_slice() else { panic!("{url}: {told:?}") };
+        let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        if let Some(kind) = kind {
+            assert_eq!(keys, ["kind", "milliseconds", "name", "url"], "{line}");
+            assert!(line["kind"] == kind && line["milliseconds"].is_u64(), "{line}");
+        } else {
+            assert_eq!(keys, ["error", "url"], "{line}");
+        }
+    }
+    assert_eq!(told.len(), 4, "{told:?}");
+    ok(&run(tinyp2p(PASSWORD).args(["peers", "--json", &node.url])));
+}
+
 fn nothing_matches() {
     let (share, empty) = (tree(&[("a.txt", b"a")]), tree(&[]));
     let node = Node::serve(share.path(), PASSWORD, &[]);
@@ -210,20 +238,23 @@ fn interrupted() {
     let names: Vec<String> = (0..4_000).map(|number| format!("{number}.txt")).collect();
     let share = tree(&names.iter().map(|name| (name.as_str(), &b"some bytes"[..])).collect::<Vec<_>>());
     let node = Node::serve(share.path(), PASSWORD, &[]);
+    // One file of another peer never comes, so it cannot end before it is told to.
+    let evil = Evil::listing(&[&node.url], &[b"never.txt"], |_, stream| silence(stream));
     let into = tempfile::tempdir().unwrap();
     let mut command = tinyp2p(PASSWORD);
-    command.args(["get", "--json", &node.url, "--to"]).arg(into.path());
+    command.args(["get", "--json", &evil.url, "--to"]).arg(into.path());
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let getting = Running::new(child);
     wait_for("the first file", Duration::from_secs(60), || getting.output_text().contains("saved").then_some(()));
     let output = getting.interrupt(Duration::from_secs(60));
+    assert_eq!(output.status.code(), Some(130), "{}", errors(&output));
     let told = lines(&output);
     let saved: BTreeSet<&str> =
         told.iter().filter(|line| line["event"] == "saved").map(|line| line["save_as"].as_str().unwrap()).collect();
     let here = content(into.path());
     assert_eq!(here.keys().map(String::as_str).collect::<BTreeSet<_>>(), saved);
     let done = told.last().unwrap();
-    assert_eq!(done["files"], saved.len(), "{done}");
+    assert_eq!((&done["files"], &done["interrupted"]), (&saved.len().into(), &true.into()), "{done}");
 }
 
 fn largest() {

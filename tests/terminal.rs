@@ -1,24 +1,27 @@
 //! The program at a terminal: its prompt, and the end of the window it is in.
 
 use std::fs::File;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::Trial;
+use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::harness::node::{Node, program, tinyp2p};
 use crate::harness::process::{Running, wait_for};
-use crate::harness::test;
 use crate::harness::tree::tree;
+use crate::harness::{ok, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         test("a_prompt_that_is_ended_leaves_the_terminal_with_its_echo", prompt),
+        test("a_password_is_typed_and_never_shown", typed),
         test("a_closed_window_ends_a_node_as_ctrl_c_does", closed_window),
     ]
 }
@@ -32,30 +35,62 @@ fn terminal() -> (OwnedFd, PathBuf) {
     (screen, name.into())
 }
 
+/// A command of ours at this terminal, which becomes our program once the terminal is its own.
+fn at(tty: &File, arguments: &[&str]) -> Command {
+    let ours = program();
+    let mut command = Command::new("setsid");
+    command.arg("--ctty").arg(ours.get_program());
+    command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env_remove("TINYP2P_PASSWORD").args(arguments).stdin(tty.try_clone().unwrap());
+    command
+}
+
+fn shows_what_is_typed(tty: &File) -> bool {
+    tcgetattr(tty).unwrap().local_modes.contains(LocalModes::ECHO)
+}
+
+fn typed() {
+    let password = "correct horse battery";
+    let share = tree(&[("listed.txt", b"a")]);
+    let node = Node::serve(share.path(), password, &[]);
+    let (screen, name) = terminal();
+    let tty = File::options().read(true).write(true).open(name).unwrap();
+    let mut command = at(&tty, &["ls", &node.url]);
+    command.stdout(tty.try_clone().unwrap()).stderr(tty.try_clone().unwrap());
+    let mut asking = Running::new(command.spawn().unwrap());
+    wait_for("the prompt", Duration::from_secs(60), || {
+        assert!(asking.is_running());
+        (!shows_what_is_typed(&tty)).then_some(())
+    });
+    fcntl_setfl(&screen, OFlags::NONBLOCK).unwrap();
+    let (mut screen, mut shown) = (File::from(screen), Vec::new());
+    writeln!(screen, "{password}").unwrap();
+    ok(&asking.wait(Duration::from_secs(60)));
+    // What was written to a terminal before its writer ended is there to be read.
+    let mut piece = [0; 4096];
+    while let Ok(count @ 1..) = screen.read(&mut piece) {
+        shown.extend_from_slice(&piece[..count]);
+    }
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.starts_with("Password: ") && shown.contains("listed.txt"), "{shown:?}");
+    assert!(!shown.contains("horse"), "{shown:?}");
+    assert!(shows_what_is_typed(&tty));
+}
+
 fn prompt() {
     let url = "http://127.0.0.1:1";
     for command in [["ls", url], ["get", url], ["peers", url], ["serve", "--ask"]] {
         let (_screen, name) = terminal();
         let tty = File::options().read(true).write(true).open(name).unwrap();
-        let shows_what_is_typed = || tcgetattr(&tty).unwrap().local_modes.contains(LocalModes::ECHO);
-        let ours = program();
-        // It becomes our program once the terminal is its own.
-        let mut begun = Command::new("setsid");
-        begun
-            .arg("--ctty")
-            .arg(ours.get_program())
-            .envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        begun.env_remove("TINYP2P_PASSWORD").args(command);
-        let child =
-            begun.stdin(tty.try_clone().unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = at(&tty, &command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut asking = Running::new(child);
         wait_for("the prompt", Duration::from_secs(20), || {
             assert!(asking.is_running(), "{}", asking.error_text());
-            (!shows_what_is_typed()).then_some(())
+            (!shows_what_is_typed(&tty)).then_some(())
         });
         let output = asking.signal(Signal::TERM, Duration::from_secs(5));
         assert_eq!(output.status.code(), Some(130), "{output:?}");
-        assert!(shows_what_is_typed(), "after {command:?}");
+        assert!(shows_what_is_typed(&tty), "after {command:?}");
     }
 }
 
