@@ -95,6 +95,6 @@ mod tests {
         let opened = share.open_file(&SharedPath::parse("a").unwrap()).unwrap();
         std::fs::write(temp.path().join("a"), "").unwrap();
         assert_eq!(inspect_unless(&opened, || false).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
-        assert!(!is_at_rest(&opened));
+        assert!(!is_at_rest_for(&opened, Duration::from_secs(3600)));
     }
 }

@@ -194,6 +194,17 @@ mod tests {
         }
     }
 
+    /// Tells another thread that all is done, once it is dropped.
+    #[cfg(unix)]
+    struct Done<'a>(&'a AtomicBool);
+
+    #[cfg(unix)]
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn a5_swapping_a_folder_for_a_link_shows_nothing_from_outside() {
@@ -208,6 +219,8 @@ mod tests {
         let (share, done) = (share(temp.path()), AtomicBool::new(false));
         let (mut inside, mut refused) = (0, 0);
         std::thread::scope(|scope| {
+            // Also where an assertion fails: nobody waits for ever then.
+            let _done = Done(&done);
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
                     for (from, to) in [("d", "real"), ("link", "d"), ("d", "link"), ("real", "d")] {
@@ -227,7 +240,6 @@ mod tests {
                     Err(_) => refused += 1,
                 }
             }
-            done.store(true, Ordering::Relaxed);
         });
         assert!(inside > 0 && refused > 0, "no race was seen: {inside} opened, {refused} refused");
     }
