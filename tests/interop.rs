@@ -137,8 +137,9 @@ fn original_client_is_never_killed(original: &Original) {
     let output = original.get(into.path(), PASSWORD, &node.url, "");
     ok(&output);
     assert_eq!(summary(&content(into.path())), ["good.txt (4 bytes)"]);
-    let log = node.process.error_text();
-    assert!(log.contains("left out"), "the log says that files were left out: {log}");
+    crate::harness::process::wait_for("the log to say that files were left out", Duration::from_secs(60), || {
+        node.process.error_text().contains("left out").then_some(())
+    });
 }
 
 fn original_client_survives_a_dead_peer(original: &Original) {

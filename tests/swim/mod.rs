@@ -121,7 +121,8 @@ fn taken() {
     let port = free_port().to_string();
     let _socket = UdpSocket::bind(format!("127.0.0.1:{port}")).unwrap();
     let a = serve(&["--port", &port]);
-    assert!(a.process.error_text().contains("no datagrams are taken"), "it says so");
+    let says_so = || a.process.error_text().contains("no datagrams are taken").then_some(());
+    wait_for("it to say so", PATIENCE, says_so);
     let b = serve(&["--join", &a.url]);
     let c = serve(&["--join", &a.url]);
     wait_for("all to list each other", PATIENCE, || {
