@@ -1,7 +1,7 @@
 //! Callers with and without the password.
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 use native_node::bridge::{DialError, Identity, Named, connect};
@@ -223,12 +223,10 @@ fn goodbye() {
         let mut stranger = Caller::of(&node).await;
         let mut session = caller.prove(&secret(PASSWORD), &destination(&node)).await.session();
         stranger.next().await.unwrap();
-        let start = Instant::now();
         let ending = tokio::task::spawn_blocking(move || node.process.interrupt(Duration::from_secs(20)));
         let mut next = async || session.opener.open(caller.next().await.unwrap()).unwrap().kind;
         assert_eq!([next().await, next().await], [Kind::HELLO, Kind::BYE]);
         assert!(stranger.next().await.is_err());
         assert!(ending.await.unwrap().status.success());
-        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     });
 }

@@ -1,7 +1,7 @@
 //! A tab without a browser: a real session at a real node, and files that exist only in here.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -94,6 +94,8 @@ pub(crate) struct Held {
     peers: Mutex<Option<Peers>>,
     /// Reads that came in.
     reads: Mutex<Vec<Read>>,
+    /// How many of them are not over.
+    under_way: AtomicUsize,
     /// Bytes that may still be sent.
     may_send: Semaphore,
 }
@@ -104,6 +106,7 @@ impl Held {
     }
 
     async fn read(&self, read: Read, mut answer: Answer) -> Option<()> {
+        let _under_way = UnderWay::begin(&self.under_way);
         self.reads.lock().unwrap_or_else(PoisonError::into_inner).push(read.clone());
         let Some(content) = self.content(&read.path) else {
             answer.fail(ResetCode::NOT_FOUND, "no such file in this tab");
@@ -151,6 +154,22 @@ impl Held {
             answer.data(content.piece(0, length).into()).await.ok()?;
         }
         answer.end().await.ok()
+    }
+}
+
+/// One more, until it is dropped, however that comes about.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -213,6 +232,7 @@ impl Tab {
             address: Mutex::default(),
             peers: Mutex::default(),
             reads: Mutex::default(),
+            under_way: AtomicUsize::new(0),
             may_send: Semaphore::new(Semaphore::MAX_PERMITS),
         };
         let node = PeerUrl::parse(node).unwrap();
@@ -281,6 +301,11 @@ impl Tab {
     /// What it was asked to read.
     pub(crate) fn reads(&self) -> Vec<Read> {
         self.held.reads.lock().unwrap().clone()
+    }
+
+    /// How many reads it answers at this moment.
+    pub(crate) fn under_way(&self) -> usize {
+        self.held.under_way.load(Ordering::Relaxed)
     }
 
     /// Holds these from now on, and nothing else, and says so.

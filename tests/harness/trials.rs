@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Output;
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 
 /// A trial that needs nothing but this project.
 pub(crate) fn test(name: &str, body: impl FnOnce() + Send + 'static) -> Trial {
@@ -28,7 +28,8 @@ impl<'a, T: Clone + Send + 'static> Trials<'a, T> {
     pub(crate) fn add(&mut self, name: &str, body: impl FnOnce(&T) + Send + 'static) {
         self.trials.push(match self.needed.clone() {
             Ok(needed) => test(name, move || body(&needed)),
-            Err(_) => Trial::test(name, || Ok(())).with_ignored_flag(true),
+            // Not by the flag, which `--include-ignored` takes for a trial that can be run.
+            Err(why) => Trial::ignorable_test(name, move || Ok(Completion::ignored_with(why))),
         });
     }
 

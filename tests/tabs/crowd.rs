@@ -1,7 +1,7 @@
 //! Very many tabs at one node that do nothing: they cost little, and all answer.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use libtest_mimic::Trial;
 use native_node::bridge::{Identity, Named, Opened, connect};
@@ -64,6 +64,5 @@ fn idle() {
         let growth = node.peak_memory().saturating_sub(before);
         eprintln!("{TABS} idle tabs: {} KiB each; opened in {joined:?}", growth / 1024 / TABS);
         assert!(growth <= 64 << 20, "{growth} bytes more");
-        assert!(begun.elapsed() < Duration::from_secs(120));
     });
 }

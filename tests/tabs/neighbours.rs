@@ -1,7 +1,7 @@
 //! Two nodes with a session between them: the tabs of one are found and read through the other.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 use native_node::node::Node;
@@ -139,9 +139,7 @@ fn unreachable() {
     let tab = two.tabs[0].url();
     // What the second holds of it is found for as long as their session stands, which is moments.
     wait_for("it to be noticed", PATIENCE, || {
-        let begun = Instant::now();
         let (rows, answered) = two.search();
-        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
         assert!(rows.contains(&(two.nodes[1].url().to_string(), "second.txt".to_owned())), "{rows:?}");
         answered.into_iter().find(|of_one| of_one.peer == tab).unwrap().error
     });
