@@ -93,6 +93,11 @@ impl Proxy {
         self.inner.may_pass.1.notify_all();
     }
 
+    /// Whether all passed that might.
+    pub(crate) fn is_stopped(&self) -> bool {
+        *lock(&self.inner.may_pass.0) == 0
+    }
+
     /// After so many bytes more each, this happens, once each and in this order.
     pub(crate) fn spoil(&self, what: &[(u64, Spoiled)]) {
         *lock(&self.inner.spoiled) = what.to_vec();

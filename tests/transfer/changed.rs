@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use libtest_mimic::Trial;
+use serde_json::Value;
 
 use super::{Got, Holder, MIB, begin, ls, wait_for_part};
 use crate::harness::process::wait_for;
@@ -34,13 +35,19 @@ fn set_time(path: &Path, time: SystemTime) {
     File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
 }
 
-/// Waits until a holder lists the time that its file has: what it saw in between is behind it.
-fn wait_for_time(holder: &Holder, name: &str) {
+/// What a holder lists with the time that its file has now.
+fn rows_of_now(holder: &Holder, name: &str) -> Vec<Value> {
     let modified = std::fs::metadata(holder.share.path().join(name)).unwrap().modified().unwrap();
     let seconds = modified.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    wait_for("the change to be seen", Duration::from_secs(30), || {
-        let rows = ls(holder.url());
-        rows.iter().any(|row| row["path"] == name && row["modified"] == seconds && row["id"].is_string()).then_some(())
+    // Not through its proxy, which may let nothing pass.
+    let rows = ls(&format!("http://127.0.0.1:{}", holder.port)).into_iter();
+    rows.filter(|row| row["path"] == name && row["modified"] == seconds).collect()
+}
+
+/// Waits until a holder lists the time that its file has: what it saw in between is behind it.
+fn wait_for_time(holder: &Holder, name: &str) {
+    wait_for("the change to be seen and hashed", Duration::from_secs(60), || {
+        rows_of_now(holder, name).iter().any(|row| row["id"].is_string()).then_some(())
     });
 }
 
@@ -112,8 +119,16 @@ fn changed() {
     holder.proxy.may_pass(12 * MIB);
     let getting = begin(holder.url(), to.path());
     wait_for_part(to.path(), 8 * MIB);
+    wait_for("the last byte that may pass", Duration::from_secs(60), || holder.proxy.is_stopped().then_some(()));
     // In the midst of it, with the same length.
-    std::fs::write(holder.share.path().join("big.bin"), &new).unwrap();
+    let path = holder.share.path().join("big.bin");
+    std::fs::write(&path, &new).unwrap();
+    // No time that its holder may have seen while it was written. Who asks once more before the holder has seen all of the
+    // change is told to look for it again.
+    set_time(&path, SystemTime::now() - Duration::from_secs(100));
+    wait_for("the change to be seen", Duration::from_secs(60), || {
+        (!rows_of_now(&holder, "big.bin").is_empty()).then_some(())
+    });
     holder.proxy.may_pass(u64::MAX);
     let got = Got::of(getting.wait(Duration::from_secs(120)));
     got.exits_with(0);
