@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt, StreamExt};
 use libtest_mimic::Trial;
 use native_node::bridge::{DialError, Identity, Named, Opened, connect};
+use native_node::dial::Way;
 use native_node::run::{Config, bind, prepare};
 use shared::bridge::{Flags, HandshakeError, InstanceId, OwnNames, Randomness, Responder};
 use shared::{Moment, Password, PeerUrl};
@@ -19,9 +20,13 @@ use super::on_runtime;
 use crate::harness::evil::Evil;
 use crate::harness::node::{Node, fresh_state};
 use crate::harness::original::Original;
+use crate::harness::ports::free_port;
+use crate::harness::proxy::Proxy;
 use crate::harness::tree::tree;
 use crate::harness::{Trials, test};
 use crate::hostile::victim::PASSWORD;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn trials() -> Vec<Trial> {
     let original = Original::find();
@@ -40,6 +45,7 @@ pub(super) fn trials() -> Vec<Trial> {
         test("bridge::d4_a_call_that_is_passed_on_to_another_node_is_refused", passed_on),
         test("bridge::d11_a_listener_without_the_password_is_found_out", listeners_without_the_password),
         test("bridge::a_record_right_after_the_last_proof_is_not_lost", early_record),
+        test("bridge::who_ends_all_sessions_ends_the_one_that_is_being_opened", closed_while_dialing),
     ]);
     trials
 }
@@ -166,6 +172,31 @@ fn myself() {
         error
     });
     assert!(matches!(error, DialError::Myself) && !error.is_attempt_used(), "{error:?}");
+}
+
+fn closed_while_dialing() {
+    let (port, share) = (free_port(), tree(&[]));
+    let proxy = Proxy::to(&format!("127.0.0.1:{port}")).limit(1);
+    let _node = Node::serve(share.path(), PASSWORD, &["--port", &port.to_string(), "--url", &proxy.url]);
+    on_runtime(async {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let config = Config { state: Some(fresh_state()), ..Config::new(Password::new(PASSWORD), share.path()) };
+        let prepared = prepare(config, listener).await.unwrap();
+        let own = std::sync::Arc::clone(prepared.node());
+        let (links, url) = (own.dialer().links(), PeerUrl::parse(&proxy.url).unwrap());
+        let begun = async {
+            while proxy.connections() == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            links.close();
+            proxy.set_rate(0);
+        };
+        let (way, ()) = tokio::join!(tokio::time::timeout(PATIENCE, links.way(&url)), begun);
+        if let Way::Bridge(link) = way.expect("an end").expect("a session, be it a short one") {
+            tokio::time::timeout(PATIENCE, link.closed()).await.expect("its end");
+        }
+        assert!(links.way(&url).await.is_err(), "no other is opened");
+    });
 }
 
 fn passed_on() {

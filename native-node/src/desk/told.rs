@@ -65,9 +65,8 @@ pub(super) async fn tell(node: &Node, desk: &Desk) {
         return;
     }
     let mut peers = node.told().peers.subscribe();
-    // Before anything changes, so that nobody waits for it.
+    // Before anything changes, so that nobody waits for it. What changes from here on is told, too, be it twice.
     let mut next = Arc::new(now(node));
-    peers.mark_unchanged();
     loop {
         if desk.link().say(Peers { peers: next.as_ref().clone() }).await.is_err() || peers.changed().await.is_err() {
             return;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,10 +42,19 @@ struct Inner {
     known: KnownNodes,
     start: Start,
     begun: Instant,
-    nodes: Mutex<BTreeMap<String, Arc<Slot>>>,
+    nodes: Mutex<Nodes>,
+    /// Whether this process is ending.
+    closed: AtomicBool,
     backoff: Mutex<DialBackoff>,
     /// Authorities that a person typed.
     typed: Mutex<BTreeSet<String>>,
+}
+
+/// What we have with each node, by authority.
+#[derive(Debug)]
+struct Nodes {
+    slots: BTreeMap<String, Arc<Slot>>,
+    tidied: Instant,
 }
 
 /// What we have with one node. Dialed by one task at a time; the others wait for what comes of it.
@@ -76,7 +85,8 @@ impl Links {
             known,
             start,
             begun: Instant::now(),
-            nodes: Mutex::default(),
+            nodes: Mutex::new(Nodes { slots: BTreeMap::new(), tidied: Instant::now() }),
+            closed: AtomicBool::new(false),
             backoff: Mutex::default(),
             typed: Mutex::default(),
         }))
@@ -115,13 +125,19 @@ impl Links {
         }
         let found = self.dial(url).await?;
         *way = Some((found.clone(), Instant::now()));
+        // Whoever ends all sessions did not wait for this one.
+        if let Way::Bridge(link) = &found
+            && self.0.closed.load(Ordering::SeqCst)
+        {
+            link.close();
+        }
         Ok(found)
     }
 
     /// Whether there is a session with a URL's node.
     #[must_use]
     pub fn has(&self, url: &PeerUrl) -> bool {
-        let slot = lock(&self.0.nodes).get(url.authority()).cloned();
+        let slot = lock(&self.0.nodes).slots.get(url.authority()).cloned();
         let way = slot.as_ref().and_then(|slot| slot.way.try_lock().ok());
         matches!(way.as_deref(), Some(Some((Way::Bridge(link), _))) if !link.is_closed())
     }
@@ -143,7 +159,7 @@ impl Links {
 
     /// The sessions we opened with a process of this id.
     pub(crate) fn dialed_to(&self, id: InstanceId) -> Vec<Link> {
-        let slots: Vec<_> = lock(&self.0.nodes).values().cloned().collect();
+        let slots: Vec<_> = lock(&self.0.nodes).slots.values().cloned().collect();
         let link = |slot: Arc<Slot>| match slot.way.try_lock().ok()?.as_ref()? {
             (Way::Bridge(link), _) => Some(link.clone()),
             (Way::Legacy, _) => None,
@@ -162,9 +178,10 @@ impl Links {
         outcome
     }
 
-    /// Ends all sessions.
+    /// Ends all sessions, those that are being opened, too.
     pub fn close(&self) {
-        for (_, slot) in std::mem::take(&mut *lock(&self.0.nodes)) {
+        self.0.closed.store(true, Ordering::SeqCst);
+        for (_, slot) in std::mem::take(&mut lock(&self.0.nodes).slots) {
             if let Ok(way) = slot.way.try_lock()
                 && let Some((Way::Bridge(link), _)) = &*way
             {
@@ -174,6 +191,9 @@ impl Links {
     }
 
     async fn dial(&self, url: &PeerUrl) -> Result<Way, CallError> {
+        if self.0.closed.load(Ordering::SeqCst) {
+            return Err(CallError::Unreachable("this program is ending".into()));
+        }
         let node = node_of(url);
         let now = || Moment::default() + self.0.begun.elapsed();
         if lock(&self.0.backoff).of(now(), &node) != Doubt::None {
@@ -201,19 +221,25 @@ impl Links {
 
     fn slot(&self, authority: &str) -> Arc<Slot> {
         let mut nodes = lock(&self.0.nodes);
-        if !nodes.contains_key(authority) {
-            tidy(&mut nodes);
+        let Nodes { slots, tidied } = &mut *nodes;
+        if let Some(slot) = slots.get(authority) {
+            // It is wanted now, whenever it was used.
+            *lock(&slot.used) = Some(Instant::now());
         }
-        Arc::clone(nodes.entry(authority.to_owned()).or_default())
+        if !slots.contains_key(authority) || tidied.elapsed() > IDLE {
+            tidy(slots);
+            *tidied = Instant::now();
+        }
+        Arc::clone(slots.entry(authority.to_owned()).or_default())
     }
 }
 
 /// Closes sessions that nobody used of late, and forgets nodes where there are too many.
-fn tidy(nodes: &mut BTreeMap<String, Arc<Slot>>) {
+fn tidy(slots: &mut BTreeMap<String, Arc<Slot>>) {
     let used = |slot: &Slot| lock(&slot.used).map_or(Duration::ZERO, |used| used.elapsed());
     let is_held = |slot: &Slot| slot.held.load(Ordering::Relaxed) > 0;
-    let is_crowded = nodes.len() >= MOST;
-    nodes.retain(|_, slot| {
+    let is_crowded = slots.len() >= MOST;
+    slots.retain(|_, slot| {
         // Somebody dials it at this moment.
         let Ok(way) = slot.way.try_lock() else { return true };
         match &*way {
@@ -240,6 +266,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl fmt::Debug for Links {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Links({} nodes)", lock(&self.0.nodes).len())
+        write!(f, "Links({} nodes)", lock(&self.0.nodes).slots.len())
     }
 }

@@ -43,6 +43,8 @@ pub const MAX_UNANNOUNCED: u64 = 16 << 30;
 const FILES: usize = 32;
 /// Files on their way at once from one modern node.
 const FILES_PER_NODE: usize = 16;
+/// Offered files that are compared with the folder before others get on.
+const CLAIMED_AT_ONCE: usize = 256;
 /// How often a file is asked for again that broke off with its connection.
 const TRIES: u32 = 4;
 /// Large files on their way at once, each in several parts.
@@ -181,7 +183,11 @@ impl Download<'_> {
             self.miss(&peer, None, offered.more_refused, "more names like these are refused");
         }
         let (mut files, mut crowded) = (Vec::new(), 0);
-        for mut file in offered.files {
+        for (at, mut file) in offered.files.into_iter().enumerate() {
+            // Each costs a look at the disk: others get on between.
+            if at % CLAIMED_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
             let turn = self.claim(&peer, &mut file);
             if turn == Turn::Crowded {
                 crowded += 1;

@@ -73,9 +73,9 @@ impl Answer {
     /// [`Unwanted`].
     pub async fn reply(&mut self, message: impl Into<Message>) -> Result<(), Unwanted> {
         let message = message.into();
-        // Encoded here to know its cost, and once more where it is sent: messages are small.
-        self.spend(message.encode().len()).await?;
-        self.push(Piece::Reply(self.stream, Box::new(message))).await
+        let encoded = message.encode();
+        self.spend(encoded.len()).await?;
+        self.push(Piece::Reply(self.stream, message.kind(), encoded)).await
     }
 
     /// Answers with bytes, once there is room for them.

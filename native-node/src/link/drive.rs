@@ -207,7 +207,7 @@ impl<H: Handler> Streams<H> {
     /// Part of an answer of ours. That its stream is over is no error: its sender will notice.
     fn answered(&mut self, piece: Piece) {
         let (stream, sent) = match piece {
-            Piece::Reply(stream, message) => (stream, self.mux.reply(stream, &message)),
+            Piece::Reply(stream, kind, encoded) => (stream, self.mux.reply_encoded(stream, kind, &encoded)),
             Piece::Data(stream, bytes) => (stream, self.mux.data(stream, &bytes)),
             Piece::End(stream) => {
                 self.over(stream);

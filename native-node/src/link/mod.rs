@@ -15,7 +15,7 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use shared::bridge::{Exporter, InstanceId, Message, Reset, Session, Side};
+use shared::bridge::{Exporter, InstanceId, Kind, Message, Reset, Session, Side};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_tungstenite::WebSocketStream;
@@ -89,7 +89,8 @@ enum Signal {
 /// Part of an answer, on its way to the socket.
 #[derive(Debug)]
 enum Piece {
-    Reply(u32, Box<Message>),
+    /// A message, encoded.
+    Reply(u32, Kind, Vec<u8>),
     Data(u32, bytes::Bytes),
     End(u32),
 }

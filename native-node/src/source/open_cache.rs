@@ -20,36 +20,41 @@ const MOST: usize = 64;
 /// The files that are kept open.
 #[derive(Debug, Default)]
 pub(crate) struct OpenFileCache {
-    files: Mutex<HashMap<SharedPath, (Arc<OpenedFile>, Instant)>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    files: HashMap<SharedPath, (Arc<OpenedFile>, Instant)>,
+    /// Whether somebody closes them in time.
+    is_closing: bool,
 }
 
 impl OpenFileCache {
     /// A file that was opened lately and is still what it was.
     pub(super) fn opened(&self, path: &SharedPath) -> Option<Arc<OpenedFile>> {
-        let (file, since) = self.files().get(path).cloned()?;
+        let (file, since) = self.kept().files.get(path).cloned()?;
         let is_good = since.elapsed() < KEPT && file.is_linked_and_unchanged();
         if !is_good {
-            self.files().remove(path);
+            self.kept().files.remove(path);
         }
         is_good.then_some(file)
     }
 
     /// Keeps a file open for a while. Only such as can be looked at without waiting.
     pub(super) fn keep(self: &Arc<Self>, path: &SharedPath, file: &Arc<OpenedFile>) {
-        let mut files = self.files();
-        if files.len() >= MOST {
+        let mut kept = self.kept();
+        if kept.files.len() >= MOST {
             return;
         }
-        let was_empty = files.is_empty();
-        files.insert(path.clone(), (Arc::clone(file), Instant::now()));
-        drop(files);
-        if was_empty {
+        kept.files.insert(path.clone(), (Arc::clone(file), Instant::now()));
+        if !std::mem::replace(&mut kept.is_closing, true) {
             tokio::spawn(close_old(Arc::clone(self)));
         }
     }
 
-    fn files(&self) -> MutexGuard<'_, HashMap<SharedPath, (Arc<OpenedFile>, Instant)>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -57,9 +62,10 @@ impl OpenFileCache {
 async fn close_old(cache: Arc<OpenFileCache>) {
     loop {
         tokio::time::sleep(KEPT).await;
-        let mut files = cache.files();
-        files.retain(|_, (_, since)| since.elapsed() < KEPT);
-        if files.is_empty() {
+        let mut kept = cache.kept();
+        kept.files.retain(|_, (_, since)| since.elapsed() < KEPT);
+        if kept.files.is_empty() {
+            kept.is_closing = false;
             return;
         }
     }
@@ -108,7 +114,7 @@ mod tests {
         for number in 0..2 * MOST {
             cache.keep(&SharedPath::parse(&number.to_string()).unwrap(), &file);
         }
-        assert_eq!(cache.files().len(), MOST);
+        assert_eq!(cache.kept().files.len(), MOST);
         let start = Instant::now();
         while Arc::strong_count(&file) > 1 {
             assert!(start.elapsed() < 10 * KEPT, "still open");

@@ -105,7 +105,6 @@ impl Tab {
     /// A session begins to speak for it; its number. The one before is closed.
     pub(super) fn come(&self, name: Option<String>, link: Link) -> u64 {
         self.rename(name);
-        self.shares().begin();
         let mut number = 0;
         self.line.send_modify(|line| {
             line.session += 1;
@@ -114,6 +113,8 @@ impl Tab {
                 before.close();
             }
         });
+        // What the session before still said is not taken for what this one says.
+        self.shares().begin();
         number
     }
 

@@ -316,7 +316,15 @@ impl Mux {
     /// # Errors
     /// See [`SendError`].
     pub fn reply(&mut self, stream: u32, message: &Message) -> Result<(), SendError> {
-        self.push_content(message.kind(), stream, &message.encode())
+        self.reply_encoded(stream, message.kind(), &message.encode())
+    }
+
+    /// Answers with a message of this kind that is encoded already.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub fn reply_encoded(&mut self, stream: u32, kind: Kind, encoded: &[u8]) -> Result<(), SendError> {
+        self.push_content(kind, stream, encoded)
     }
 
     /// Answers with bytes.
