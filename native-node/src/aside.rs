@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use shared::bridge::AsideId;
 use tokio::sync::{mpsc, oneshot};
+
+use crate::lock::LockExt;
 
 /// Most that may be waited for at once, by all sessions together.
 const MOST: usize = 256;
@@ -42,7 +44,7 @@ impl Asides {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<AsideId, oneshot::Sender<mpsc::Sender<Bytes>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.locked()
     }
 }
 

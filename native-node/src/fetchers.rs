@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use shared::limits::{SWARM_CONTENTS, SWARM_FETCHERS, SWARM_FETCHERS_OF_ONE};
 use shared::{ContentId, PeerUrl, Scope};
 use tokio::sync::watch;
 
 use crate::link::Link;
+use crate::lock::LockExt;
 use crate::names::url_of;
 
 /// Contents by what is known of them; the size too is the asker's word.
@@ -89,7 +90,7 @@ impl Fetchers {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Fetched>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.locked()
     }
 }
 

@@ -4,10 +4,12 @@
 //! node is believed about itself and its tabs; what it says of others is shown until these speak for themselves.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use shared::bridge::{PeerInfo, PeerKind, TabId};
 use shared::{PeerUrl, peer_name};
+
+use crate::lock::LockExt;
 
 /// Most peers that something is known of.
 const MOST: usize = 2_048;
@@ -37,7 +39,7 @@ impl KnownPeers {
         let name = said.name.as_deref().and_then(peer_name);
         let first_hand = url.authority() == from.authority();
         let known = Known { kind: said.kind, name, files: said.files, first_hand };
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.locked();
         let before = all.get(&url);
         if before.is_some_and(|before| (before.first_hand && !first_hand) || *before == known) {
             return false;
@@ -55,7 +57,7 @@ impl KnownPeers {
     /// What is known of a peer.
     #[must_use]
     pub fn of(&self, peer: &PeerUrl) -> Option<Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(peer).cloned()
+        self.0.locked().get(peer).cloned()
     }
 
     /// Whether a peer, or the node it is at, has shown itself that it speaks the bridge. A URL as only tabs have counts too.
@@ -63,7 +65,7 @@ impl KnownPeers {
     pub fn is_modern(&self, peer: &PeerUrl) -> bool {
         let known = self.of(peer);
         TabId::of_path(peer.path()).is_some()
-            || known.is_some_and(|known| known.first_hand && known.kind != PeerKind::Old)
+            || known.is_some_and(|known| known.first_hand && known.kind != PeerKind::Legacy)
     }
 }
 
@@ -99,7 +101,7 @@ mod tests {
         assert!(!known.is_modern(&url(A)), "hearsay decides nothing");
         assert!(learn(A, &info(A, PeerKind::Node, "it\u{202e}self\u{1b}")));
         assert!(!learn(A, &info(A, PeerKind::Node, "itself")), "no news");
-        assert!(!learn(B, &info(A, PeerKind::Old, "says B")));
+        assert!(!learn(B, &info(A, PeerKind::Legacy, "says B")));
         assert_eq!(known.of(&url(A)).unwrap().name.unwrap(), "itself");
         assert!(known.is_modern(&url(A)));
         assert!(!learn(B, &info("nonsense", PeerKind::Node, "x")));

@@ -14,6 +14,7 @@ mod follow;
 pub mod http;
 pub mod known_peers;
 pub mod link;
+mod lock;
 mod members;
 pub mod names;
 pub mod node;

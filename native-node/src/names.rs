@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use shared::bridge::Destination;
 use shared::{PeerUrl, Scope};
 
 use crate::bridge;
+use crate::lock::LockExt;
 
 /// The header by which a node says that it is one of ours, and which: a random id per process, so that a node that dials
 /// another name of its own notices. Its presence also tells a modern node from one of 2004.
@@ -102,7 +103,7 @@ impl OwnNames {
 
     /// This machine's addresses: LAN before loopback, IPv4 before IPv6.
     fn addresses(&self) -> Vec<IpAddr> {
-        let mut known = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.addresses.locked();
         if known.0.is_none_or(|looked| looked.elapsed() > REFRESH) {
             let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
             let mut found: Vec<IpAddr> = interfaces

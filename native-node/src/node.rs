@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use shared::bridge::PeerInfo;
@@ -11,12 +11,13 @@ use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::aside::Asides;
 use crate::bridge::{Door, Identity, KnownNodes};
-use crate::desk::Told;
+use crate::desk::PeerBroadcast;
 use crate::dial::Dialer;
 use crate::fetchers::Fetchers;
 use crate::folder::{self, Change, Contents, Share};
 use crate::follow::{Callers, Replicas};
 use crate::known_peers::KnownPeers;
+use crate::lock::LockExt;
 use crate::names::OwnNames;
 use crate::source::{OpenFileCache, Relays};
 use crate::swim::Membership;
@@ -52,7 +53,7 @@ pub struct Node {
     known_peers: KnownPeers,
     tabs: Tabs,
     relays: Relays,
-    told: Told,
+    told: PeerBroadcast,
     /// Nodes that have a session with us.
     callers: Callers,
     /// What is held of the catalogs of others.
@@ -120,7 +121,7 @@ impl Node {
             known_peers: KnownPeers::default(),
             tabs: Tabs::default(),
             relays: Relays::default(),
-            told: Told::default(),
+            told: PeerBroadcast::default(),
             callers: Callers::default(),
             replicas: Replicas::default(),
             fetchers: Fetchers::default(),
@@ -214,7 +215,7 @@ impl Node {
 
     /// Looks at or changes the state, briefly.
     pub(crate) fn with_host<T>(&self, work: impl FnOnce(&mut Host, Moment) -> T) -> T {
-        work(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner), self.now())
+        work(&mut self.host.locked(), self.now())
     }
 
     /// An owner of tickets unlike all before: a session that begins.
@@ -236,7 +237,7 @@ impl Node {
     }
 
     fn tickets(&self) -> MutexGuard<'_, Tickets> {
-        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tickets.locked()
     }
 
     /// The peers that live in browsers.
@@ -263,7 +264,7 @@ impl Node {
     }
 
     /// What tabs are told of who is there.
-    pub(crate) fn told(&self) -> &Told {
+    pub(crate) fn told(&self) -> &PeerBroadcast {
         &self.told
     }
 

@@ -15,7 +15,7 @@ use shared::{Moment, safe_name};
 
 use crate::archive::Archive;
 use crate::http::NOT_PLAIN;
-use crate::source::Wanted;
+use crate::source::FileVersion;
 
 /// How long a ticket is good for after it was last used.
 pub const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
@@ -94,7 +94,7 @@ pub enum Grant {
     /// A file.
     File {
         /// Which, in which version.
-        file: Wanted,
+        file: FileVersion,
         /// What for.
         for_use: Use,
     },
@@ -257,8 +257,8 @@ mod tests {
 
     const HOUR: u64 = 60 * 60 * 1000;
 
-    fn wanted(name: &str) -> Wanted {
-        Wanted {
+    fn wanted(name: &str) -> FileVersion {
+        FileVersion {
             peer: PeerUrl::parse("http://127.0.0.1:9004").unwrap(),
             path: SharedPath::parse(name).unwrap(),
             version: Version { size: 7, modified: 9 },

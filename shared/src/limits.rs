@@ -1,4 +1,4 @@
-//! Every limit with its unit, in one place. Nothing else in the project invents a number for what a peer may send.
+//! Limits of what peers may send and of what is kept for them, each with its unit; those that only one module knows stand there.
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ pub const FORGET_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// Time between two looks for what can be forgotten.
 pub const TIDY_INTERVAL: Duration = Duration::from_secs(60);
 
-// ---- end of Roster ----
+// ---- XML-RPC ----
 
 /// Largest body of a call to us, in bytes, after any decompression.
 pub const CALL_BYTES: usize = 1 << 20;
@@ -140,15 +140,15 @@ pub const RECORD_OVERHEAD_BYTES: usize = 21;
 /// How many records one key seals.
 pub const RECORDS_PER_KEY: u64 = 1 << 20;
 
-/// What the other end of a stream may send before it is given further credit, in bytes of payload. Four pieces of content:
+/// What the other end of a stream may send before it is given further credit, in bytes of payload. Four chunks of content:
 /// enough to keep a LAN busy, and all that a receiver must be ready to hold for one stream.
 pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// What a record costs of a stream's credit besides its payload, in bytes: about what it costs to hold one, or a million
 /// of one byte would fit into a window.
 pub const RECORD_COST_BYTES: usize = 64;
-/// Longest piece of content in one record, in bytes: shorter ones cost a third of the speed in a browser, longer ones make
+/// Longest chunk of content, which fills one record, in bytes: shorter ones cost a third of the speed in a browser, longer ones make
 /// what is urgent wait.
-pub const PIECE_BYTES: usize = 256 << 10;
+pub const CHUNK_BYTES: usize = 256 << 10;
 /// Streams one end may have open at once; further ones are told to come again.
 pub const STREAMS_PER_SESSION: usize = 256;
 /// Most bytes of payload of all requests of one end that are not answered yet. The largest request is one record.
@@ -187,22 +187,26 @@ pub const TABS_FILES: usize = 1_000_000;
 pub const TABS_PATH_BYTES: usize = 128 << 20;
 /// Largest file that is taken for one, in bytes: lengths are added up and written in base64.
 pub const TAB_FILE_BYTES: u64 = 1 << 50;
-/// What of a file is proved at once, in bytes: a power of two of BLAKE3's chunks, or pieces would be no subtrees of its.
-pub const PROVED_BYTES: usize = 1 << 20;
 /// Most tabs that one node knows at once.
 pub const TABS: usize = 4_096;
-/// How long transfers wait for a tab that went away, or for a node that broke off.
-pub const HOLDER_RETURN: Duration = Duration::from_secs(20);
 /// Most peers in one message about who is there: about 350 bytes each.
 pub const PEERS_PER_RECORD: usize = 1_024;
 /// Least time between two of these to the same tab.
 pub const PEERS_EVERY: Duration = Duration::from_millis(500);
+
+// ---- Content, whoever holds it ----
+
+/// A piece: what of a file is proved at once, in bytes: a power of two of BLAKE3's chunks, or pieces would be no subtrees of
+/// its.
+pub const PIECE_BYTES: usize = 1 << 20;
+/// How long transfers wait for a tab that went away, or for a node that broke off.
+pub const HOLDER_RETURN: Duration = Duration::from_secs(20);
 /// Memory of one file that passes through a node on its way from somebody else to somebody else, in bytes.
 pub const RELAY_BYTES: usize = 2 << 20;
 /// The same for all of them together.
 pub const RELAYS_BYTES: usize = 64 << 20;
 
-// ---- end of Tabs; searches of the whole pool ----
+// ---- Searches of the whole pool ----
 
 /// By when a peer must have begun to answer.
 pub const POOL_FIRST_ANSWER: Duration = Duration::from_secs(2);
@@ -211,7 +215,7 @@ pub const POOL_ANSWER: Duration = Duration::from_secs(5);
 /// Peers that are asked at once.
 pub const POOL_AT_ONCE: usize = 64;
 
-// ---- end of searches; following catalogs ----
+// ---- Following catalogs ----
 
 /// Changes of its own that a catalog remembers, for who was away for a moment: what a folder that is moved brings about, or
 /// some seconds of hashing.
@@ -225,8 +229,8 @@ pub const FOLLOW_EVERY: Duration = Duration::from_millis(250);
 pub const REPLICA_FILES: usize = 2_000_000;
 /// Most bytes that these may take together, names included.
 pub const REPLICA_BYTES: usize = 320 << 20;
-/// The share of both that one node and its tabs may take: one that is evil leaves the others as much.
-pub const REPLICA_SHARE_OF_NODE: usize = 2;
+/// By what both are divided for one node and its tabs: one that is evil leaves the others as much.
+pub const REPLICA_NODE_DIVISOR: usize = 2;
 /// For how long what a node shared is kept after it was last seen.
 pub const AWAY_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// Most nodes of which it is kept. All that is kept counts as what is followed does, and makes room for it, those first that
@@ -236,7 +240,7 @@ pub const AWAY_NODES: usize = 256;
 /// for each every 8 s, and all searches of a pool of that size are local; in a larger one the others are searched live.
 pub const STANDING_SESSIONS: usize = 64;
 
-// ---- end of following; receivers of one content that give each other what they have of it ----
+// ---- Receivers of one content that give each other what they have of it ----
 
 /// Receivers of one content that a node tells of each other: a class, twice. Further ones are told of these.
 pub const SWARM_FETCHERS: usize = 64;
@@ -249,7 +253,7 @@ pub const SWARM_TOLD_EVERY: Duration = Duration::from_millis(250);
 /// Most pieces in one message of a receiver about what it has.
 pub const SWARM_PIECES_PER_RECORD: usize = 4_096;
 
-// ---- end of these; membership among nodes: shared/src/membership ----
+// ---- Membership among nodes: shared/src/membership ----
 
 /// Most nodes that are known there at once, the dead of the last day included.
 pub const MEMBERS: usize = 16_384;
@@ -269,5 +273,3 @@ pub const POOL_KEY_GRACE: Duration = Duration::from_secs(60);
 pub const MEMBERS_PACKETS_BURST: u32 = 8_192;
 /// … and afterwards one in this time.
 pub const MEMBERS_PACKET_EVERY: Duration = Duration::from_millis(1);
-
-// ---- end of membership ----

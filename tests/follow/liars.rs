@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use libtest_mimic::Trial;
 use shared::bridge::{Changes, Message, Row};
-use shared::limits::{REPLICA_BYTES, REPLICA_SHARE_OF_NODE, ROWS_PER_RECORD};
+use shared::limits::{REPLICA_BYTES, REPLICA_NODE_DIVISOR, ROWS_PER_RECORD};
 
 use super::evil::{LIVE, Liar, Lie};
 use super::{PATIENCE, Searcher, serve, wait_until_followed};
@@ -113,7 +113,7 @@ fn without_end() {
     wait_for("the liar to be left alone", 4 * PATIENCE, || (*site.liar().ended.lock().unwrap() > 0).then_some(()));
     let grown = site.node.peak_memory().saturating_sub(before);
     eprintln!("names without end: {} MiB more", grown >> 20);
-    assert!(grown < (REPLICA_BYTES / REPLICA_SHARE_OF_NODE + (64 << 20)) as u64, "{grown} bytes");
+    assert!(grown < (REPLICA_BYTES / REPLICA_NODE_DIVISOR + (64 << 20)) as u64, "{grown} bytes");
     site.must_be_well("names without end");
     // By the node and by the good one, which has heard of it.
     assert!(*site.liar().followers.lock().unwrap() <= 2, "it is asked again in ten minutes");

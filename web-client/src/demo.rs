@@ -152,7 +152,7 @@ fn peers() -> Vec<Peer> {
         ("http://192.168.1.7:9004", "attic", PeerKind::Node, 86_400 * 12, Some(48_211)),
         ("http://192.168.1.23:9004", "Kitchen laptop", PeerKind::Node, 7_400, Some(1_204)),
         ("http://192.168.1.7:9004/peer/x8w2", "Mia’s phone", PeerKind::Tab, 310, Some(12)),
-        ("http://192.168.1.40:8000", "", PeerKind::Old, 3_000, None),
+        ("http://192.168.1.40:8000", "", PeerKind::Legacy, 3_000, None),
     ];
     let peer = |(url, name, kind, here, files): (&str, &str, PeerKind, u64, Option<u64>)| {
         Some(Peer {

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::{Archive, Format, Member};
 use crate::node::Node;
-use crate::source::{self, Holder, SourceError, Wanted};
+use crate::source::{self, FileVersion, Holder, SourceError};
 
 /// How long all of it may take: a page asks for a minute.
 const PATIENCE: Duration = Duration::from_secs(50);
@@ -89,5 +89,5 @@ async fn member(node: &Arc<Node>, wish: Wish, reader: &str, old: &Semaphore) -> 
         false => Some(old.acquire().await.map_err(|_| CollectError::Slow)?),
     };
     let (version, is_executable) = source::look_closely(node, &peer, &path, reader).await.map_err(wrong)?;
-    Ok(Member { file: Wanted { peer, path, version }, is_executable, can_seek })
+    Ok(Member { file: FileVersion { peer, path, version }, is_executable, can_seek })
 }

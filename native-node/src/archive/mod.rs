@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 use shared::SharedPath;
 use shared::transfer::Hashing;
 
-use crate::source::{Version, Wanted};
+use crate::source::{FileVersion, Version};
 use layout::{Entry, Layout};
 use sums::Sums;
 
@@ -59,7 +59,7 @@ impl Format {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// Which file, in which version.
-    pub file: Wanted,
+    pub file: FileVersion,
     /// Whether its owner may run it.
     pub is_executable: bool,
     /// Whether any part of it can be had, and its version tells it from others.
@@ -71,7 +71,7 @@ pub struct Member {
 pub struct Archive {
     name: String,
     format: Format,
-    files: Vec<Wanted>,
+    files: Vec<FileVersion>,
     layout: Layout,
     sums: Sums,
     tag: String,

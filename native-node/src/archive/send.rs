@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Archive;
 use super::layout::Stretch;
 use crate::node::Node;
-use crate::source::{self, Feeder, Place, Reading, Source, SourceError};
+use crate::source::{self, Feeder, ReadPermit, Reading, Source, SourceError};
 
 /// Up to this many bytes are put together before they are sent: a thousand small files are not three thousand packets.
 const TOGETHER: usize = 64 << 10;
@@ -18,7 +18,7 @@ const TOGETHER: usize = 64 << 10;
 pub(crate) fn open(node: &Arc<Node>, archive: &Arc<Archive>, part: Range<u64>, reader: &str) -> Source {
     let length = part.end.saturating_sub(part.start);
     // The files take their own places, one after the other.
-    let (feeder, source) = Source::arriving(archive.version(), length, Place::small());
+    let (feeder, source) = Source::arriving(archive.version(), length, ReadPermit::small());
     let sending = Sending {
         node: Arc::clone(node),
         archive: Arc::clone(archive),

@@ -3,7 +3,9 @@
 //! A download that is gone on with in the middle needs the sums of all that came before. They are remembered, four bytes and a
 //! length for each file, so that only what nobody has seen yet is read for its sum.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::lock::LockExt;
 
 /// The sums of one archive's files, for as long as it can be had.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Sums {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Sum>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.locked()
     }
 }
 

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::line::{self, Line, Socket};
 use super::talk::{End, TalkError, talk};
-use super::unfinished::Place;
+use super::unfinished::HandshakePermit;
 use super::{CLOSE_DESTINATION, CLOSE_REFUSED, CLOSE_TOO_MANY_GUESSES, Door, Identity, Opened, SUBPROTOCOL};
 use crate::desk;
 use crate::http::{ConnectionGuard, Peer};
@@ -171,7 +171,7 @@ async fn meet<C: Callee>(
     upgrade: OnUpgrade,
     address: SocketAddr,
     stay: ConnectionGuard,
-    place: Place,
+    place: HandshakePermit,
 ) -> Option<Opened> {
     let deadline = Instant::now() + HANDSHAKE_TIME;
     let upgraded = timeout_at(deadline, upgrade).await.ok()?.ok()?;

@@ -11,10 +11,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shared::PeerUrl;
+
+use crate::lock::LockExt;
 
 /// Most authorities that are remembered; those of the longest ago go first.
 const MOST: usize = 4_096;
@@ -108,7 +110,7 @@ impl KnownNodes {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.known.locked()
     }
 }
 
@@ -116,14 +118,14 @@ impl Inner {
     /// Writes what is known, with what other programs wrote meanwhile, and takes that over.
     fn write(&self) -> io::Result<()> {
         let Some(folder) = &self.folder else { return Ok(()) };
-        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.writing.locked();
         fs::create_dir_all(folder)?;
         let _alone = lock_file(folder)?;
         let file = file_in(folder);
         // Broken notes are replaced: a warning was given when they were read first.
         let others = read(&file).unwrap_or_default();
         let seen = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.known.locked();
             for (key, seconds) in others {
                 let ours = known.entry(key).or_default();
                 *ours = seconds.max(*ours);

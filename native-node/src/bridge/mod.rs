@@ -21,7 +21,7 @@ mod talk;
 mod unfinished;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use shared::bridge::Session;
 
@@ -35,7 +35,9 @@ pub use identity::{Identity, IdentityError};
 pub use known::KnownNodes;
 pub use line::{Line, Socket};
 
-use unfinished::{Place, Unfinished};
+use unfinished::{HandshakePermit, Unfinished};
+
+use crate::lock::LockExt;
 
 /// The WebSocket subprotocol.
 pub const SUBPROTOCOL: &str = "tp2";
@@ -69,11 +71,11 @@ pub(crate) struct Door {
 impl Door {
     /// Looks at or changes who guessed how much, briefly.
     pub(crate) fn guesses<T>(&self, work: impl FnOnce(&mut Guesses) -> T) -> T {
-        work(&mut self.guesses.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.guesses.locked())
     }
 
     /// A place for one more unfinished handshake, if there is one.
-    fn enter(&self, address: IpAddr) -> Option<Place> {
+    fn enter(&self, address: IpAddr) -> Option<HandshakePermit> {
         self.unfinished.enter(address)
     }
 }

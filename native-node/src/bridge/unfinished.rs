@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::lock::LockExt;
 
 use super::guesses::network_of;
 
@@ -17,16 +19,16 @@ pub(super) struct Unfinished(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
 
 /// The place of one handshake; free again when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct HandshakePermit {
     places: Unfinished,
     address: IpAddr,
 }
 
 impl Unfinished {
     /// A place for a handshake with `address`, if there is one.
-    pub(super) fn enter(&self, address: IpAddr) -> Option<Place> {
+    pub(super) fn enter(&self, address: IpAddr) -> Option<HandshakePermit> {
         let address = network_of(address);
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.0.locked();
         if taken.values().sum::<usize>() >= MOST {
             return None;
         }
@@ -35,13 +37,13 @@ impl Unfinished {
             return None;
         }
         *own += 1;
-        Some(Place { places: self.clone(), address })
+        Some(HandshakePermit { places: self.clone(), address })
     }
 }
 
-impl Drop for Place {
+impl Drop for HandshakePermit {
     fn drop(&mut self) {
-        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.places.0.locked();
         if let Some(own) = taken.get_mut(&self.address) {
             *own -= 1;
             if *own == 0 {

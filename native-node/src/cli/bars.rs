@@ -3,7 +3,7 @@
 //! What has a size gets a bar; what a peer of 2004 sends has none and shows only how much came.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,6 +11,7 @@ use shared::{PeerUrl, Printable, SharedPath};
 
 use super::output::{differs_line, missed_line, note, planned_line, saved_line, say};
 use crate::download::{Missed, Observer, Offered, SavedFile};
+use crate::lock::LockExt;
 
 /// Smaller files are done before anybody has read their bar, in bytes.
 const WORTH_A_BAR: u64 = 8 << 20;
@@ -75,7 +76,7 @@ impl Bars {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.locked()
     }
 }
 

@@ -12,7 +12,7 @@ use super::caller;
 use super::get::Gone;
 use super::output::{self, Failure};
 use super::password;
-use crate::download::{self, Job, Wanted};
+use crate::download::{self, Job, Selection};
 use crate::http::ServeLimits;
 use crate::run::{self, Config};
 
@@ -63,7 +63,7 @@ impl Classic {
                 let job = Job {
                     pool,
                     // As in 2004: what lies directly in the peers' folders.
-                    wanted: Wanted::new(PatternKind::Regex, &pattern, false).map_err(Failure::Usage)?,
+                    wanted: Selection::new(PatternKind::Regex, &pattern, false).map_err(Failure::Usage)?,
                     to: ".".into(),
                     dry_run: false,
                     max_file_size: None,

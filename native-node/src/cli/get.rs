@@ -12,7 +12,7 @@ use super::caller::CallerArguments;
 use super::output::{self, Failure};
 use super::whom::{Whom, WhomParser};
 use crate::dial::Dialer;
-use crate::download::{self, Job, LastSeen, Report, Wanted, offers_known};
+use crate::download::{self, Job, LastSeen, Report, Selection, offers_known};
 
 /// Download every matching file that is not here yet, from all peers of a network.
 ///
@@ -86,7 +86,7 @@ fn size(text: &str) -> Result<u64, &'static str> {
 }
 
 /// Where nothing matches, what would if somebody were back.
-async fn gone(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted, report: &Report) -> Gone {
+async fn gone(dialer: &Dialer, pool: &PeerUrl, wanted: &Selection, report: &Report) -> Gone {
     let mut gone = Gone::default();
     if !report.is_nothing() {
         return gone;

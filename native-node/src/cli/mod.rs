@@ -23,7 +23,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use shared::{PatternKind, PeerUrl};
 use tokio_util::sync::CancellationToken;
 
-use crate::download::Wanted;
+use crate::download::Selection;
 use output::Failure;
 
 /// Share a folder with everybody who has the password, and get what they share.
@@ -111,8 +111,8 @@ impl PatternArguments {
         }
     }
 
-    fn wanted(&self) -> Result<Wanted, Failure> {
-        Wanted::new(self.kind(), &self.pattern, true).map_err(|why| {
+    fn wanted(&self) -> Result<Selection, Failure> {
+        Selection::new(self.kind(), &self.pattern, true).map_err(|why| {
             let may_be_a_glob = self.kind() == PatternKind::Regex && self.pattern.contains(['*', '?']);
             Failure::Usage(if may_be_a_glob { format!("{why} (a file pattern? say --glob)") } else { why })
         })

@@ -37,7 +37,7 @@ pub(super) async fn answer(desk: &Desk, asked: Follow, mut answer: Answer) {
 async fn tell(desk: &Desk, asked: Follow, answer: &mut Answer) -> Result<(), Unwanted> {
     let node = desk.node();
     let epoch = node.epoch();
-    let mut told = Told::default();
+    let mut told = FollowerState::default();
     if asked.epoch == Some(epoch) {
         let held = asked.since.into_iter().filter_map(|since| {
             let peer: Result<PeerUrl, Refusal> = ours(node, &since.of);
@@ -74,14 +74,14 @@ async fn tell(desk: &Desk, asked: Follow, answer: &mut Answer) -> Result<(), Unw
 
 /// What one follower was told.
 #[derive(Default)]
-struct Told {
+struct FollowerState {
     peers: BTreeMap<PeerUrl, Telling>,
     /// Who was looked at last: each gets its turn.
     last: Option<PeerUrl>,
     at: Option<tokio::time::Instant>,
 }
 
-impl Told {
+impl FollowerState {
     fn has_just_told(&self) -> bool {
         self.at.is_some_and(|at| at.elapsed() < FOLLOW_EVERY)
     }

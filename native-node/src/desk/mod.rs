@@ -37,7 +37,7 @@ use crate::link::{Ended, Link};
 use crate::node::Node;
 use session::Desk;
 
-pub(crate) use told::{Told, tell_who_is_there};
+pub(crate) use told::{PeerBroadcast, tell_who_is_there};
 
 /// By when the other end must have said who it is.
 const HELLO: Duration = Duration::from_secs(10);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use shared::bridge::{Message, Outline, Outlined, ResetCode};
-use shared::limits::{HOLDER_RETURN, PIECE_BYTES};
+use shared::limits::{CHUNK_BYTES, HOLDER_RETURN};
 use shared::transfer::{MOST_PIECES, Value, pieces_of};
 use shared::{ContentId, PeerUrl, SharedPath};
 
@@ -63,7 +63,7 @@ async fn look(desk: &Desk, asked: Outline) -> Result<(Outlined, Values), Refusal
         Holder::Own => own(desk, &peer, asked).await,
         holder @ Holder::Tab(_) => of_tab(desk, &peer, &holder, asked).await,
         holder @ Holder::Node(_) => ask(node, &holder, asked).await,
-        Holder::Old(_) => Err(SourceError::Missing.into()),
+        Holder::Legacy(_) => Err(SourceError::Missing.into()),
     }
 }
 
@@ -178,7 +178,7 @@ async fn pass_on(mut replies: Replies, most: usize, mut answer: Answer) {
 async fn send(values: ValuesAt, mut answer: Answer) {
     let mut next = Some(values);
     while let Some(mut values) = next {
-        let reading = tokio::task::spawn_blocking(move || values.read(PIECE_BYTES).map(|bytes| (bytes, values)));
+        let reading = tokio::task::spawn_blocking(move || values.read(CHUNK_BYTES).map(|bytes| (bytes, values)));
         let Ok(Ok((bytes, rest))) = reading.await else {
             return answer.fail(ResetCode::OTHER, "the outline cannot be read");
         };

@@ -56,7 +56,7 @@ pub(super) fn infos(node: &Node, peers: &[PeerUrl], itself: &PeerUrl) -> Vec<Pee
             (Some(known), _) => known.kind,
             (None, Some(_)) => PeerKind::Tab,
             (None, None) if node.is_modern(peer) => PeerKind::Node,
-            (None, None) => PeerKind::Old,
+            (None, None) => PeerKind::Legacy,
         };
         let (name, said) = known.map(|known| (known.name, known.files)).unwrap_or_default();
         PeerInfo { url, kind, name, here_ms, files: counted.or(said), itself, revision }

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::bridge::{Answered, Found, Message, Row, Search, SearchScope};
-use shared::limits::{PIECE_BYTES, POOL_ANSWER, POOL_AT_ONCE, POOL_FIRST_ANSWER, ROWS_PER_RECORD, TABS};
+use shared::limits::{CHUNK_BYTES, POOL_ANSWER, POOL_AT_ONCE, POOL_FIRST_ANSWER, ROWS_PER_RECORD, TABS};
 use shared::xmlrpc::Name;
 use shared::{Catalog, PeerUrl, Printable, SharedPath};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::search::{ROW_BYTES, Stopped, Wanted, away, here};
+use super::search::{Query, ROW_BYTES, Stopped, away, here};
 use crate::follow::Away;
 use crate::link::{Answer, Link, LinkError, Reply};
 use crate::node::Node;
@@ -29,7 +29,7 @@ const MOST_OF_NODE: usize = 4_000_000;
 const LATE: &str = "it does not answer in time";
 
 /// Searches ourselves, then tells what the others answer as it comes.
-pub(super) async fn search(node: &Arc<Node>, wanted: &Wanted, answer: &mut Answer) -> Result<(), Stopped> {
+pub(super) async fn search(node: &Arc<Node>, wanted: &Query, answer: &mut Answer) -> Result<(), Stopped> {
     let (tell, mut told) = mpsc::channel(WAITING);
     let Everybody { replicas, asked, gone } = everybody(node, wanted.search.away == Some(true));
     // Ended when this is dropped.
@@ -80,11 +80,11 @@ fn everybody(node: &Node, with_gone: bool) -> Everybody {
         }
         replicas.extend(held);
     }
-    asked.extend(old.into_iter().map(Asked::Old));
+    asked.extend(old.into_iter().map(Asked::Legacy));
     Everybody { replicas, asked, gone }
 }
 
-fn ask_all(node: &Arc<Node>, wanted: &Wanted, everybody: Vec<Asked>, tell: mpsc::Sender<Message>) -> JoinSet<()> {
+fn ask_all(node: &Arc<Node>, wanted: &Query, everybody: Vec<Asked>, tell: mpsc::Sender<Message>) -> JoinSet<()> {
     let places = Arc::new(Semaphore::new(POOL_AT_ONCE));
     let mut asking = JoinSet::new();
     for asked in everybody {
@@ -93,7 +93,7 @@ fn ask_all(node: &Arc<Node>, wanted: &Wanted, everybody: Vec<Asked>, tell: mpsc:
             let Ok(_place) = places.acquire().await else { return };
             match asked {
                 Asked::Node { waited_for, known } => ask_node(&node, &wanted, waited_for, &known, &tell).await,
-                Asked::Old(peer) => ask_old(&node, &wanted, &peer, &tell).await,
+                Asked::Legacy(peer) => ask_legacy(&node, &wanted, &peer, &tell).await,
             }
         });
     }
@@ -106,7 +106,7 @@ enum Asked {
         waited_for: BTreeSet<PeerUrl>,
         known: BTreeSet<PeerUrl>,
     },
-    Old(PeerUrl),
+    Legacy(PeerUrl),
 }
 
 fn failed(peer: &PeerUrl, words: &str) -> Message {
@@ -117,7 +117,7 @@ fn failed(peer: &PeerUrl, words: &str) -> Message {
 /// Asks a node; those of its peers that it does not answer for have not answered.
 async fn ask_node(
     node: &Node,
-    wanted: &Wanted,
+    wanted: &Query,
     mut waited_for: BTreeSet<PeerUrl>,
     known: &BTreeSet<PeerUrl>,
     tell: &mpsc::Sender<Message>,
@@ -146,7 +146,7 @@ fn words(error: &LinkError) -> String {
 /// Passes on what a node answers, in time, about itself and its tabs.
 async fn pass_on(
     link: &Link,
-    wanted: &Wanted,
+    wanted: &Query,
     (at, known): (&PeerUrl, &BTreeSet<PeerUrl>),
     begun: Instant,
     waited_for: &mut BTreeSet<PeerUrl>,
@@ -206,8 +206,8 @@ fn clean(rows: Vec<Row>, most: usize) -> Vec<Row> {
 }
 
 /// Asks a peer of 2004, which knows names and nothing else.
-async fn ask_old(node: &Node, wanted: &Wanted, peer: &PeerUrl, tell: &mpsc::Sender<Message>) {
-    let names = timeout(POOL_ANSWER, node.dialer().names(peer, wanted.pattern.for_old_peers())).await;
+async fn ask_legacy(node: &Node, wanted: &Query, peer: &PeerUrl, tell: &mpsc::Sender<Message>) {
+    let names = timeout(POOL_ANSWER, node.dialer().names(peer, wanted.pattern.for_legacy_peers())).await;
     let names = match names {
         Ok(Ok(names)) => names,
         Ok(Err(error)) => return drop(tell.send(failed(peer, &error.to_string())).await),
@@ -222,7 +222,7 @@ async fn ask_old(node: &Node, wanted: &Wanted, peer: &PeerUrl, tell: &mpsc::Send
     let mut bytes = 0;
     for path in found.by_ref().take(wanted.most()) {
         let length = path.as_str().len() + ROW_BYTES;
-        if rows.len() == ROWS_PER_RECORD || bytes + length > PIECE_BYTES {
+        if rows.len() == ROWS_PER_RECORD || bytes + length > CHUNK_BYTES {
             let some = Found::new(peer.to_string(), std::mem::take(&mut rows));
             if tell.send(Message::Found(some)).await.is_err() {
                 return;

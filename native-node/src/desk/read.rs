@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::bridge::{Aside, File, Read, ResetCode};
-use shared::limits::PIECE_BYTES;
+use shared::limits::CHUNK_BYTES;
 
 use super::refusal::{Refusal, anybody, file, ours};
 use super::session::Desk;
@@ -88,7 +88,7 @@ async fn send_aside(desk: &Desk, aside: &Aside, mut source: Source, mut answer: 
     let sent = async {
         while let Some(mut bytes) = source.next().await.map_err(Some)? {
             while !bytes.is_empty() {
-                let part = leaving.data(&bytes.split_to(bytes.len().min(PIECE_BYTES))).map_err(|_| None)?;
+                let part = leaving.data(&bytes.split_to(bytes.len().min(CHUNK_BYTES))).map_err(|_| None)?;
                 parts.send(part.into()).await.map_err(|_| None)?;
             }
         }

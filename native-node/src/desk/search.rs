@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use shared::bridge::{Answered, Found, Message, ResetCode, Row, Search, SearchKind, SearchScope};
-use shared::limits::{PATTERN_BYTES, PIECE_BYTES, ROWS_PER_RECORD};
+use shared::limits::{CHUNK_BYTES, PATTERN_BYTES, ROWS_PER_RECORD};
 use shared::{Catalog, Entry, Listing, PathRef, Pattern, PatternError, PatternKind, PeerUrl, SharedPath};
 
 use super::pool;
@@ -49,13 +49,13 @@ pub(super) async fn answer(desk: &Desk, search: Search, mut answer: Answer) {
 
 /// What is looked for, checked.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
+pub(super) struct Query {
     pub(super) search: Search,
     pub(super) pattern: Pattern,
     scope: SearchScope,
 }
 
-impl Wanted {
+impl Query {
     /// Most rows of one peer; none: all.
     pub(super) fn most(&self) -> usize {
         usize::try_from(self.search.most).ok().filter(|most| *most > 0).unwrap_or(usize::MAX)
@@ -65,7 +65,7 @@ impl Wanted {
 /// Why a search was not answered in full: none where nobody wants the answer any more.
 pub(super) type Stopped = Option<Refusal>;
 
-async fn read(desk: &Desk, search: Search) -> Result<Wanted, Refusal> {
+async fn read(desk: &Desk, search: Search) -> Result<Query, Refusal> {
     if search.scope == SearchScope::Pool {
         desk.may_ask_others()?;
     }
@@ -79,13 +79,13 @@ async fn read(desk: &Desk, search: Search) -> Result<Wanted, Refusal> {
     let (text, scope) = (search.pattern.clone(), search.scope);
     let compiled = on_another_thread(move || Pattern::new(kind, &text)).await?;
     let pattern = compiled.map_err(|error| Refusal::new(ResetCode::BAD_REQUEST, error.to_string()))?;
-    Ok(Wanted { search, pattern, scope })
+    Ok(Query { search, pattern, scope })
 }
 
 /// Searches the node and its tabs, then what is held of others.
 pub(super) async fn here(
     node: &Arc<Node>,
-    wanted: &Wanted,
+    wanted: &Query,
     replicas: Vec<(PeerUrl, Arc<Catalog>)>,
     answer: &mut Answer,
 ) -> Result<(), Stopped> {
@@ -93,7 +93,7 @@ pub(super) async fn here(
 }
 
 /// Searches what those shared that are away.
-pub(super) async fn away(node: &Node, wanted: &Wanted, away: Vec<Away>, answer: &mut Answer) -> Result<(), Stopped> {
+pub(super) async fn away(node: &Node, wanted: &Query, away: Vec<Away>, answer: &mut Answer) -> Result<(), Stopped> {
     look(Looking::of_away(node, wanted, away), answer).await
 }
 
@@ -146,7 +146,7 @@ struct Looking {
 }
 
 impl Looking {
-    fn new(node: &Node, wanted: &Wanted, replicas: Vec<(PeerUrl, Arc<Catalog>)>) -> Self {
+    fn new(node: &Node, wanted: &Query, replicas: Vec<(PeerUrl, Arc<Catalog>)>) -> Self {
         let catalogs: Vec<_> = node.with_host(|host, _| {
             let mut ours: Vec<_> = host.catalogs().map(|(url, files)| (url.clone(), Arc::clone(files))).collect();
             // Taken from the end: the node first, then its tabs.
@@ -158,7 +158,7 @@ impl Looking {
         Self::of(wanted, replicas.into_iter().chain(catalogs).map(here))
     }
 
-    fn of_away(node: &Node, wanted: &Wanted, away: Vec<Away>) -> Self {
+    fn of_away(node: &Node, wanted: &Query, away: Vec<Away>) -> Self {
         let told = |Away { peer, files, seen }: Away| {
             let name = node.known_peers().of(&peer).and_then(|known| known.name);
             (Found { last_seen_s: Some(seen.as_secs()), name, ..Found::new(peer.to_string(), Vec::new()) }, files)
@@ -166,7 +166,7 @@ impl Looking {
         Self::of(wanted, away.into_iter().map(told))
     }
 
-    fn of(wanted: &Wanted, holders: impl Iterator<Item = (Found, Arc<Catalog>)>) -> Self {
+    fn of(wanted: &Query, holders: impl Iterator<Item = (Found, Arc<Catalog>)>) -> Self {
         let clock = Arc::new(SearchClock::start());
         let holder = |(told, files)| {
             let clock = Arc::clone(&clock);
@@ -210,7 +210,7 @@ fn rows_after(listing: &Listing, after: Option<&SharedPath>, most: usize) -> (Ve
     let (mut rows, mut last, mut bytes) = (Vec::new(), None, 0);
     for (path, entry) in listing.files_after(after).take(most.min(ROWS_PER_RECORD)) {
         bytes += path.as_str().len() + ROW_BYTES;
-        if bytes > PIECE_BYTES && !rows.is_empty() {
+        if bytes > CHUNK_BYTES && !rows.is_empty() {
             break;
         }
         rows.push(row(path.as_str(), entry));

@@ -10,7 +10,7 @@ use super::refusal::{Refusal, anybody, file};
 use super::session::Desk;
 use crate::archive::{self, CollectError, Collecting, Wish};
 use crate::link::Answer;
-use crate::source::{self, Holder, Wanted};
+use crate::source::{self, FileVersion, Holder};
 use crate::ticket::{Grant, Use};
 
 pub(super) async fn answer(desk: &Desk, ticket: Ticket, answer: Answer) {
@@ -45,7 +45,7 @@ async fn mint(desk: &Desk, Ticket { peer, path, preview }: Ticket) -> Result<Tic
     let version = source::look(node, &peer, &path, &desk.reader(None)).await?;
     let name = path.file_name().to_owned();
     let for_use = if preview { Use::Preview } else { Use::Save };
-    let grant = Grant::File { file: Wanted { peer, path, version }, for_use };
+    let grant = Grant::File { file: FileVersion { peer, path, version }, for_use };
     Ok(Ticketed { href: address(desk, grant, &name)?, version: version.into() })
 }
 
@@ -55,7 +55,7 @@ async fn mint_for_archive(desk: &Desk, Collect { name, files }: Collect) -> Resu
     for Ticket { peer, path, .. } in files {
         let (peer, path) = (anybody(&peer)?, file(&path)?);
         // Who is not here is told with the name of the file.
-        if matches!(Holder::of(node, &peer), Ok(Holder::Node(_) | Holder::Old(_))) {
+        if matches!(Holder::of(node, &peer), Ok(Holder::Node(_) | Holder::Legacy(_))) {
             desk.may_ask_others()?;
         }
         wishes.push(Wish { peer, path });

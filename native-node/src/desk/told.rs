@@ -17,18 +17,18 @@ const SHORT: u32 = 64;
 
 /// Who is there, as tabs are told it.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct PeerBroadcast {
     changed: Notify,
     peers: watch::Sender<Arc<Vec<PeerInfo>>>,
 }
 
-impl Default for Told {
+impl Default for PeerBroadcast {
     fn default() -> Self {
         Self { changed: Notify::new(), peers: watch::Sender::default() }
     }
 }
 
-impl Told {
+impl PeerBroadcast {
     /// Something may have changed.
     pub(crate) fn changed(&self) {
         self.changed.notify_one();

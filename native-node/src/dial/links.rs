@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use shared::bridge::InstanceId;
@@ -12,6 +12,7 @@ use shared::{Moment, PeerUrl};
 use super::CallError;
 use crate::bridge::{self, DialBackoff, DialError, Doubt, Identity, KnownNodes, Named, Opened};
 use crate::link::Link;
+use crate::lock::LockExt;
 
 /// A session that nobody used for so long is closed, unless it is to stand ([`Links::hold`]) or something is under way.
 const IDLE: Duration = Duration::from_secs(150);
@@ -100,14 +101,14 @@ impl Links {
 
     /// A person typed this URL: it may lead anywhere, and is tried again whatever came of it before.
     pub fn typed(&self, url: &PeerUrl) {
-        lock(&self.0.typed).insert(url.authority().to_owned());
-        lock(&self.0.backoff).forget(&node_of(url));
+        self.0.typed.locked().insert(url.authority().to_owned());
+        self.0.backoff.locked().forget(&node_of(url));
     }
 
     /// Who named a URL: how far its name may be trusted.
     #[must_use]
     pub fn named(&self, url: &PeerUrl) -> Named {
-        if lock(&self.0.typed).contains(url.authority()) { Named::ByPerson } else { Named::ByPeer }
+        if self.0.typed.locked().contains(url.authority()) { Named::ByPerson } else { Named::ByPeer }
     }
 
     /// The session with a URL's node, dialed if there is none.
@@ -116,7 +117,7 @@ impl Links {
     /// See [`CallError`]: there is none, and it must not be called the old way either.
     pub async fn way(&self, url: &PeerUrl) -> Result<Way, CallError> {
         let slot = self.slot(url.authority());
-        *lock(&slot.used) = Some(Instant::now());
+        *slot.used.locked() = Some(Instant::now());
         let mut way = slot.way.lock().await;
         match &*way {
             Some((Way::Bridge(link), _)) if !link.is_closed() => return Ok(Way::Bridge(link.clone())),
@@ -137,7 +138,7 @@ impl Links {
     /// Whether there is a session with a URL's node.
     #[must_use]
     pub fn has(&self, url: &PeerUrl) -> bool {
-        let slot = lock(&self.0.nodes).slots.get(url.authority()).cloned();
+        let slot = self.0.nodes.locked().slots.get(url.authority()).cloned();
         let way = slot.as_ref().and_then(|slot| slot.way.try_lock().ok());
         matches!(way.as_deref(), Some(Some((Way::Bridge(link), _))) if !link.is_closed())
     }
@@ -159,7 +160,7 @@ impl Links {
 
     /// The sessions we opened with a process of this id.
     pub(crate) fn dialed_to(&self, id: InstanceId) -> Vec<Link> {
-        let slots: Vec<_> = lock(&self.0.nodes).slots.values().cloned().collect();
+        let slots: Vec<_> = self.0.nodes.locked().slots.values().cloned().collect();
         let link = |slot: Arc<Slot>| match slot.way.try_lock().ok()?.as_ref()? {
             (Way::Bridge(link), _) => Some(link.clone()),
             (Way::Legacy, _) => None,
@@ -181,7 +182,7 @@ impl Links {
     /// Ends all sessions, those that are being opened, too.
     pub fn close(&self) {
         self.0.closed.store(true, Ordering::SeqCst);
-        for (_, slot) in std::mem::take(&mut lock(&self.0.nodes).slots) {
+        for (_, slot) in std::mem::take(&mut self.0.nodes.locked().slots) {
             if let Ok(way) = slot.way.try_lock()
                 && let Some((Way::Bridge(link), _)) = &*way
             {
@@ -196,12 +197,12 @@ impl Links {
         }
         let node = node_of(url);
         let now = || Moment::default() + self.0.begun.elapsed();
-        if lock(&self.0.backoff).of(now(), &node) != Doubt::None {
+        if self.0.backoff.locked().of(now(), &node) != Doubt::None {
             return Err(CallError::InDoubt);
         }
         match bridge::connect(&self.0.identity, &node, self.named(url)).await {
             Ok(opened) => {
-                lock(&self.0.backoff).forget(&node);
+                self.0.backoff.locked().forget(&node);
                 self.0.known.remember(&node).await;
                 let link = (self.0.start)(opened, &node);
                 link.map(Way::Bridge).ok_or_else(|| CallError::Unreachable("this program is ending".into()))
@@ -212,7 +213,7 @@ impl Links {
             Err(DialError::NoBridge { .. }) => Ok(Way::Legacy),
             Err(error) => {
                 if error.is_attempt_used() {
-                    lock(&self.0.backoff).handle_wrong(now(), &node);
+                    self.0.backoff.locked().handle_wrong(now(), &node);
                 }
                 Err(error.into())
             }
@@ -220,11 +221,11 @@ impl Links {
     }
 
     fn slot(&self, authority: &str) -> Arc<Slot> {
-        let mut nodes = lock(&self.0.nodes);
+        let mut nodes = self.0.nodes.locked();
         let Nodes { slots, tidied } = &mut *nodes;
         if let Some(slot) = slots.get(authority) {
             // It is wanted now, whenever it was used.
-            *lock(&slot.used) = Some(Instant::now());
+            *slot.used.locked() = Some(Instant::now());
         }
         if !slots.contains_key(authority) || tidied.elapsed() > IDLE {
             tidy(slots);
@@ -236,7 +237,7 @@ impl Links {
 
 /// Closes sessions that nobody used of late, and forgets nodes where there are too many.
 fn tidy(slots: &mut BTreeMap<String, Arc<Slot>>) {
-    let used = |slot: &Slot| lock(&slot.used).map_or(Duration::ZERO, |used| used.elapsed());
+    let used = |slot: &Slot| slot.used.locked().map_or(Duration::ZERO, |used| used.elapsed());
     let is_held = |slot: &Slot| slot.held.load(Ordering::Relaxed) > 0;
     let is_crowded = slots.len() >= MOST;
     slots.retain(|_, slot| {
@@ -260,12 +261,8 @@ fn node_of(url: &PeerUrl) -> PeerUrl {
     PeerUrl::parse(&format!("http://{}", url.authority())).unwrap_or_else(|_| url.clone())
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl fmt::Debug for Links {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Links({} nodes)", lock(&self.0.nodes).slots.len())
+        write!(f, "Links({} nodes)", self.0.nodes.locked().slots.len())
     }
 }

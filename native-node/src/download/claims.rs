@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use shared::{ContentId, PeerUrl, SharedPath};
+
+use crate::lock::LockExt;
 
 use super::Offered;
 
@@ -170,16 +172,16 @@ impl Claims {
 
     /// A peer failed a file while others sent it too: it is not to be asked again.
     pub(super) fn tried(&self, peer: &PeerUrl, path: &SharedPath) {
-        self.tried.lock().unwrap_or_else(PoisonError::into_inner).insert((path.clone(), peer.clone()));
+        self.tried.locked().insert((path.clone(), peer.clone()));
     }
 
     /// Whether it did.
     pub(super) fn was_tried(&self, peer: &PeerUrl, path: &SharedPath) -> bool {
-        self.tried.lock().unwrap_or_else(PoisonError::into_inner).contains(&(path.clone(), peer.clone()))
+        self.tried.locked().contains(&(path.clone(), peer.clone()))
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+        self.files.locked()
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use shared::{Entry, PeerUrl, SharedPath};
 
-use super::{Offered, Wanted};
+use super::{Offered, Selection};
 use crate::dial::CallError;
 use crate::folder::SaveError;
 
@@ -15,7 +15,7 @@ pub struct Job {
     /// Any peer of the network.
     pub pool: PeerUrl,
     /// What to look for.
-    pub wanted: Wanted,
+    pub wanted: Selection,
     /// Where to save.
     pub to: PathBuf,
     /// Only say what would be downloaded.

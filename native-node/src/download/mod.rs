@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dial::{CallError, Dialer};
 use crate::folder::{Arrived, CommitQueue, Destination, Planned, SaveError};
+use crate::lock::LockExt;
 use crate::open_files;
 use crate::source::Version;
 use crate::swarm::Swarm;
@@ -34,7 +35,7 @@ use patience::Patience;
 
 pub use job::{DownloadError, Job, Missed, Observer, Provenance, Report, SavedFile};
 use offers::offers;
-pub use offers::{LastSeen, Offered, Offers, OffersOf, Wanted, offers_known, peers_of};
+pub use offers::{LastSeen, Offered, Offers, OffersOf, Selection, offers_known, peers_of};
 
 /// Largest file taken from a peer that does not say beforehand how large it is, in bytes, unless the person says otherwise.
 pub const MAX_UNANNOUNCED: u64 = 16 << 30;
@@ -240,7 +241,7 @@ impl Download<'_> {
             if let Some(how) = differs {
                 self.observer.differs(file, peer, how);
             }
-            let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut report = self.report.locked();
             report.already_here += 1;
             report.differing += usize::from(differs.is_some());
         }
@@ -371,12 +372,12 @@ impl Download<'_> {
 
     /// A file came here by another way meanwhile, like one that was here before.
     fn turned_up(&self, path: &SharedPath) {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).already_here += 1;
+        self.report.locked().already_here += 1;
         self.claims.done(path);
     }
 
     fn count(&self, bytes: u64, is_unverified: bool) {
-        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut report = self.report.locked();
         report.saved += 1;
         report.bytes += bytes;
         report.unverified += usize::from(is_unverified);
@@ -396,6 +397,6 @@ impl Download<'_> {
     fn miss(&self, peer: &PeerUrl, file: Option<String>, count: usize, reason: &str) {
         let missed = Missed { peer: peer.clone(), file, reason: reason.to_owned(), count };
         self.observer.missed(&missed);
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).missed.push(missed);
+        self.report.locked().missed.push(missed);
     }
 }

@@ -22,22 +22,22 @@ const REFUSED_SHOWN: usize = 20;
 
 /// What is looked for, checked once and understood by every kind of peer.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct Selection {
     pattern: Arc<Pattern>,
     /// The same for Python's `re`, or everything where that could not say it.
-    for_old_peers: String,
+    for_legacy_peers: String,
     folders: bool,
 }
 
-impl Wanted {
+impl Selection {
     /// A search, in folders too where `folders` says so.
     ///
     /// # Errors
     /// What is wrong with the pattern, in words.
     pub fn new(kind: PatternKind, pattern: &str, folders: bool) -> Result<Self, String> {
         let pattern = Pattern::new(kind, pattern).map_err(|error| error.to_string())?;
-        let for_old_peers = pattern.for_old_peers().to_owned();
-        Ok(Self { pattern: Arc::new(pattern), for_old_peers, folders })
+        let for_legacy_peers = pattern.for_legacy_peers().to_owned();
+        Ok(Self { pattern: Arc::new(pattern), for_legacy_peers, folders })
     }
 }
 
@@ -163,7 +163,7 @@ fn at(url: &PeerUrl, path: &str) -> Option<PeerUrl> {
 ///
 /// # Errors
 /// That `pool` itself is no help.
-pub(super) async fn offers(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> Result<Offers, DownloadError> {
+pub(super) async fn offers(dialer: &Dialer, pool: &PeerUrl, wanted: &Selection) -> Result<Offers, DownloadError> {
     let (tell, answers) = mpsc::channel(4);
     let places = Arc::new(Semaphore::new(LISTINGS));
     let mut asking = JoinSet::new();
@@ -189,7 +189,7 @@ pub(super) async fn offers(dialer: &Dialer, pool: &PeerUrl, wanted: &Wanted) -> 
 pub async fn offers_known(
     dialer: &Dialer,
     pool: &PeerUrl,
-    wanted: &Wanted,
+    wanted: &Selection,
     away: bool,
 ) -> Result<Offers, DownloadError> {
     let wrong = |error| DownloadError::Pool(pool.clone(), error);
@@ -254,7 +254,7 @@ fn by_node(peers: impl Iterator<Item = PeerUrl>) -> Vec<Vec<PeerUrl>> {
 }
 
 /// What the peers behind one address offer of what is wanted.
-async fn ask(dialer: &Dialer, peers: Vec<PeerUrl>, wanted: &Wanted) -> Vec<(PeerUrl, Result<OffersOf, CallError>)> {
+async fn ask(dialer: &Dialer, peers: Vec<PeerUrl>, wanted: &Selection) -> Vec<(PeerUrl, Result<OffersOf, CallError>)> {
     let Some(first) = peers.first() else { return Vec::new() };
     match dialer.is_node(first).await {
         Ok(true) => ask_node(dialer, first, wanted).await,
@@ -262,7 +262,7 @@ async fn ask(dialer: &Dialer, peers: Vec<PeerUrl>, wanted: &Wanted) -> Vec<(Peer
             let mut answers = Vec::new();
             // One at a time: an original has one thread.
             for peer in peers {
-                let answer = ask_old(dialer, &peer, wanted).await;
+                let answer = ask_legacy(dialer, &peer, wanted).await;
                 answers.push((peer, answer));
             }
             answers
@@ -272,7 +272,7 @@ async fn ask(dialer: &Dialer, peers: Vec<PeerUrl>, wanted: &Wanted) -> Vec<(Peer
 }
 
 /// What a modern node and its tabs offer.
-async fn ask_node(dialer: &Dialer, node: &PeerUrl, wanted: &Wanted) -> Vec<(PeerUrl, Result<OffersOf, CallError>)> {
+async fn ask_node(dialer: &Dialer, node: &PeerUrl, wanted: &Selection) -> Vec<(PeerUrl, Result<OffersOf, CallError>)> {
     let found = match dialer.search(node, wanted.pattern.kind(), wanted.pattern.text()).await {
         Ok(found) => found,
         Err(error) => return vec![(node.clone(), Err(error))],
@@ -289,7 +289,7 @@ async fn ask_node(dialer: &Dialer, node: &PeerUrl, wanted: &Wanted) -> Vec<(Peer
 }
 
 /// What of one modern peer's rows is wanted and can be named.
-fn offered(rows: Vec<Row>, wanted: &Wanted) -> OffersOf {
+fn offered(rows: Vec<Row>, wanted: &Selection) -> OffersOf {
     let mut offers = OffersOf::default();
     for row in rows {
         let path = match SharedPath::parse(&row.path) {
@@ -322,9 +322,9 @@ fn is_of_2004s_listing(path: &SharedPath) -> bool {
 }
 
 /// What one peer of 2004 offers.
-async fn ask_old(dialer: &Dialer, peer: &PeerUrl, wanted: &Wanted) -> Result<OffersOf, CallError> {
+async fn ask_legacy(dialer: &Dialer, peer: &PeerUrl, wanted: &Selection) -> Result<OffersOf, CallError> {
     let mut offers = OffersOf { is_of_2004: true, ..OffersOf::default() };
-    for name in dialer.names(peer, &wanted.for_old_peers).await? {
+    for name in dialer.names(peer, &wanted.for_legacy_peers).await? {
         match name {
             Name::Text(name) => match SharedPath::parse(&name) {
                 Ok(path) if path.is_top_level() => {

@@ -4,9 +4,11 @@
 //! another matter, so only failures in a row count.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use shared::PeerUrl;
+
+use crate::lock::LockExt;
 
 use super::fetch::FetchError;
 
@@ -70,6 +72,6 @@ impl Patience {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PeerUrl, Tried>> {
-        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.peers.locked()
     }
 }

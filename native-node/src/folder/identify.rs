@@ -20,6 +20,7 @@ use super::inspect::is_at_rest_for;
 use super::inspect_unknown::yield_to_others;
 use super::positioned::read_full_at;
 use super::{Change, OpenedFile, Share};
+use crate::lock::LockExt;
 use crate::source::Version;
 
 /// How long a file must have been left alone: what is still being written would be hashed over and over.
@@ -96,7 +97,7 @@ impl Contents {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.locked()
     }
 
     /// Waits until there is something to do; no if that is to stop. `again`: when another round is due in any case.

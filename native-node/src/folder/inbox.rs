@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::lock::LockExt;
+
 /// How long after the first event the paths are handed out: the events of one copied file come together, and a person
 /// sees no difference.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -134,7 +136,7 @@ impl Inbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.locked()
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::lock::LockExt;
 use shared::{Entry, SharedPath};
 
 use super::inspect::{inspect_unless, is_at_rest};
@@ -154,18 +155,18 @@ struct State {
 
 impl Signal {
     fn set(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.state.locked());
         self.changed.notify_all();
     }
 
     fn is_stopped(&self) -> bool {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).stop
+        self.state.locked().stop
     }
 
     /// Waits until the next round is due: `pause` after the last began if `again` or woken, else until woken. Answers no when
     /// stopped.
     fn wait(&self, again: bool, pause: Duration) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.locked();
         loop {
             let rest = state.last.map_or(Duration::ZERO, |last| pause.saturating_sub(last.elapsed()));
             if state.stop {

@@ -7,12 +7,14 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use cap_fs_ext::{DirExt, MetadataExt};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use shared::SharedPath;
+
+use crate::lock::LockExt;
 
 use super::names;
 
@@ -64,7 +66,7 @@ impl IntoFolder {
     pub(super) fn has_spelled(&self, name: &str) -> io::Result<bool> {
         let is_spelled =
             |known: &Names| known.get(&names::folded(name)).is_some_and(|all| all.iter().any(|it| it == name));
-        let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folded = self.folded.locked();
         // It may have come since they were read.
         match &*folded {
             Some(known) if is_spelled(known) => Ok(true),
@@ -76,7 +78,7 @@ impl IntoFolder {
     ///
     /// Names that other programs added since the first question may be missed, which replaces nothing.
     pub(super) fn has_double_of(&self, name: &str) -> io::Result<bool> {
-        let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folded = self.folded.locked();
         let known = match &mut *folded {
             Some(known) => known,
             none => none.insert(self.read_names()?),
@@ -88,7 +90,7 @@ impl IntoFolder {
 
     /// Remembers a name that was just given to a file.
     pub(super) fn remember(&self, name: &str) {
-        if let Some(known) = &mut *self.folded.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(known) = &mut *self.folded.locked() {
             known.entry(names::folded(name)).or_default().push(name.into());
         }
     }
@@ -150,7 +152,7 @@ impl IntoFolders {
                 Some(folder) => (folder, folder.rsplit('/').next().unwrap_or(folder)),
                 None => return Err(io::ErrorKind::InvalidInput.into()),
             };
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut open = self.open.locked();
             here = match open.get(folder) {
                 Some(known) if known.is_still(&here, name) => Arc::clone(known),
                 _ => {

@@ -7,9 +7,10 @@
 use std::fs::{self, File};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, SystemTime};
 
+use crate::lock::LockExt;
 use cap_fs_ext::{FollowSymlinks, MetadataExt, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 use shared::SharedPath;
@@ -197,7 +198,7 @@ impl LastingPart {
 
     /// From now on it is removed when it is dropped, unless it was finished: nobody could go on with it.
     pub fn will_not_last(&self) {
-        if let Some(part) = &*self.part.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(part) = &*self.part.locked() {
             part.lasts.store(false, Ordering::Relaxed);
         }
     }
@@ -208,13 +209,13 @@ impl LastingPart {
     /// # Errors
     /// A [`SaveError`] that names the folder, when the disk did not take what was written.
     pub fn finish(&self) -> Result<Option<FinishedPart>, SaveError> {
-        let flushed = std::mem::replace(&mut *self.flushed.lock().unwrap_or_else(PoisonError::into_inner), Ok(()));
+        let flushed = std::mem::replace(&mut *self.flushed.locked(), Ok(()));
         flushed.map_err(|error| self.wrong(error))?;
-        Ok(self.part.lock().unwrap_or_else(PoisonError::into_inner).take())
+        Ok(self.part.locked().take())
     }
 
     fn wrong(&self, error: io::Error) -> SaveError {
-        let part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
+        let part = self.part.locked();
         SaveError::from_io(part.as_ref().map(|part| part.folder.path.clone()).unwrap_or_default(), error)
     }
 }

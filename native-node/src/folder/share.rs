@@ -4,12 +4,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use cap_fs_ext::MetadataExt;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use shared::SharedPath;
+
+use crate::lock::LockExt;
 
 use super::names;
 use super::watcher::silent_file_system;
@@ -107,21 +109,21 @@ impl Share {
 
     /// The handle everything is opened below; none while the folder is gone.
     pub(super) fn dir(&self) -> Option<Arc<Dir>> {
-        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        let handle = self.handle.locked();
         handle.as_ref().map(|handle| Arc::clone(&handle.dir))
     }
 
     /// The same, where nobody else has to be asked about its files.
     #[cfg(target_os = "linux")]
     pub(super) fn local_dir(&self) -> Option<Arc<Dir>> {
-        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        let handle = self.handle.locked();
         handle.as_ref().filter(|handle| handle.is_local).map(|handle| Arc::clone(&handle.dir))
     }
 
     /// Looks whether the folder's name still leads to the folder we hold, and takes what it leads to.
     pub(super) fn look_at_root(&self) -> Root {
         let now = Handle::open(&self.root).ok();
-        let mut held = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.handle.locked();
         let found = match (&*held, &now) {
             (_, None) => Root::Gone,
             (Some(held), Some(now)) if held.identity == now.identity => return Root::Same,

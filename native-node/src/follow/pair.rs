@@ -5,7 +5,7 @@
 //! only after whoever answers at that URL, in the session we dialed, has shown that it is the other end of both: a value
 //! that follows from the keys of the two sessions together, which nobody else knows, nor can get for another pair of them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use shared::PeerUrl;
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::link::Link;
+use crate::lock::LockExt;
 use crate::node::Node;
 
 /// How often one session is asked after: the first time its other end may not know yet that it stands.
@@ -45,7 +46,7 @@ impl Default for Callers {
 
 impl Callers {
     fn links(&self) -> MutexGuard<'_, Vec<Link>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+        self.links.locked()
     }
 
     /// Sessions whose other end says that it is this one.

@@ -6,12 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use shared::limits::{AWAY_FOR, AWAY_NODES, REPLICA_BYTES, REPLICA_FILES, REPLICA_SHARE_OF_NODE};
+use shared::limits::{AWAY_FOR, AWAY_NODES, REPLICA_BYTES, REPLICA_FILES, REPLICA_NODE_DIVISOR};
 use shared::{Catalog, Moment, PeerUrl};
 use tokio::sync::watch;
+
+use crate::lock::LockExt;
 
 /// There are more files than can be held: the node is searched live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -123,7 +125,7 @@ impl Replicas {
         let before = of_node.peers.get(peer).map(|held| Weight::of(&held.files)).unwrap_or_default();
         let mut of_this = of_node.held;
         of_this.replace(before, weight);
-        if !of_this.fits(REPLICA_SHARE_OF_NODE) {
+        if !of_this.fits(REPLICA_NODE_DIVISOR) {
             return Err(TooMuch);
         }
         let all = loop {
@@ -265,7 +267,7 @@ impl Replicas {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.locked()
     }
 }
 

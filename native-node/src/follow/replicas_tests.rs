@@ -38,7 +38,7 @@ fn only_what_is_whole_and_current_is_searched() {
 #[test]
 fn one_node_leaves_room_for_others() {
     let (replicas, a, b) = (Replicas::default(), url("http://a:1"), url("http://b:1"));
-    let half = files(REPLICA_FILES / REPLICA_SHARE_OF_NODE);
+    let half = files(REPLICA_FILES / REPLICA_NODE_DIVISOR);
     replicas.hold(&a, &a, half.clone(), true).unwrap();
     replicas.hold(&a, &a, half.clone(), true).unwrap();
     assert_eq!(replicas.hold(&a, &url("http://a:1/peer/x"), files(1), true), Err(TooMuch));

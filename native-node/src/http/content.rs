@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::folder::{OpenError, OpenedFile, Share, inspect_unless};
 use crate::node::Node;
-use crate::source::{self, Place, Reading, SMALL, Source, SourceError, Version};
+use crate::source::{self, ReadPermit, Reading, SMALL, Source, SourceError, Version};
 
 /// How long a large file that nobody has looked into yet is looked at before it is sent as bytes: one that is written to all
 /// the time would be read to its end for each who asks.
@@ -74,7 +74,7 @@ impl Content {
     /// A fault for a file that is gone, cannot be read, or that no place could be found for in time.
     async fn open(node: &Arc<Node>, path: SharedPath, entry: Entry) -> Result<Self, Fault> {
         // Before it is opened: who waits holds no file.
-        let place = Place::take(node, entry.size).await.map_err(|why| refusal(&why))?;
+        let place = ReadPermit::take(node, entry.size).await.map_err(|why| refusal(&why))?;
         let share = node.share();
         // Nobody waits any more where this is dropped.
         let unwanted = CancellationToken::new();
@@ -123,7 +123,7 @@ fn open(
     share: &Share,
     path: &SharedPath,
     entry: Entry,
-    place: Place,
+    place: ReadPermit,
     is_over: impl Fn() -> bool,
 ) -> Result<Content, Fault> {
     let opened = share.open_file(path).map_err(missing)?;

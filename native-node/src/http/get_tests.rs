@@ -10,7 +10,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::run::{Config, prepare};
-use crate::source::{Version, Wanted, look_at_own};
+use crate::source::{FileVersion, Version, look_at_own};
 use crate::ticket::Owner;
 
 struct Site {
@@ -34,13 +34,13 @@ impl Site {
         Self { share, node, routes }
     }
 
-    async fn wanted(&self, name: &str) -> Wanted {
+    async fn wanted(&self, name: &str) -> FileVersion {
         let path = SharedPath::parse(name).unwrap();
         let version = look_at_own(&self.node, &path).await.unwrap();
-        Wanted { peer: self.node.url().clone(), path, version }
+        FileVersion { peer: self.node.url().clone(), path, version }
     }
 
-    fn mint(&self, owner: Owner, file: Wanted, for_use: Use) -> String {
+    fn mint(&self, owner: Owner, file: FileVersion, for_use: Use) -> String {
         let name = file.path.file_name().to_owned();
         self.node.mint_ticket(owner, Grant::File { file, for_use }).unwrap().address(&name)
     }
@@ -194,7 +194,8 @@ async fn another_version_is_never_given() {
     let site = Site::new(&[("a.txt", "text"), ("b.txt", "text")]).await;
     let file = site.wanted("a.txt").await;
     let older = Version { modified: file.version.modified - 1, ..file.version };
-    let (response, body) = site.get(&site.mint(Owner::CALLERS, Wanted { version: older, ..file }, Use::Save)).await;
+    let (response, body) =
+        site.get(&site.mint(Owner::CALLERS, FileVersion { version: older, ..file }, Use::Save)).await;
     assert_eq!(response.status(), StatusCode::GONE);
     assert!(body.contains("changed"), "{body}");
     assert_guarded(&response);
@@ -209,7 +210,8 @@ async fn another_version_is_never_given() {
 #[tokio::test]
 async fn a_peer_that_is_not_here_is_named_as_such() {
     let site = Site::new(&[("a.txt", "text")]).await;
-    let file = Wanted { peer: shared::PeerUrl::parse("http://10.1.2.3:9004").unwrap(), ..site.wanted("a.txt").await };
+    let file =
+        FileVersion { peer: shared::PeerUrl::parse("http://10.1.2.3:9004").unwrap(), ..site.wanted("a.txt").await };
     let (response, body) = site.get(&site.mint(Owner::CALLERS, file, Use::Save)).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(body.contains("not here"), "{body}");

@@ -13,7 +13,7 @@ use crate::archive::{self, Collecting, Wish};
 use crate::folder::inspect_unless;
 use crate::node::{Arrival, Node};
 use crate::search_pool::{SearchClock, TOO_COSTLY, on_another_thread};
-use crate::source::{self, SourceError, Wanted};
+use crate::source::{self, FileVersion, SourceError};
 use crate::tabs;
 use crate::ticket::{Grant, Owner, Use};
 
@@ -100,7 +100,7 @@ const TABLE: &[MethodInfo] = &[
 /// How long a listing waits for a node that was just started to have seen its folder.
 pub(crate) const FIRST_LOOK_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a listing for a client of 2004 looks into files just dropped, before the rest of them are left out.
-const INSPECTION_PATIENCE: Duration = Duration::from_secs(5);
+const LISTING_INSPECTION_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Methods for Node {
     fn table(&self) -> &'static [MethodInfo] {
@@ -140,7 +140,7 @@ async fn f(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resul
                 }
                 say_left_out(listing.left_out());
                 let start = Instant::now();
-                let is_over = move || start.elapsed() > INSPECTION_PATIENCE;
+                let is_over = move || start.elapsed() > LISTING_INSPECTION_PATIENCE;
                 Ok(Reply::Names(listing.only_plain(move |path, _| {
                     let share = share.as_ref().filter(|_| !is_over());
                     let opened = share.and_then(|share| share.open_file(path).ok());
@@ -232,7 +232,7 @@ async fn ticket(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
     let peer = tabs::asked_at(node, &context.path);
     // As it is, not as it was last seen: on some file systems we see changes seconds later.
     let version = source::look(node, &peer, &path, &context.reader()).await.map_err(|why| refusal(&why))?;
-    let file = Wanted { peer, path, version };
+    let file = FileVersion { peer, path, version };
     let name = file.path.file_name().to_owned();
     address(node, Grant::File { file, for_use: Use::Save }, &name, context)
 }

@@ -1,15 +1,15 @@
-//! The answer to one request of the other end, given piece by piece, as it has room for them.
+//! The answer to one request of the other end, given chunk by chunk, as it has room for them.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use shared::bridge::{Message, Reset, ResetCode, cost};
-use shared::limits::{CREDIT_WITHIN, PIECE_BYTES};
+use shared::limits::{CHUNK_BYTES, CREDIT_WITHIN};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Piece, Signal};
+use super::{Chunk, Signal};
 
 /// Nobody wants this answer any more, or takes it, or the session is over: stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +52,7 @@ impl Room {
 pub struct Answer {
     stream: u32,
     room: Room,
-    pieces: mpsc::Sender<Piece>,
+    chunks: mpsc::Sender<Chunk>,
     signals: mpsc::UnboundedSender<Signal>,
     is_over: bool,
 }
@@ -61,10 +61,10 @@ impl Answer {
     pub(super) fn new(
         stream: u32,
         room: Room,
-        pieces: mpsc::Sender<Piece>,
+        chunks: mpsc::Sender<Chunk>,
         signals: mpsc::UnboundedSender<Signal>,
     ) -> Self {
-        Self { stream, room, pieces, signals, is_over: false }
+        Self { stream, room, chunks, signals, is_over: false }
     }
 
     /// Answers with a message, once there is room for it.
@@ -75,7 +75,7 @@ impl Answer {
         let message = message.into();
         let encoded = message.encode();
         self.spend(encoded.len()).await?;
-        self.push(Piece::Reply(self.stream, message.kind(), encoded)).await
+        self.push(Chunk::Reply(self.stream, message.kind(), encoded)).await
     }
 
     /// Answers with bytes, once there is room for them.
@@ -84,9 +84,9 @@ impl Answer {
     /// [`Unwanted`].
     pub async fn data(&mut self, mut bytes: Bytes) -> Result<(), Unwanted> {
         while !bytes.is_empty() {
-            let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
-            self.spend(piece.len()).await?;
-            self.push(Piece::Data(self.stream, piece)).await?;
+            let chunk = bytes.split_to(bytes.len().min(CHUNK_BYTES));
+            self.spend(chunk.len()).await?;
+            self.push(Chunk::Data(self.stream, chunk)).await?;
         }
         Ok(())
     }
@@ -96,7 +96,7 @@ impl Answer {
     /// # Errors
     /// [`Unwanted`].
     pub async fn end(mut self) -> Result<(), Unwanted> {
-        self.push(Piece::End(self.stream)).await?;
+        self.push(Chunk::End(self.stream)).await?;
         self.is_over = true;
         Ok(())
     }
@@ -119,8 +119,8 @@ impl Answer {
         Ok(())
     }
 
-    async fn push(&self, piece: Piece) -> Result<(), Unwanted> {
-        self.pieces.send(piece).await.map_err(|_| Unwanted)
+    async fn push(&self, chunk: Chunk) -> Result<(), Unwanted> {
+        self.chunks.send(chunk).await.map_err(|_| Unwanted)
     }
 
     fn reset(&mut self, why: Reset) {

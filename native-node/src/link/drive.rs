@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Room;
-use super::{Answer, Command, Handler, PIECES, Piece, Reply, Signal};
+use super::{Answer, CHUNKS, Chunk, Command, Handler, Reply, Signal};
 
 /// How long the last words may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -60,7 +60,7 @@ struct Streams<H> {
     /// How large all of those are.
     asked_bytes: usize,
     answering: JoinSet<()>,
-    pieces: mpsc::Sender<Piece>,
+    chunks: mpsc::Sender<Chunk>,
     signal: mpsc::UnboundedSender<Signal>,
     said_bye: bool,
 }
@@ -81,7 +81,7 @@ where
     let start = Instant::now();
     let now = || Moment::default() + start.elapsed();
     let Ends { mut commands, mut signals, signal, answering, closing } = ends;
-    let (pieces, mut at_pieces) = mpsc::channel(PIECES);
+    let (chunks, mut at_chunks) = mpsc::channel(CHUNKS);
     let mut streams = Streams {
         mux: Mux::new(sealer, opener, side, now()),
         handler,
@@ -89,7 +89,7 @@ where
         theirs: BTreeMap::new(),
         asked_bytes: 0,
         answering: JoinSet::new(),
-        pieces,
+        chunks,
         signal,
         said_bye: false,
     };
@@ -103,8 +103,8 @@ where
             Some(signal) = signals.recv() => streams.signalled(signal),
             () = closing.cancelled() => break Ended::Closed,
             Some(command) = commands.recv() => streams.commanded(*command),
-            // One piece is sealed and on its way before the next is taken: the rest waits where it is bounded.
-            Some(piece) = at_pieces.recv(), if streams.mux.waiting() == 0 => streams.answered(piece),
+            // One chunk is sealed and on its way before the next is taken: the rest waits where it is bounded.
+            Some(chunk) = at_chunks.recv(), if streams.mux.waiting() == 0 => streams.answered(chunk),
             // Room for the next message, or the last one's way into the network.
             ready = poll_fn(|cx| if has_message { sink.poll_ready_unpin(cx) } else { sink.poll_flush_unpin(cx) }),
                 if has_message || !is_flushed =>
@@ -205,11 +205,11 @@ impl<H: Handler> Streams<H> {
     }
 
     /// Part of an answer of ours. That its stream is over is no error: its sender will notice.
-    fn answered(&mut self, piece: Piece) {
-        let (stream, sent) = match piece {
-            Piece::Reply(stream, kind, encoded) => (stream, self.mux.reply_encoded(stream, kind, &encoded)),
-            Piece::Data(stream, bytes) => (stream, self.mux.data(stream, &bytes)),
-            Piece::End(stream) => {
+    fn answered(&mut self, chunk: Chunk) {
+        let (stream, sent) = match chunk {
+            Chunk::Reply(stream, kind, encoded) => (stream, self.mux.reply_encoded(stream, kind, &encoded)),
+            Chunk::Data(stream, bytes) => (stream, self.mux.data(stream, &bytes)),
+            Chunk::End(stream) => {
                 self.over(stream);
                 (stream, self.mux.end(stream))
             }
@@ -258,7 +258,7 @@ impl<H: Handler> Streams<H> {
         self.asked_bytes += bytes;
         let room = Room::new(self.mux.credit(stream).unwrap_or_default());
         self.theirs.insert(stream, (room.clone(), bytes));
-        let answer = Answer::new(stream, room.clone(), self.pieces.clone(), self.signal.clone());
+        let answer = Answer::new(stream, room.clone(), self.chunks.clone(), self.signal.clone());
         let handler = Arc::clone(&self.handler);
         self.answering.spawn(async move {
             tokio::select! {

@@ -3,7 +3,7 @@
 //! The rules are [`shared::bridge::Mux`]'s; here are the socket and the clock. A [`Link`] asks and gets [`Replies`]; what
 //! the other end asks goes to a [`Handler`], which gets an [`Answer`] to give. Nothing here knows what any of it means.
 //!
-//! Every queue is bounded: what comes in by the credit of its stream, what goes out by a few pieces, signals by the streams
+//! Every queue is bounded: what comes in by the credit of its stream, what goes out by a few chunks, signals by the streams
 //! there may be. A handler's task ends with the session or when nobody wants its answer any more.
 
 mod answer;
@@ -29,8 +29,8 @@ pub use replies::{LinkError, Replies, Reply};
 const REQUESTS: usize = 192;
 /// Commands that wait for the driver.
 const COMMANDS: usize = 32;
-/// Pieces of content, of all streams together, that wait for the socket.
-const PIECES: usize = 4;
+/// Chunks, of all streams together, that wait for the socket.
+const CHUNKS: usize = 4;
 
 /// What a session's other end may ask, and what becomes of it.
 pub trait Handler: Send + Sync + 'static {
@@ -88,7 +88,7 @@ enum Signal {
 
 /// Part of an answer, on its way to the socket.
 #[derive(Debug)]
-enum Piece {
+enum Chunk {
     /// A message, encoded.
     Reply(u32, Kind, Vec<u8>),
     Data(u32, bytes::Bytes),

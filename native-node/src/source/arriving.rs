@@ -103,7 +103,7 @@ impl Arriving {
 mod tests {
     use std::time::Duration;
 
-    use super::super::{Place, Source, Version};
+    use super::super::{ReadPermit, Source, Version};
     use super::*;
 
     const VERSION: Version = Version { size: 10, modified: 7 };
@@ -119,7 +119,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_given_comes_out_in_order_and_then_the_end() {
-        let (feeder, source) = Source::arriving(VERSION, 10, Place::small());
+        let (feeder, source) = Source::arriving(VERSION, 10, ReadPermit::small());
         let giving = feeder.pour(async |feeder: &Feeder| {
             for piece in [&b"01234"[..], b"", b"567", b"89"] {
                 feeder.give(Bytes::copy_from_slice(piece)).await?;
@@ -132,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_a_file_too() {
-        let (feeder, source) = Source::arriving(Version { size: 0, modified: 7 }, 0, Place::small());
+        let (feeder, source) = Source::arriving(Version { size: 0, modified: 7 }, 0, ReadPermit::small());
         let (all, ()) = tokio::join!(read(source), feeder.pour(async |_: &Feeder| Ok(())));
         assert_eq!(all.unwrap(), b"");
     }
@@ -140,7 +140,7 @@ mod tests {
     #[tokio::test]
     async fn the_last_piece_is_kept_until_all_is_known_to_be_well() {
         for ending in ["dropped", "failed", "one more byte"] {
-            let (feeder, mut source) = Source::arriving(VERSION, 10, Place::small());
+            let (feeder, mut source) = Source::arriving(VERSION, 10, ReadPermit::small());
             feeder.give(Bytes::from_static(b"01234")).await.unwrap();
             assert_eq!(source.next().await.unwrap().unwrap(), "01234");
             feeder.give(Bytes::from_static(b"56789")).await.unwrap();
@@ -159,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn fewer_bytes_than_announced_are_an_error() {
-        let (feeder, source) = Source::arriving(VERSION, 10, Place::small());
+        let (feeder, source) = Source::arriving(VERSION, 10, ReadPermit::small());
         let giving = feeder.pour(async |feeder: &Feeder| feeder.give(Bytes::from_static(b"01234")).await);
         let (all, ()) = tokio::join!(read(source), giving);
         assert!(matches!(all, Err(SourceError::Changed)));
@@ -167,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_feeder_waits_for_its_reader_and_learns_of_its_end() {
-        let (feeder, mut source) = Source::arriving(VERSION, 10, Place::small());
+        let (feeder, mut source) = Source::arriving(VERSION, 10, ReadPermit::small());
         for _ in 0..PIECES_AHEAD {
             feeder.give(Bytes::from_static(b"x")).await.unwrap();
         }

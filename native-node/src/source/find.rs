@@ -8,7 +8,7 @@ use shared::{PeerUrl, SharedPath};
 use super::holder::Holder;
 use super::legacy::{self, Counted};
 use super::relay::Relay;
-use super::{Place, SendfileQueue, Source, SourceError, Version, Wanted, proved};
+use super::{FileVersion, ReadPermit, SendfileQueue, Source, SourceError, Version, proved};
 use crate::folder::{OpenError, OpenedFile};
 use crate::node::Node;
 
@@ -56,7 +56,7 @@ impl Reading {
 ///
 /// # Errors
 /// See [`SourceError`]; [`SourceError::Changed`] where there is only another version of it.
-pub async fn find(node: &Node, wanted: &Wanted) -> Result<Found, SourceError> {
+pub async fn find(node: &Node, wanted: &FileVersion) -> Result<Found, SourceError> {
     let holder = Holder::of(node, &wanted.peer)?;
     if let Holder::Own = holder {
         let opened = open_own(node, &wanted.path).await?;
@@ -86,10 +86,10 @@ pub async fn open(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceEr
                 return Err(SourceError::Changed);
             }
             let part = reading.range(opened.size);
-            let place = Place::take(node, part.end - part.start).await?;
+            let place = ReadPermit::take(node, part.end - part.start).await?;
             Ok(Source::own(opened, part, place))
         }
-        Holder::Old(peer) => {
+        Holder::Legacy(peer) => {
             let version = match reading.version {
                 Some(version) => version,
                 None => match legacy::count(node, &peer, &reading.path).await? {
@@ -117,7 +117,7 @@ pub async fn open_proved(node: &Arc<Node>, reading: Reading) -> Result<Source, S
             Some(source) => Ok(source),
             None => open(node, reading).await,
         },
-        Holder::Own | Holder::Old(_) => open(node, reading).await,
+        Holder::Own | Holder::Legacy(_) => open(node, reading).await,
     }
 }
 
@@ -145,7 +145,7 @@ pub async fn look_closely(
             Ok((opened.version(), opened.executable))
         }
         Holder::Tab(tab) => Ok((offered(node, tab.url(), path)?, false)),
-        Holder::Old(peer) => Ok((legacy::count(node, &peer, path).await?.version(), false)),
+        Holder::Legacy(peer) => Ok((legacy::count(node, &peer, path).await?.version(), false)),
         holder @ Holder::Node(_) => {
             let (node, path, reader) = (Arc::clone(node), path.clone(), reader.to_owned());
             let nothing = Relay { node, holder, path, from: 0, left: Some(0), version: None, reader, alone: true };
@@ -194,7 +194,7 @@ impl Found {
     ) -> Result<Source, SourceError> {
         let length = part.end.saturating_sub(part.start);
         match self.held {
-            Held::Own(opened) => Ok(Source::own_through(sendfile, opened, part, Place::take(node, length).await?)),
+            Held::Own(opened) => Ok(Source::own_through(sendfile, opened, part, ReadPermit::take(node, length).await?)),
             Held::Elsewhere(_, peer, path) => {
                 let (from, length, version, reader) = (part.start, Some(length), Some(self.version), reader.to_owned());
                 open_proved(node, Reading { peer, path, from, length, version, reader, alone: false }).await

@@ -27,7 +27,7 @@ pub(crate) enum Holder {
     /// Another node, or a tab there.
     Node(PeerUrl),
     /// A peer of 2004.
-    Old(PeerUrl),
+    Legacy(PeerUrl),
 }
 
 impl Holder {
@@ -54,7 +54,7 @@ impl Holder {
             _ if is_own => Err(SourceError::NotHere),
             _ if !is_live => Err(SourceError::NotHere),
             _ if node.is_modern(peer) => Ok(Self::Node(peer.clone())),
-            _ => Ok(Self::Old(peer.clone())),
+            _ => Ok(Self::Legacy(peer.clone())),
         }
     }
 
@@ -63,13 +63,13 @@ impl Holder {
         match self {
             Self::Own => None,
             Self::Tab(tab) => Some(tab.url()),
-            Self::Node(url) | Self::Old(url) => Some(url),
+            Self::Node(url) | Self::Legacy(url) => Some(url),
         }
     }
 
     /// Whether it can be asked for any part of a file.
     pub(crate) fn can_seek(&self) -> bool {
-        !matches!(self, Self::Old(_))
+        !matches!(self, Self::Legacy(_))
     }
 
     /// A session to ask it over, as soon as there is one.
@@ -80,7 +80,7 @@ impl Holder {
                 tracing::debug!(peer = %url, %error, "no session to a node");
                 SourceError::NotHere
             }),
-            Self::Own | Self::Old(_) => Err(SourceError::NotHere),
+            Self::Own | Self::Legacy(_) => Err(SourceError::NotHere),
         }
     }
 
@@ -105,7 +105,7 @@ impl Holder {
             Self::Tab(tab) => tab.id().path(),
             // Its own URL may have any path; only a tab's means somebody else.
             Self::Node(url) => TabId::of_path(url.path()).map(|id| id.path()).unwrap_or_default(),
-            Self::Own | Self::Old(_) => String::new(),
+            Self::Own | Self::Legacy(_) => String::new(),
         }
     }
 }

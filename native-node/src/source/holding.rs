@@ -20,7 +20,7 @@ use crate::node::Node;
 const WINDOW: u32 = STREAM_WINDOW_BYTES + (STREAM_WINDOW_BYTES >> 2);
 
 /// Most pieces of a file that is proved: 32 GiB, whose outline is 1 MiB, which a peer makes us hold for each reader.
-const MOST_PIECES: u64 = 1 << 15;
+const MOST_RELAYED_PIECES: u64 = 1 << 15;
 
 /// A file at somebody who can be asked for any part of it.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub(super) struct Holding {
 impl Holding {
     /// Whether what proves its pieces is little enough to be held.
     pub(super) fn can_be_proved(&self) -> bool {
-        pieces_of(self.version.size) <= MOST_PIECES
+        pieces_of(self.version.size) <= MOST_RELAYED_PIECES
     }
 
     /// What a file holds, as far as its peer has told, where this is the version that is wanted.
@@ -49,7 +49,7 @@ impl Holding {
                 let held = node.replicas().current(peer.authority());
                 held.iter().find(|(url, _)| url == peer).and_then(|(_, catalog)| catalog.entry(path).copied())
             }
-            Holder::Own | Holder::Old(_) => None,
+            Holder::Own | Holder::Legacy(_) => None,
         }?;
         let version = Version::from(&entry);
         let id = entry.id.filter(|_| wanted.is_none_or(|wanted| wanted == version))?;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use shared::{PeerUrl, Printable, SharedPath};
 
 use super::find::Reading;
-use super::{Feeder, Place, Source, SourceError, Version, cut};
+use super::{Feeder, ReadPermit, Source, SourceError, Version, cut};
 use crate::dial::{CallError, ContentStream};
 use crate::node::Node;
 
@@ -41,7 +41,7 @@ impl Counted {
 /// Lets a file come, to know its length.
 pub(super) async fn count(node: &Node, peer: &PeerUrl, path: &SharedPath) -> Result<Counted, SourceError> {
     // As much as is kept, and what comes meanwhile.
-    let _place = Place::relay(node, 2 * KEPT as u64).await?;
+    let _place = ReadPermit::relay(node, 2 * KEPT as u64).await?;
     let mut content = fetch(node, peer, path).await?;
     let (mut kept, mut count) = (Vec::new(), 0_u64);
     let mut piece = Vec::new();
@@ -64,7 +64,7 @@ pub(super) async fn count(node: &Node, peer: &PeerUrl, path: &SharedPath) -> Res
 pub(super) fn part_of(kept: &Bytes, reading: &Reading) -> Source {
     let version = Version { size: kept.len() as u64, modified: 0 };
     let bytes = cut(kept.clone(), 0, &reading.range(version.size));
-    let (feeder, source) = Source::arriving(version, bytes.len() as u64, Place::small());
+    let (feeder, source) = Source::arriving(version, bytes.len() as u64, ReadPermit::small());
     tokio::spawn(feeder.pour(async move |feeder: &Feeder| feeder.give(bytes).await));
     source
 }
@@ -77,7 +77,7 @@ pub(super) async fn read(
     version: Version,
     part: Range<u64>,
 ) -> Result<Source, SourceError> {
-    let place = Place::relay(node, version.size).await?;
+    let place = ReadPermit::relay(node, version.size).await?;
     let content = fetch(node, peer, path).await?;
     let (feeder, source) = Source::arriving(version, part.end - part.start, place);
     tokio::spawn(feeder.pour(async move |feeder: &Feeder| pour(content, version.size, part, feeder).await));

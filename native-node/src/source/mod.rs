@@ -12,7 +12,7 @@ mod holding;
 mod legacy;
 mod open_cache;
 mod own;
-mod place;
+mod permit;
 mod proved;
 mod relay;
 mod sendfile;
@@ -33,8 +33,8 @@ pub use arriving::{Feeder, PIECES_AHEAD};
 pub use find::{Found, Reading, find, look, look_at_own, look_closely, open, open_proved};
 pub(crate) use holder::Holder;
 pub(crate) use open_cache::OpenFileCache;
-pub use place::Place;
-pub(crate) use place::{Relays, SMALL};
+pub use permit::ReadPermit;
+pub(crate) use permit::{Relays, SMALL};
 pub(crate) use relay::said;
 pub(crate) use sendfile::{SendfileQueue, SendfileStream};
 
@@ -67,7 +67,7 @@ impl From<Version> for bridge::Version {
 
 /// One version of one file of one peer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Wanted {
+pub struct FileVersion {
     /// Whose file it is; ours for the URL of this node.
     pub peer: PeerUrl,
     /// Its path there.
@@ -117,7 +117,7 @@ pub struct Source {
     left: u64,
     held: Held,
     #[expect(dead_code, reason = "held, not read: it is given back when the reading ends")]
-    place: Place,
+    place: ReadPermit,
 }
 
 /// Where the bytes come from.
@@ -132,7 +132,7 @@ enum Held {
 impl Source {
     /// A part of an own file that is open.
     #[must_use]
-    pub fn own(opened: Arc<OpenedFile>, part: Range<u64>, place: Place) -> Self {
+    pub fn own(opened: Arc<OpenedFile>, part: Range<u64>, place: ReadPermit) -> Self {
         let (version, is_executable) = (opened.version(), opened.executable);
         let left = part.end.saturating_sub(part.start);
         Self { version, is_executable, left, held: Held::Own(OwnReader::new(opened, part, place.piece())), place }
@@ -144,7 +144,7 @@ impl Source {
         sendfile: Option<SendfileQueue>,
         opened: Arc<OpenedFile>,
         part: Range<u64>,
-        place: Place,
+        place: ReadPermit,
     ) -> Self {
         let mut source = Self::own(opened, part, place);
         if let (Held::Own(reader), Some(sendfile)) = (&mut source.held, sendfile) {
@@ -156,7 +156,7 @@ impl Source {
     /// A part of a file that somebody else sends: what is given to the feeder comes out here, `length` bytes in all. The
     /// feeder waits while [`PIECES_AHEAD`] pieces are not taken yet; the deadlines are its own.
     #[must_use]
-    pub fn arriving(version: Version, length: u64, place: Place) -> (Feeder, Self) {
+    pub fn arriving(version: Version, length: u64, place: ReadPermit) -> (Feeder, Self) {
         let (feeder, arriving) = arriving::channel(length);
         (feeder, Self { version, is_executable: false, left: length, held: Held::Arriving(arriving), place })
     }

@@ -5,12 +5,13 @@
 //! that was opened, and closed again soon: a file that was removed must give back its room on the disk.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use shared::SharedPath;
 
 use crate::folder::OpenedFile;
+use crate::lock::LockExt;
 
 /// How long a file is kept open.
 const KEPT: Duration = Duration::from_secs(1);
@@ -54,7 +55,7 @@ impl OpenFileCache {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.locked()
     }
 }
 

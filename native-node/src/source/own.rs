@@ -6,7 +6,7 @@
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::SourceError;
 use super::sendfile::{self, SendfileQueue};
 use crate::folder::OpenedFile;
+use crate::lock::LockExt;
 
 /// The reading of a part of a file.
 #[derive(Debug)]
@@ -190,7 +191,7 @@ const SPARE: usize = 3;
 
 impl Spare {
     fn take(&self, length: usize) -> Vec<u8> {
-        let back = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let back = self.0.locked().pop();
         match back {
             Some(mut buffer) if buffer.len() >= length => {
                 buffer.truncate(length);
@@ -201,7 +202,7 @@ impl Spare {
     }
 
     fn put_back(&self, buffer: Vec<u8>) {
-        let mut back = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut back = self.0.locked();
         if back.len() < SPARE {
             back.push(buffer);
         }

@@ -18,7 +18,7 @@ use super::holding::Holding;
 use super::relay::{BREAKS, said};
 use super::stall::StallDetector;
 use super::together::Together;
-use super::{Feeder, Place, Source, SourceError, cut};
+use super::{Feeder, ReadPermit, Source, SourceError, cut};
 use crate::link::{LinkError, Replies, Reply};
 use crate::node::Node;
 
@@ -73,7 +73,7 @@ pub(super) async fn open(node: &Arc<Node>, reading: &Reading, holder: Holder) ->
     if part.is_empty() || !from.can_be_proved() {
         return Ok(None);
     }
-    let place = Place::relay(node, part.end - part.start).await?;
+    let place = ReadPermit::relay(node, part.end - part.start).await?;
     let at = beginning(part.start);
     let mut holders = Holders::default();
     let (outline, replies) = loop {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use shared::SharedPath;
 use shared::bridge::{File, Message, Read, ResetCode};
-use shared::limits::{HOLDER_RETURN, PROVED_BYTES, RECORD_PAYLOAD_BYTES};
+use shared::limits::{HOLDER_RETURN, PIECE_BYTES, RECORD_PAYLOAD_BYTES};
 use tokio::time::Instant;
 
 use super::holder::Holder;
@@ -18,7 +18,7 @@ use super::holding::Holding;
 use super::proved::Proved;
 use super::stall::StallDetector;
 use super::together::Together;
-use super::{Feeder, Place, Source, SourceError, Version};
+use super::{Feeder, ReadPermit, Source, SourceError, Version};
 use crate::link::{LinkError, Replies, Reply};
 use crate::node::Node;
 
@@ -48,7 +48,7 @@ impl Relay {
     pub(super) async fn open(mut self) -> Result<Source, SourceError> {
         // Before anything is asked: who waits holds nothing.
         let most = self.version.map_or(u64::MAX, |version| version.size.saturating_sub(self.from));
-        let place = Place::relay(&self.node, most.min(self.left.unwrap_or(u64::MAX))).await?;
+        let place = ReadPermit::relay(&self.node, most.min(self.left.unwrap_or(u64::MAX))).await?;
         let (replies, file) = self.ask(0).await?;
         let version = Version::from(file.version);
         (self.version, self.left) = (Some(version), Some(file.length));
@@ -124,7 +124,7 @@ impl Relay {
                 continue;
             };
             let left = self.left.filter(|_| !self.alone).unwrap_or_default();
-            let is_stalled = self.from % (PROVED_BYTES as u64) < RECORD_PAYLOAD_BYTES as u64 && stall.is_stalled(left);
+            let is_stalled = self.from % (PIECE_BYTES as u64) < RECORD_PAYLOAD_BYTES as u64 && stall.is_stalled(left);
             let reply = match is_stalled {
                 true => None,
                 false => tokio::select! {

@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::folder::OpenedFile;
+use crate::lock::LockExt;
 
 /// Most bytes that are stood for at once.
 pub(super) const MOST: usize = 1 << 20;
@@ -64,7 +65,7 @@ impl SendfileQueue {
     /// before is not sent as it should be, or this system cannot do it.
     pub(super) fn stand_in(&self, file: &Arc<OpenedFile>, at: u64, length: usize) -> Option<Bytes> {
         let bytes = STAND_IN.get(..length).filter(|bytes| cfg!(target_os = "linux") && !bytes.is_empty())?;
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.locked();
         if waiting.len() >= WAITING {
             return None;
         }
@@ -74,7 +75,7 @@ impl SendfileQueue {
 
     /// Sends some of what is stood for by so many bytes.
     fn send(&self, stream: &TcpStream, length: usize) -> io::Result<usize> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.locked();
         let stretch = waiting.front_mut().filter(|stretch| stretch.left == length);
         let stretch = stretch.ok_or_else(|| io::Error::other("what is to be sent is not what was given out"))?;
         let sent = sendfile(stream, &stretch.file, stretch.at, length)?;

@@ -20,7 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::holders::Standing;
 use super::holding::{Holding, others};
 use super::relay::said;
-use super::{Feeder, Place, SourceError, cut};
+use super::{Feeder, ReadPermit, SourceError, cut};
 use crate::link::{LinkError, Reply};
 use crate::node::Node;
 
@@ -44,7 +44,7 @@ pub(super) struct Together {
     outline: Arc<Outline>,
     lanes: Vec<Lane>,
     #[expect(dead_code, reason = "held, not read: they are given back when all is sent")]
-    places: Vec<Place>,
+    places: Vec<ReadPermit>,
     tell: mpsc::Sender<Came>,
     told: mpsc::Receiver<Came>,
     /// Proved, and not given on yet.
@@ -96,7 +96,7 @@ impl Together {
         others.rotate_left(usize::from(u16::from_ne_bytes(chance)).checked_rem(count)?);
         let (mut holdings, mut places) = (vec![first], Vec::new());
         for holding in others.into_iter().take(MOST - 1) {
-            let Some(place) = Place::relay_at_once(node) else { break };
+            let Some(place) = ReadPermit::relay_at_once(node) else { break };
             places.push(place);
             holdings.push(holding);
         }

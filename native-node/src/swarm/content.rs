@@ -1,7 +1,7 @@
 //! One content that is on its way, as far as it can be given to others: pieces that were proved, out of the unfinished file.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use shared::ContentId;
 use shared::limits::SWARM_PIECES_PER_RECORD;
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Met, Swarm};
 use crate::folder::LastingPart;
+use crate::lock::LockExt;
 
 /// What is known of it.
 #[derive(Debug)]
@@ -87,7 +88,7 @@ impl Content {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.locked()
     }
 }
 

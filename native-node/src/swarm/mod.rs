@@ -14,7 +14,7 @@ mod visit;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use shared::bridge::Side;
@@ -26,6 +26,7 @@ use crate::bridge::{self, DialError, Door, Identity, Named, Opened};
 use crate::dial::hello_of_command;
 use crate::folder::LastingPart;
 use crate::link::{Ended, Link};
+use crate::lock::LockExt;
 use content::Content;
 use visit::Visitor;
 
@@ -103,7 +104,7 @@ impl Swarm {
     /// The port that is listened at on this address of ours, from now on. None where that cannot be: the address may be that of
     /// a router in between.
     pub(crate) fn listen(&self, address: IpAddr) -> Option<u16> {
-        let mut listeners = self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listeners = self.0.listeners.locked();
         if let Some(port) = listeners.get(&address) {
             return *port;
         }
@@ -162,6 +163,6 @@ impl Swarm {
     }
 
     fn contents(&self) -> MutexGuard<'_, BTreeMap<ContentId, Arc<Content>>> {
-        self.0.contents.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.contents.locked()
     }
 }

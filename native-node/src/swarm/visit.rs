@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use shared::ContentId;
 use shared::bridge::{self, File, Message, Read, ResetCode, Swarming, Version};
-use shared::limits::PIECE_BYTES as RECORD;
+use shared::limits::CHUNK_BYTES;
 use shared::transfer::PIECE_BYTES;
 use tokio::sync::Semaphore;
 
@@ -90,7 +90,7 @@ impl Visitor {
         }
         let mut at = read.from;
         while at < to {
-            let length = usize::try_from(to - at).unwrap_or(RECORD).min(RECORD);
+            let length = usize::try_from(to - at).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
             match read_at(&content, at, length).await {
                 Some(bytes) => {
                     at += bytes.len() as u64;

@@ -9,7 +9,7 @@ mod socket;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shared::bridge::{Members, MembersTold, PoolKey, TabId};
@@ -19,6 +19,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::lock::LockExt;
 use crate::names::OwnNames;
 use crate::node::Node;
 
@@ -75,7 +76,7 @@ impl Membership {
     /// Looks at or changes it, briefly.
     fn with<T>(&self, work: impl FnOnce(&mut Swim) -> T) -> Option<T> {
         let swim = self.swim.as_ref()?;
-        Some(work(&mut swim.lock().unwrap_or_else(PoisonError::into_inner)))
+        Some(work(&mut swim.locked()))
     }
 
     /// Answers another node's question in a session.

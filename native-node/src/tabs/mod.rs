@@ -10,13 +10,14 @@ mod offer;
 mod tab;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use shared::PeerUrl;
 use shared::bridge::TabId;
 use shared::limits::{HOLDER_RETURN, TABS};
 
 use crate::link::Link;
+use crate::lock::LockExt;
 use crate::node::Node;
 use offer::Totals;
 
@@ -45,7 +46,7 @@ impl Tabs {
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<TabId, Arc<Tab>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.locked()
     }
 }
 

@@ -1,6 +1,6 @@
 //! One tab: who speaks for it at the moment, and how to wait for it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use shared::PeerUrl;
@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::offer::Shares;
 use crate::link::Link;
+use crate::lock::LockExt;
 use crate::ticket::Owner;
 
 /// A tab, for as long as it is remembered.
@@ -68,12 +69,12 @@ impl Tab {
     /// What people call it.
     #[must_use]
     pub fn name(&self) -> Option<String> {
-        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.name.locked().clone()
     }
 
     /// The person calls it otherwise from now on.
     pub(super) fn rename(&self, name: Option<String>) {
-        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
+        *self.name.locked() = name;
     }
 
     /// Since when it is here.
@@ -146,7 +147,7 @@ impl Tab {
     }
 
     pub(super) fn shares(&self) -> MutexGuard<'_, Shares> {
-        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shares.locked()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::frame::Ticket;
+use super::message::Ticket;
 
 /// An address to download several files from, as one archive: answered with a [`Ticketed`](super::Ticketed), whose version
 /// is the archive's length and the time of its newest file.

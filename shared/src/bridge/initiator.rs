@@ -3,9 +3,9 @@
 use subtle::ConstantTimeEq;
 
 use super::cpace::{Run, Side};
+use super::greeting::{Greeting, Opening};
 use super::handshake::{HandshakeError, Next, Peer, Randomness, Session, Talk, channel_identifier, session_id};
 use super::keys::{Key, Keys, transcript_hash};
-use super::message::{Greeting, Opening};
 use super::names::{Destination, Flags, InstanceId};
 use super::secret::Secret;
 use crate::Moment;

@@ -25,7 +25,7 @@ mod cpace;
 mod fields;
 #[cfg(feature = "node")]
 mod follow;
-mod frame;
+mod greeting;
 mod handshake;
 mod id;
 mod initiator;
@@ -57,17 +57,17 @@ pub use aside::{Arriving, Aside, AsideId, Leaving};
 pub use collect::Collect;
 #[cfg(feature = "node")]
 pub use follow::{Changes, Follow, Following, Proof, Since};
-pub use frame::{
-    Address, Exchange, Exchanged, File, Files, FrameError, Hello, Message, PeerInfo, PeerKind, Peers, Read, ReadMany,
-    Role, Ticket, Ticketed, Version,
-};
+pub use greeting::{BRIDGE_VERSION, SUITE_CPACE_RISTRETTO255};
 pub use handshake::{HandshakeError, Peer, Randomness, Session};
 pub use initiator::Initiator;
 pub use keys::Exporter;
 pub use kind::Kind;
 #[cfg(feature = "node")]
 pub use members::{Members, MembersTold, PoolKey};
-pub use message::{BRIDGE_VERSION, SUITE_CPACE_RISTRETTO255};
+pub use message::{
+    Address, Exchange, Exchanged, File, Files, Hello, Message, MessageError, PeerInfo, PeerKind, Peers, Read, ReadMany,
+    Role, Ticket, Ticketed, Version,
+};
 pub use mux::{Event, Mux, MuxError, SendError, Side, cost};
 pub use names::{Destination, DestinationError, Flags, InstanceId};
 pub use offer::{Offer, Offered, OfferedForm};

@@ -14,8 +14,8 @@
 
 use std::collections::VecDeque;
 
-use super::frame::{self, FrameError, Message};
 use super::kind::Kind;
+use super::message::{self, Message, MessageError};
 use super::record::Record;
 use super::reset::{Reset, ResetCode};
 use super::seal::{OpenError, Opener, Sealer};
@@ -101,7 +101,7 @@ pub enum MuxError {
     Open(#[from] OpenError),
     /// A record that cannot be read.
     #[error(transparent)]
-    Frame(#[from] FrameError),
+    Frame(#[from] MessageError),
     /// A record that nobody who follows the rules sends then.
     #[error("the other end breaks the rules of the bridge: {0}")]
     Rules(&'static str),
@@ -300,7 +300,7 @@ impl Mux {
     pub fn cancel(&mut self, stream: u32) {
         if self.ours.close(stream) {
             let why = Reset::new(ResetCode::CANCELLED, "");
-            self.push_urgent(Kind::RESET, stream, &frame::encode(&why));
+            self.push_urgent(Kind::RESET, stream, &message::encode(&why));
             self.events.retain(|event| !event.is_answer_on(stream));
         }
     }
@@ -349,7 +349,7 @@ impl Mux {
     pub fn reset(&mut self, stream: u32, why: &Reset) {
         if self.theirs.close(stream) {
             self.drop_content(stream);
-            self.push_urgent(Kind::RESET, stream, &frame::encode(why));
+            self.push_urgent(Kind::RESET, stream, &message::encode(why));
         }
     }
 
@@ -384,7 +384,7 @@ impl Mux {
             }
             Kind::RESET => {
                 self.ours.close(stream);
-                Event::Failed { stream, why: frame::decode(record.kind, record.payload())? }
+                Event::Failed { stream, why: message::decode(record.kind, record.payload())? }
             }
             kind => {
                 let cost = cost(record.payload().len());

@@ -3,8 +3,8 @@
 use minicbor::Encode;
 
 use super::fields::readable;
-use super::frame::Version;
 use super::id;
+use super::message::Version;
 
 /// What proves each piece of a file: answered with [`Outlined`], then its values, 32 bytes each, then END.
 #[derive(Debug, Clone, PartialEq, Eq, Encode)]

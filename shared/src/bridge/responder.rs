@@ -3,9 +3,9 @@
 use subtle::ConstantTimeEq;
 
 use super::cpace::{Run, Side};
+use super::greeting::{BARE_BYTES, Greeting, Opening};
 use super::handshake::{HandshakeError, Next, Peer, Randomness, Session, Talk, channel_identifier, session_id};
 use super::keys::{Keys, transcript_hash};
-use super::message::{BARE_BYTES, Greeting, Opening};
 use super::names::{Destination, Flags, InstanceId};
 use super::secret::Secret;
 use crate::Moment;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::{PIECE_BYTES, ROWS_PER_RECORD};
+use crate::limits::{CHUNK_BYTES, ROWS_PER_RECORD};
 use crate::{Catalog, ContentId, Entry, Form, SharedPath, Telling};
 
 fn path(text: &str) -> SharedPath {
@@ -121,7 +121,7 @@ fn long_names_fit_into_messages() {
     (0..500).for_each(|number| catalog.insert(path(&format!("{number:04}/{long}")), Entry::unread(1, 1)));
     let (mut telling, mut replica) = (Telling::anew(), Replica::default());
     let update = telling.next(&catalog).unwrap();
-    assert!(update.put.iter().map(|(path, _)| path.as_str().len()).sum::<usize>() <= PIECE_BYTES);
+    assert!(update.put.iter().map(|(path, _)| path.as_str().len()).sum::<usize>() <= CHUNK_BYTES);
     replica.handle(update).unwrap();
     while let Some(update) = telling.next(&catalog) {
         replica.handle(update).unwrap();

@@ -3,7 +3,7 @@
 //! Nothing is queued for a follower: each step looks at the catalog as it is and makes one message of it, so one that takes
 //! its messages slowly costs nothing. One so slow that the catalog has forgotten what changed meanwhile is told the whole anew.
 
-use crate::limits::{PIECE_BYTES, ROWS_PER_RECORD};
+use crate::limits::{CHUNK_BYTES, ROWS_PER_RECORD};
 use crate::{Catalog, Entry, SharedPath};
 
 /// What a row takes besides its path, at most, in bytes.
@@ -133,7 +133,7 @@ impl Room {
         let paths = update.put.iter().map(|(path, _)| path).chain(&update.gone);
         let (rows, bytes) =
             paths.fold((0, 0), |(rows, bytes), path| (rows + 1, bytes + path.as_str().len() + ROW_BYTES));
-        Self { rows: ROWS_PER_RECORD.saturating_sub(rows), bytes: PIECE_BYTES.saturating_sub(bytes) }
+        Self { rows: ROWS_PER_RECORD.saturating_sub(rows), bytes: CHUNK_BYTES.saturating_sub(bytes) }
     }
 
     /// Takes the room of one row; false where there is none.

@@ -10,7 +10,7 @@ use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_ro
 use crate::{ContentId, limits};
 
 /// Length of every piece but the last, in bytes.
-pub const PIECE_BYTES: usize = limits::PROVED_BYTES;
+pub const PIECE_BYTES: usize = limits::PIECE_BYTES;
 /// Most pieces of a file that gets an id: 1 TiB, whose outline is 32 MiB, which a peer may make us hold.
 pub const MOST_PIECES: usize = 1 << 20;
 

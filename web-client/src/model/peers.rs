@@ -27,7 +27,7 @@ pub enum PeerKind {
     /// A browser tab.
     Tab,
     /// The program of 2004: not encrypted, not verifiable.
-    Old,
+    Legacy,
     /// This very tab.
     Ours,
 }
@@ -39,7 +39,7 @@ impl PeerKind {
         match self {
             Self::Node => "node",
             Self::Tab => "tab",
-            Self::Old => "old",
+            Self::Legacy => "old",
             Self::Ours => "ours",
         }
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use shared::bridge::{Offer, Outline, Outlined, Read, Reset, ResetCode, Version};
-use shared::limits::PIECE_BYTES;
+use shared::limits::CHUNK_BYTES;
 use shared::peer_name;
 use wasm_bindgen_futures::spawn_local;
 
@@ -104,7 +104,7 @@ impl Tab {
         let outlined = Outlined { version: offered.version, id, later };
         spawn_local(async move {
             let mut is_wanted = answer.reply(outlined).await.is_ok();
-            for some in values.chunks(PIECE_BYTES) {
+            for some in values.chunks(CHUNK_BYTES) {
                 is_wanted = is_wanted && answer.data(some).await.is_ok();
             }
             if is_wanted {

@@ -94,7 +94,7 @@ pub(super) fn peer(told: &PeerInfo, own: Option<&PeerUrl>) -> Option<model::Peer
         _ if own == Some(&url) => model::PeerKind::Ours,
         PeerKind::Node => model::PeerKind::Node,
         PeerKind::Tab => model::PeerKind::Tab,
-        PeerKind::Old => model::PeerKind::Old,
+        PeerKind::Legacy => model::PeerKind::Legacy,
     };
     let name = told.name.as_deref().and_then(peer_name).unwrap_or_default();
     Some(model::Peer { url, kind, name, here_ms: told.here_ms, files: told.files, revision: told.revision })

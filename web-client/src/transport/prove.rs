@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::ContentId;
 use shared::bridge::{Message, Outline};
-use shared::limits::PROVED_BYTES;
+use shared::limits::PIECE_BYTES;
 
 use super::Tab;
 use super::save::Wanted;
@@ -29,7 +29,7 @@ impl Tab {
         }
         let size = wanted.size.filter(|size| *size <= MOST_IN_MEMORY)?;
         let (content, worker) = (wanted.content?, self.worker()?);
-        if size <= PROVED_BYTES as u64 {
+        if size <= PIECE_BYTES as u64 {
             return Proof::of(worker, content, size, &[]).await.map(Rc::new);
         }
         for source in wanted.sources.iter().take(ASKED) {
@@ -52,7 +52,7 @@ async fn outline(link: &Link, source: &Source, content: ContentId, size: u64) ->
         Reply::Message(Message::Outlined(outlined)) if outlined.id == Some(content.0) => {}
         _ => return Err(ReplyError::Strange),
     }
-    let most = size.div_ceil(PROVED_BYTES as u64) * VALUE_BYTES;
+    let most = size.div_ceil(PIECE_BYTES as u64) * VALUE_BYTES;
     let mut values = Vec::new();
     loop {
         match replies.next(PATIENCE).await? {

@@ -48,7 +48,7 @@ fn rank(kind: PeerKind) -> u8 {
         PeerKind::Ours => 0,
         PeerKind::Node => 1,
         PeerKind::Tab => 2,
-        PeerKind::Old => 3,
+        PeerKind::Legacy => 3,
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
         };
         let mut model = Model::default();
         let peers = vec![
-            peer("a", PeerKind::Old),
+            peer("a", PeerKind::Legacy),
             peer("B", PeerKind::Node),
             peer("a2", PeerKind::Node),
             peer("z", PeerKind::Ours),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
 use shared::ContentId;
-use shared::limits::PROVED_BYTES;
+use shared::limits::PIECE_BYTES;
 use wasm_bindgen::JsCast;
 
 use super::clock::{in_time, sleep};
@@ -12,7 +12,7 @@ use super::hired::WorkerHandle;
 use super::offers::Content;
 
 /// A whole number of pieces: what the worker holds of a file.
-const SLICE: u64 = 4 * PROVED_BYTES as u64;
+const SLICE: u64 = 4 * PIECE_BYTES as u64;
 /// A file longer than this, 1 TiB, gets no id: see `transfer::MOST_PIECES`.
 const LONGEST: u64 = 1 << 40;
 /// How long the worker may take for a slice: a disk that sleeps wakes up in that time.

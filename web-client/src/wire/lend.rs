@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use js_sys::Uint8Array;
 use shared::bridge::{File, Read, Reset, ResetCode, Version};
-use shared::limits::PIECE_BYTES;
+use shared::limits::CHUNK_BYTES;
 use wasm_bindgen_futures::JsFuture;
 
 use super::answer::Answer;
@@ -73,8 +73,8 @@ pub(crate) async fn lend(request: &Read, lending: Lending<'_>, mut answer: Answe
         }
         at += length;
         next = (at < end).then(|| slice(&file, at, end, readers.get()));
-        for begin in (0..bytes.length()).step_by(PIECE_BYTES) {
-            let piece = bytes.subarray(begin, bytes.length().min(begin.saturating_add(PIECE_BYTES as u32))).to_vec();
+        for begin in (0..bytes.length()).step_by(CHUNK_BYTES) {
+            let piece = bytes.subarray(begin, bytes.length().min(begin.saturating_add(CHUNK_BYTES as u32))).to_vec();
             if !is_offered() {
                 return refuse(answer, ResetCode::GONE, "the file is not offered any longer");
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use shared::Moment;
 use shared::membership::PoolMark;
 
-use super::packet::{GOOD_FOR, Told};
+use super::packet::{Announcement, GOOD_FOR};
 use super::{Event, Found};
 
 /// Most nodes; on a network that has more, others tell us of them.
@@ -34,7 +34,7 @@ impl<Link: Ord> Known<Link> {
     }
 
     /// What a packet says that came over a link; addresses that cannot be are left out already. Answers what is new by that.
-    pub(super) fn handle(&mut self, now: Moment, link: Link, told: Told) -> Option<Event> {
+    pub(super) fn handle(&mut self, now: Moment, link: Link, told: Announcement) -> Option<Event> {
         if told.good_for.is_zero() {
             return self.nodes.remove(&told.name).map(|_| Event::Gone(told.name));
         }
@@ -85,9 +85,13 @@ impl<Link: Ord> Known<Link> {
 mod tests {
     use super::*;
 
-    fn told(name: &str, seconds: u64, addresses: &[&str]) -> Told {
+    fn told(name: &str, seconds: u64, addresses: &[&str]) -> Announcement {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        Told { name: name.to_owned(), good_for: Duration::from_secs(seconds), at: Some((9_004, addresses, None)) }
+        Announcement {
+            name: name.to_owned(),
+            good_for: Duration::from_secs(seconds),
+            at: Some((9_004, addresses, None)),
+        }
     }
 
     fn at(event: Option<Event>) -> Vec<String> {

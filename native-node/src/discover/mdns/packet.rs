@@ -40,7 +40,7 @@ pub(in super::super) struct Service {
 
 /// What a packet says of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct Announcement {
     pub(super) name: String,
     /// For how long; zero if it goes.
     pub(super) good_for: Duration,
@@ -78,7 +78,7 @@ pub(super) fn asks(packet: &Packet<'_>, service: &Service) -> bool {
 }
 
 /// What a packet says of nodes.
-pub(super) fn told(packet: &Packet<'_>) -> Vec<Told> {
+pub(super) fn told(packet: &Packet<'_>) -> Vec<Announcement> {
     let Ok(service) = Name::new(SERVICE) else { return Vec::new() };
     let instances = records(packet, &service).filter_map(|record| match &record.rdata {
         RData::PTR(instance) if instance.0.is_subdomain_of(&service) => Some((&instance.0, record.ttl)),
@@ -102,7 +102,7 @@ pub(super) fn told(packet: &Packet<'_>) -> Vec<Told> {
             });
             (server.port, addresses.take(ADDRESSES).collect(), mark)
         });
-        Some(Told { name, good_for: Duration::from_secs(ttl.into()).min(GOOD_FOR), at })
+        Some(Announcement { name, good_for: Duration::from_secs(ttl.into()).min(GOOD_FOR), at })
     });
     told.collect()
 }
@@ -202,7 +202,7 @@ mod tests {
             let bytes = answer(&service, &addresses, true).unwrap();
             let packet = parse(&bytes).unwrap();
             let at = Some((9_004, addresses.to_vec(), service.mark));
-            assert_eq!(told(&packet), [Told { name: "0a1b".to_owned(), good_for: GOOD_FOR, at }]);
+            assert_eq!(told(&packet), [Announcement { name: "0a1b".to_owned(), good_for: GOOD_FOR, at }]);
             // Only what is shared may stand beside that of others (RFC 6762, section 10.2).
             let flushes = packet.answers.iter().filter(|record| record.cache_flush);
             assert!(flushes.clone().all(|record| !matches!(record.rdata, RData::PTR(_))) && flushes.count() == 4);

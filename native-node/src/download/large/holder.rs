@@ -1,6 +1,6 @@
 //! One holder of a content: how it failed so far, and when it is given up.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use shared::bridge::ResetCode;
@@ -12,6 +12,7 @@ use super::back_off;
 use crate::dial::CallError;
 use crate::download::fetch::FetchError;
 use crate::link::{Link, LinkError};
+use crate::lock::LockExt;
 use crate::source::Version;
 
 /// For how long a holder may fail without a single piece between: long enough to be started anew.
@@ -120,7 +121,7 @@ impl Holder {
     }
 
     fn lock(&self) -> MutexGuard<'_, Trouble> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+        self.trouble.locked()
     }
 }
 

@@ -18,7 +18,7 @@ mod run;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -32,6 +32,7 @@ use super::fetch::{FetchError, blocking};
 use super::{Came, Download, Offered, Provenance};
 use crate::dial::CallError;
 use crate::folder::{Arrived, LastingPart};
+use crate::lock::LockExt;
 use crate::source::Version;
 use crowd::Crowd;
 use holder::Holder;
@@ -336,7 +337,7 @@ impl Transfer<'_> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.locked()
     }
 
     /// Bytes from the start of a piece to its end.

@@ -18,7 +18,7 @@ const LAN: u64 = 100 << 20;
 const AT_ONCE: u64 = 32;
 
 /// What came of asking a holder.
-pub(super) enum Told {
+pub(super) enum Asked {
     /// We have an outline.
     Known,
     /// Not yet.
@@ -29,11 +29,11 @@ pub(super) enum Told {
 
 impl Transfer<'_> {
     /// Asks a holder, and takes its answer over if it is of what we fetch.
-    pub(super) async fn ask(&self, holder: &super::Holder) -> Result<Told, CallError> {
+    pub(super) async fn ask(&self, holder: &super::Holder) -> Result<Asked, CallError> {
         match self.download.dialer.outline(&holder.peer, &holder.name, holder.version).await? {
-            Outlined::Known(outline) => Ok(if self.take(holder, outline) { Told::Known } else { Told::Never }),
-            Outlined::Later => Ok(Told::Later),
-            Outlined::Never => Ok(Told::Never),
+            Outlined::Known(outline) => Ok(if self.take(holder, outline) { Asked::Known } else { Asked::Never }),
+            Outlined::Later => Ok(Asked::Later),
+            Outlined::Never => Ok(Asked::Never),
         }
     }
 
@@ -77,9 +77,9 @@ impl Transfer<'_> {
             let (mut is_later, mut failed) = (false, None);
             for holder in self.holders().into_iter().filter(|holder| !holder.is_gone()) {
                 match self.ask(&holder).await {
-                    Ok(Told::Known) => break,
-                    Ok(Told::Later) => is_later = true,
-                    Ok(Told::Never) => {}
+                    Ok(Asked::Known) => break,
+                    Ok(Asked::Later) => is_later = true,
+                    Ok(Asked::Never) => {}
                     Err(error) if holder.number == self.first.number => failed = Some(error),
                     // It was to be of help, no more.
                     Err(error) => tracing::debug!(peer = %holder.peer, %error, "a holder tells no outline"),
@@ -139,7 +139,7 @@ impl Transfer<'_> {
         while self.lock().outline.is_none() && !self.first.is_gone() {
             tokio::time::sleep(back_off(tries)).await;
             // A holder that fails here fails at the pieces, too.
-            if let Ok(Told::Never) = self.ask(&self.first).await {
+            if let Ok(Asked::Never) = self.ask(&self.first).await {
                 return;
             }
             tries += 1;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use shared::transfer::{Next, PieceHashing, Run, RunNumber};
 
-use super::outline::Told;
+use super::outline::Asked;
 use super::{Holder, RUNS, Transfer, back_off};
 use crate::dial::{CallError, ContentStream, fetch_part_over};
 use crate::download::fetch::{FetchError, blocking};
@@ -90,10 +90,10 @@ impl Transfer<'_> {
                 return outline.id() == id;
             }
             match self.ask(holder).await {
-                Ok(Told::Known) => return true,
-                Ok(Told::Never) => return false,
-                Ok(Told::Later) if tries < PATIENT => tokio::time::sleep(back_off(tries)).await,
-                Ok(Told::Later) => return false,
+                Ok(Asked::Known) => return true,
+                Ok(Asked::Never) => return false,
+                Ok(Asked::Later) if tries < PATIENT => tokio::time::sleep(back_off(tries)).await,
+                Ok(Asked::Later) => return false,
                 Err(error) => match holder.failed(error.into()) {
                     Some(wait) => tokio::time::sleep(wait).await,
                     None => return false,

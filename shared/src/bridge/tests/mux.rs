@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::bridge::frame::{Address, Exchange, Exchanged, File, Read, Version};
+use crate::bridge::message::{Address, Exchange, Exchanged, File, Read, Version};
 use crate::bridge::{Ending, Opener, Sealer};
 
 const START: Moment = Moment(1_000);
@@ -208,7 +208,7 @@ fn who_breaks_the_rules_is_cut_off() {
     assert_eq!(rule(Kind::READ, 0, &ask), Err(MuxError::Rules("a request without a stream")));
     assert_eq!(rule(Kind::DATA, 1, b"x"), Err(MuxError::Rules("a stream that was not opened")));
     assert_eq!(rule(Kind::DATA, 2, b"x"), Err(MuxError::Rules("an answer to what was not asked")));
-    assert_eq!(rule(Kind::READ, 1, b"no"), Err(MuxError::Frame(FrameError(Kind::READ.0))));
+    assert_eq!(rule(Kind::READ, 1, b"no"), Err(MuxError::Frame(MessageError(Kind::READ.0))));
     assert_eq!(rule(Kind(31), 0, b"of a later version"), Ok(()));
     let mut pair = Pair::new();
     for (stream, fits) in [(5, true), (5, false)] {

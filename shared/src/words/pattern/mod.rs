@@ -2,13 +2,13 @@
 //!
 //! All three are read into one tree (`python.rs`, `glob.rs` → `node.rs`), which is written anew for an engine (`write.rs`): crate
 //! `regex`, whose time grows with a name's length only, or, where the pattern looks around or refers back, `fancy-regex` with a
-//! bound on its steps. `old_peer.rs` decides what a peer of 2004 may be asked,
+//! bound on its steps. `legacy_peer.rs` decides what a peer of 2004 may be asked,
 //! `sieve.rs` looks through many names at once. Not done here: ranking, and searching in content.
 
 mod escape;
 mod glob;
+mod legacy_peer;
 mod node;
-mod old_peer;
 mod python;
 mod sieve;
 mod write;
@@ -46,7 +46,7 @@ pub struct Pattern {
     kind: PatternKind,
     text: Box<str>,
     engine: Engine,
-    for_old_peers: Box<str>,
+    for_legacy_peers: Box<str>,
     /// Made when it is first wanted; clones share it.
     sieve: Arc<OnceLock<Option<Sieve>>>,
 }
@@ -113,19 +113,19 @@ impl Pattern {
         if text.len() > limits::PATTERN_BYTES {
             return Err(PatternError::TooLong);
         }
-        let (engine, for_old_peers) = match kind {
+        let (engine, for_legacy_peers) = match kind {
             _ if text.is_empty() => (Engine::Everything, String::new()),
             PatternKind::Words => {
                 let words = glob::words(text)?;
                 let regexes: Result<Vec<_>, _> = words.iter().map(|word| folded(word.clone())).collect();
                 let engine = if words.is_empty() { Engine::Everything } else { Engine::Words(regexes?) };
-                (engine, old_peer::required(&words, false))
+                (engine, legacy_peer::required(&words, false))
             }
             PatternKind::Glob => {
                 let glob = glob::glob(text)?;
                 let whole = [vec![Node::At(Place::Start)], glob.clone(), vec![Node::At(Place::End)]].concat();
                 let engine = Engine::Glob { regex: folded(whole)?, of_paths: glob::is_of_paths(text) };
-                (engine, old_peer::required(&[glob], true))
+                (engine, legacy_peer::required(&[glob], true))
             }
             PatternKind::Regex => {
                 let (branches, flags) = python::read(text)?;
@@ -135,11 +135,11 @@ impl Pattern {
                 } else {
                     Engine::Linear(linear(&written.text)?)
                 };
-                let harmless = old_peer::is_harmless(text, &branches, flags);
+                let harmless = legacy_peer::is_harmless(text, &branches, flags);
                 (engine, if harmless { text.to_owned() } else { String::new() })
             }
         };
-        Ok(Self { kind, text: text.into(), engine, for_old_peers: for_old_peers.into(), sieve: Arc::default() })
+        Ok(Self { kind, text: text.into(), engine, for_legacy_peers: for_legacy_peers.into(), sieve: Arc::default() })
     }
 
     /// How its text was read.
@@ -194,8 +194,8 @@ impl Pattern {
     /// are not ASCII, by a regular expression with a class or a `.` that must match exactly one of their characters, which are
     /// several bytes there.)
     #[must_use]
-    pub fn for_old_peers(&self) -> &str {
-        &self.for_old_peers
+    pub fn for_legacy_peers(&self) -> &str {
+        &self.for_legacy_peers
     }
 }
 

@@ -21,7 +21,7 @@ fn the_empty_pattern_finds_everything() {
     for kind in [PatternKind::Words, PatternKind::Glob, PatternKind::Regex] {
         let pattern = Pattern::new(kind, "").unwrap();
         assert!(pattern.matches("") && pattern.matches("a/b\n\u{202e}"));
-        assert_eq!((pattern.kind(), pattern.text(), pattern.for_old_peers()), (kind, "", ""));
+        assert_eq!((pattern.kind(), pattern.text(), pattern.for_legacy_peers()), (kind, "", ""));
     }
     assert!(words("  ").matches("x"));
 }
@@ -118,7 +118,7 @@ fn c10_an_old_peer_is_asked_only_what_cannot_hang_it() {
         "^(a)?(?(1)b|c)",
         "a{2,5}b?",
     ] {
-        assert_eq!(regex(harmless).for_old_peers(), harmless);
+        assert_eq!(regex(harmless).for_legacy_peers(), harmless);
     }
     for risky in [
         "^(a+)+$",
@@ -139,7 +139,7 @@ fn c10_an_old_peer_is_asked_only_what_cannot_hang_it() {
         "(?:(?:x|y)z)+",
         "a{1,255}a{1,255}a{1,255}",
     ] {
-        assert_eq!(regex(risky).for_old_peers(), "", "{risky}");
+        assert_eq!(regex(risky).for_legacy_peers(), "", "{risky}");
     }
     for (pattern, asked) in [
         (words("foo b.r"), "(?is)^(?=.*foo)(?=.*b\\.r)"),
@@ -153,7 +153,7 @@ fn c10_an_old_peer_is_asked_only_what_cannot_hang_it() {
         (glob("*"), ""),
         (glob("é*"), ""),
     ] {
-        assert_eq!(pattern.for_old_peers(), asked, "{pattern:?}");
+        assert_eq!(pattern.for_legacy_peers(), asked, "{pattern:?}");
     }
 }
 
@@ -182,9 +182,9 @@ proptest! {
                 match Pattern::new(kind, text) {
                     Ok(pattern) => {
                         let _ = pattern.matches(&name);
-                        prop_assert!(pattern.for_old_peers().bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+                        prop_assert!(pattern.for_legacy_peers().bytes().all(|byte| (b' '..=b'~').contains(&byte)));
                         if kind == PatternKind::Regex {
-                            prop_assert!(["", text.as_str()].contains(&pattern.for_old_peers()));
+                            prop_assert!(["", text.as_str()].contains(&pattern.for_legacy_peers()));
                         }
                     }
                     Err(error) => prop_assert!(!error.to_string().contains('\n')),
@@ -219,7 +219,7 @@ proptest! {
             {
                 // Python sees bytes there, each a character of its own.
                 let seen: String = name.bytes().map(char::from).collect();
-                prop_assert!(regex(pattern.for_old_peers()).matches(&seen), "{pattern:?} {:?}", pattern.for_old_peers());
+                prop_assert!(regex(pattern.for_legacy_peers()).matches(&seen), "{pattern:?} {:?}", pattern.for_legacy_peers());
             }
         }
     }

@@ -49,13 +49,13 @@ impl Relays {
 
 /// The right to read a file, given back when it is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct ReadPermit {
     piece: usize,
     #[expect(dead_code, reason = "held, not read: it is given back when this is dropped")]
     permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Place {
+impl ReadPermit {
     /// Waits for a place to read `length` bytes.
     ///
     /// # Errors
