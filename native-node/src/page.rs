@@ -14,6 +14,8 @@ use axum::routing::get;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use crate::http::negotiate::{has_tag, liking, weakly};
+
 /// One file of the page, packed.
 struct Asset {
     name: &'static str,
@@ -110,7 +112,7 @@ fn answer(asset: &'static Asset, asked: &HeaderMap, cache: HeaderValue) -> Respo
     let (coding, body) = choose(asset, asked);
     // Each coding is another representation, and a strong tag names exactly one.
     let tag = format!("\"{EDITION}-{}\"", coding.unwrap_or("plain"));
-    let is_known = asked.get_all(header::IF_NONE_MATCH).iter().any(|tags| names(tags, &tag));
+    let is_known = has_tag(asked, &header::IF_NONE_MATCH, &tag, weakly);
     let mut response = if is_known { StatusCode::NOT_MODIFIED.into_response() } else { body.into_response() };
     let headers = response.headers_mut();
     if is_known {
@@ -127,12 +129,6 @@ fn answer(asset: &'static Asset, asked: &HeaderMap, cache: HeaderValue) -> Respo
     secured(response)
 }
 
-/// Whether an If-None-Match names this tag. Weakly compared, as its specification wants: `W/` makes no difference.
-fn names(tags: &HeaderValue, tag: &str) -> bool {
-    let tags = tags.to_str().unwrap_or_default();
-    tags.split(',').map(str::trim).any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
-}
-
 /// The form of a file the caller likes best; of several, the smallest.
 fn choose(asset: &'static Asset, asked: &HeaderMap) -> (Option<&'static str>, &'static [u8]) {
     let packed = [("br", asset.brotli), ("gzip", asset.gzip)].into_iter();
@@ -144,25 +140,6 @@ fn choose(asset: &'static Asset, asked: &HeaderMap) -> (Option<&'static str>, &'
         Some((_, coding, body)) => (Some(coding), body),
         None => (None, asset.plain),
     }
-}
-
-/// How much the caller likes a coding, in thousandths, from its Accept-Encoding; 0 is a refusal or silence.
-fn liking(asked: &HeaderMap, coding: &str) -> u16 {
-    let mut any = 0;
-    for line in asked.get_all(header::ACCEPT_ENCODING) {
-        for choice in line.to_str().unwrap_or_default().split(',') {
-            let (name, weight) = choice.split_once(';').unwrap_or((choice, "q=1"));
-            let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
-            // A float becomes an integer by saturation: whatever was sent, this is 0 to 1000.
-            let weight = (weight.unwrap_or(0.0).clamp(0.0, 1.0) * 1000.0) as u16;
-            match name.trim() {
-                name if name.eq_ignore_ascii_case(coding) => return weight,
-                "*" => any = weight,
-                _ => {}
-            }
-        }
-    }
-    any
 }
 
 fn no_such_file() -> Response {

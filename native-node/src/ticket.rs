@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::utf8_percent_encode;
-use shared::{Moment, safe_name};
+use shared::{Moment, parse_hex, safe_name};
 
 use crate::archive::Archive;
 use crate::http::NOT_PLAIN;
@@ -30,9 +30,6 @@ const SAME_USE: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ticket(u128);
 
-/// A ticket's text in hexadecimal digits.
-const DIGITS: usize = 32;
-
 impl Ticket {
     fn new() -> Result<Self, getrandom::Error> {
         let mut bits = [0; 16];
@@ -43,9 +40,7 @@ impl Ticket {
     /// Reads what [`Ticket::reveal`] wrote, and nothing else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        let is_ours = text.len() == DIGITS && text.bytes().all(is_digit);
-        is_ours.then(|| u128::from_str_radix(text, 16).ok().map(Self))?
+        parse_hex(text).map(|bits| Self(u128::from_be_bytes(bits)))
     }
 
     /// The 32 digits, to put into a URL.
@@ -319,7 +314,7 @@ mod tests {
 
     #[test]
     fn an_address_is_plain_ascii_whatever_the_name() {
-        let address = |name| Ticket(1).address(name).split_off("/get/".len() + DIGITS + 1);
+        let address = |name| Ticket(1).address(name).split_off("/get/".len() + 32 + 1);
         assert_eq!(address("summer-1.0_a~.txt"), "summer-1.0_a~.txt");
         assert_eq!(address("a b#%&\r\n"), "a%20b%23%25%26__");
         assert_eq!(address("../?\"\u{202e}x"), "..___x");

@@ -35,7 +35,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         alone("discover::a_node_of_several_addresses_is_one_peer", once),
         alone("discover::nodes_on_a_machine_that_gets_another_address_go_by_that", moved),
         alone("discover::a_doctor_says_who_is_not_reached_and_why", doctor),
-        alone("discover::c9_a_flood_of_announcements_ends_neither_memory_nor_discovery", flood),
+        alone("discover::c23_a_flood_of_announcements_ends_neither_memory_nor_discovery", flood),
         alone("discover::d11_who_only_says_to_be_a_node_gets_a_handshake_and_nothing_else", impostors),
     ]
 }

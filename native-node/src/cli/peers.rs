@@ -72,7 +72,7 @@ struct Row {
 
 impl Row {
     fn is_tab(&self) -> bool {
-        self.peer.path().starts_with("/peer/")
+        self.peer.is_of_tab()
     }
 
     /// What it is called: what it says of itself counts before what others say.

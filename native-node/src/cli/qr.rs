@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use qrcodegen::{QrCode, QrCodeEcc};
-use shared::PeerUrl;
+use shared::{PeerUrl, write_invite};
+use zeroize::Zeroizing;
 
 /// Light modules that a camera needs around it.
 const MARGIN: i32 = 2;
@@ -12,13 +12,12 @@ const MARGIN: i32 = 2;
 const COLOURS: (&str, &str) = ("\x1b[30;107m", "\x1b[0m");
 
 /// The link that opens the page of a node, and unlocks it where a password is given.
-pub(super) fn link(node: &PeerUrl, password: Option<&str>) -> String {
-    let mut link = format!("{}/", node.as_str().trim_end_matches('/'));
-    if let Some(password) = password {
-        link.push('#');
-        link.extend(utf8_percent_encode(password, NON_ALPHANUMERIC));
+pub(super) fn link(node: &PeerUrl, password: Option<&str>) -> Zeroizing<String> {
+    let page = format!("{}/", node.as_str().trim_end_matches('/'));
+    match password {
+        Some(password) => write_invite(&page, password),
+        None => Zeroizing::new(page),
     }
-    link
 }
 
 /// The code in lines of text, two modules above each other in each character; none where the text is too long for one.
@@ -63,10 +62,10 @@ mod tests {
     #[test]
     fn a_camera_reads_the_link() {
         let node = PeerUrl::parse("http://192.168.1.7:9004").unwrap();
-        assert_eq!(link(&node, None), "http://192.168.1.7:9004/");
+        assert_eq!(*link(&node, None), "http://192.168.1.7:9004/");
         let made = link(&node, Some("six words & more"));
-        assert_eq!(made, "http://192.168.1.7:9004/#six%20words%20%26%20more");
-        assert_eq!(read(&drawn(&made, false).unwrap()), made);
+        assert_eq!(*made, "http://192.168.1.7:9004/#six%20words%20%26%20more");
+        assert_eq!(read(&drawn(&made, false).unwrap()), *made);
     }
 
     #[test]

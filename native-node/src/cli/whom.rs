@@ -5,8 +5,7 @@ use std::ffi::OsStr;
 
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
-use percent_encoding::percent_decode_str;
-use shared::{Password, PeerUrl, Printable, UrlError};
+use shared::{Password, PeerUrl, Printable, UrlError, read_invite};
 
 use super::output::Failure;
 use crate::dial::Dialer;
@@ -41,8 +40,8 @@ impl Whom {
         match text.split_once('#') {
             None | Some((_, "")) => Ok(Self::Peer(url(text.trim_end_matches('#'))?, None)),
             Some((page, secret)) => {
-                let password = percent_decode_str(secret).decode_utf8().map_err(|_| WhomError::Invite)?;
-                Ok(Self::Peer(url(page.trim_end_matches('/'))?, Some(Password::new(password))))
+                let password = read_invite(secret).ok_or(WhomError::Invite)?;
+                Ok(Self::Peer(url(page.trim_end_matches('/'))?, Some(Password::new(password.as_str()))))
             }
         }
     }

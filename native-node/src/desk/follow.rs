@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shared::bridge::{Changes, Follow, Following, ResetCode, TabId};
+use shared::bridge::{Changes, Follow, Following, ResetCode};
 use shared::limits::{FOLLOW_EVERY, TABS};
 use shared::{PeerUrl, Telling, Update};
 
@@ -105,7 +105,7 @@ impl FollowerState {
         })?;
         self.last = Some(peer.clone());
         self.at = Some(tokio::time::Instant::now());
-        let of = TabId::of_path(peer.path()).map(|id| id.path()).unwrap_or_default();
+        let of = peer.tab_path().to_owned();
         let Some(Update { whole, from, put, gone, to }) = update else {
             return Some(Changes { of, left: true, ..Changes::default() });
         };

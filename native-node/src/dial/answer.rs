@@ -126,6 +126,5 @@ impl HostFound {
 
 /// Where at its node a peer is. What host the node calls itself by is its own view; we reached it by another maybe.
 fn path_of(peer: &str) -> String {
-    let path = PeerUrl::parse(peer).map(|url| url.path().to_owned()).unwrap_or_default();
-    if path.starts_with("/peer/") { path } else { String::new() }
+    PeerUrl::parse(peer).map(|url| url.tab_path().to_owned()).unwrap_or_default()
 }

@@ -87,7 +87,7 @@ impl Dialer {
                 }
             };
             let tell = tell.iter().map(ToString::to_string).collect();
-            let mut replies = link.ask(Exchange { of: of(url), tell }, 0).await?.within(EXCHANGE);
+            let mut replies = link.ask(Exchange { of: url.tab_path().to_owned(), tell }, 0).await?.within(EXCHANGE);
             let Message::Exchanged(exchanged) = replies.message().await? else {
                 return Err(LinkError::Senseless.into());
             };
@@ -207,8 +207,16 @@ impl Dialer {
             }
         };
         let path = name.to_owned();
-        let read =
-            Read { peer: None, of: of(url), path, from: 0, length: None, version: None, reader: None, aside: None };
+        let read = Read {
+            peer: None,
+            of: url.tab_path().to_owned(),
+            path,
+            from: 0,
+            length: None,
+            version: None,
+            reader: None,
+            aside: None,
+        };
         ContentStream::of_bridge(link.ask(read, WINDOW).await?).await
     }
 
@@ -219,7 +227,7 @@ impl Dialer {
     pub async fn fetch_all(&self, url: &PeerUrl, names: &[&str]) -> Result<Vec<Option<Vec<u8>>>, CallError> {
         let link = self.link(url).await?;
         let paths = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut replies = link.ask(ReadMany { of: of(url), paths }, 2 * WINDOW).await?;
+        let mut replies = link.ask(ReadMany { of: url.tab_path().to_owned(), paths }, 2 * WINDOW).await?;
         let Message::Files(files) = replies.message().await? else { return Err(LinkError::Senseless.into()) };
         let announced: u64 = files.sizes.iter().flatten().map(|size| u64::from(*size)).sum();
         if files.sizes.len() != names.len() || announced > limits::BATCH_BYTES {
@@ -274,9 +282,4 @@ pub(crate) fn hello_of_command() -> Hello {
         url: None,
         tab: None,
     }
-}
-
-/// Which peer at its node a URL means: a tab's path, or nothing for the node itself.
-fn of(url: &PeerUrl) -> String {
-    if url.path().starts_with("/peer/") { url.path().to_owned() } else { String::new() }
 }

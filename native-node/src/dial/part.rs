@@ -6,7 +6,7 @@ use shared::ContentId;
 use shared::bridge::{self, Message, Read, ResetCode};
 use shared::transfer::{Outline, Value, pieces_of};
 
-use super::{CallError, ContentStream, Dialer, of};
+use super::{CallError, ContentStream, Dialer};
 use crate::link::{Link, LinkError, Replies, Reply};
 use crate::source::Version;
 use shared::PeerUrl;
@@ -56,7 +56,13 @@ impl Dialer {
     /// See [`CallError`]; [`CallError::NoBridge`] for a peer of 2004.
     pub async fn outline(&self, url: &PeerUrl, name: &str, version: Version) -> Result<Outlined, CallError> {
         let path = name.to_owned();
-        let asked = bridge::Outline { of: of(url), path, version: Some(version.into()), id: None, peer: None };
+        let asked = bridge::Outline {
+            of: url.tab_path().to_owned(),
+            path,
+            version: Some(version.into()),
+            id: None,
+            peer: None,
+        };
         Ok(outlined(self.link(url).await?.ask(asked, 0).await?, version).await?)
     }
 }
@@ -124,7 +130,7 @@ async fn part_of(link: &Link, all: Read, part: Range<u64>, version: Version) -> 
 fn read(url: &PeerUrl, name: &str) -> Read {
     Read {
         peer: None,
-        of: of(url),
+        of: url.tab_path().to_owned(),
         path: name.to_owned(),
         from: 0,
         length: None,

@@ -16,8 +16,6 @@ use shared::SharedPath;
 
 use crate::lock::LockExt;
 
-use super::names;
-
 /// Most folders kept open between two files; each costs a file descriptor.
 const KEPT_OPEN: usize = 64;
 
@@ -65,7 +63,7 @@ impl IntoFolder {
     /// Whether it is this name by which something is held, and not another that this file system takes for it (A9).
     pub(super) fn has_spelled(&self, name: &str) -> io::Result<bool> {
         let is_spelled =
-            |known: &Names| known.get(&names::folded(name)).is_some_and(|all| all.iter().any(|it| it == name));
+            |known: &Names| known.get(&shared::fold(name)).is_some_and(|all| all.iter().any(|it| it == name));
         let mut folded = self.folded.locked();
         // It may have come since they were read.
         match &*folded {
@@ -83,7 +81,7 @@ impl IntoFolder {
             Some(known) => known,
             none => none.insert(self.read_names()?),
         };
-        let Some(doubles) = known.get_mut(&names::folded(name)) else { return Ok(false) };
+        let Some(doubles) = known.get_mut(&shared::fold(name)) else { return Ok(false) };
         doubles.retain(|double| self.holds(double));
         Ok(doubles.iter().any(|double| double != name))
     }
@@ -91,7 +89,7 @@ impl IntoFolder {
     /// Remembers a name that was just given to a file.
     pub(super) fn remember(&self, name: &str) {
         if let Some(known) = &mut *self.folded.locked() {
-            known.entry(names::folded(name)).or_default().push(name.into());
+            known.entry(shared::fold(name)).or_default().push(name.into());
         }
     }
 
@@ -104,7 +102,7 @@ impl IntoFolder {
     fn read_names(&self) -> io::Result<Names> {
         let mut known = Names::new();
         for name in self.names()? {
-            known.entry(names::folded(&name)).or_default().push(name);
+            known.entry(shared::fold(&name)).or_default().push(name);
         }
         Ok(known)
     }

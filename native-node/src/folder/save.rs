@@ -104,7 +104,7 @@ impl Destination {
     pub fn names(&self) -> Result<BTreeSet<String>, SaveError> {
         let root = self.folders.root();
         let names = root.names().map_err(|error| SaveError::from_io(&root.path, error))?;
-        Ok(names.filter(|name| !names::is_ours(name)).collect())
+        Ok(names.filter(|name| !shared::is_own_name(name)).collect())
     }
 
     /// Under what name a file would be saved, so that one saved by an earlier run is recognised.
@@ -176,7 +176,7 @@ pub(super) fn create(dir: &Dir, name: &str) -> io::Result<File> {
 
 /// The names a file may get, in the order of preference.
 pub(super) fn candidates(path: &SharedPath) -> impl Iterator<Item = SharedPath> + '_ {
-    let numbered = (1..=MOST_NUMBERED).map_while(|number| names::numbered(path, number));
+    let numbered = (1..=MOST_NUMBERED).map_while(|number| path.numbered(number).ok());
     std::iter::once(path.clone()).chain(numbered)
 }
 

@@ -13,7 +13,6 @@ use shared::SharedPath;
 
 use crate::lock::LockExt;
 
-use super::names;
 use super::watcher::silent_file_system;
 
 /// What a person chose about the folder they share.
@@ -104,7 +103,7 @@ impl Share {
     }
 
     pub(super) fn offers_name(&self, name: &str) -> bool {
-        !names::is_ours(name) && (self.options.hidden || !name.starts_with('.'))
+        !shared::is_own_name(name) && (self.options.hidden || !name.starts_with('.'))
     }
 
     /// The handle everything is opened below; none while the folder is gone.

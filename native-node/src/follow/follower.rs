@@ -31,8 +31,6 @@ const HELD: Duration = Duration::from_secs(60);
 const LINGER: Duration = Duration::from_secs(10 * 60);
 /// By when a node must have begun to answer.
 const FIRST: Duration = Duration::from_secs(30);
-/// A node where nothing changes says nothing; that it is there the session itself sees to.
-const SILENCE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Updates of all nodes are taken over one after the other: together they cost one thread.
 static TURN: Semaphore = Semaphore::const_new(1);
@@ -153,7 +151,7 @@ impl Follower {
         if self.tried.changes_over(&self.node, &self.url, &link, &same).await {
             return Err(Stopped::Moved);
         }
-        self.listen(&link, replies.within(SILENCE)).await
+        self.listen(&link, replies.without_deadline()).await
     }
 
     async fn listen(&mut self, link: &Link, mut replies: Replies) -> Result<std::convert::Infallible, Stopped> {

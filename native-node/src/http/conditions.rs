@@ -14,6 +14,7 @@ use http::header::{
 use http_range_header::{RangeUnsatisfiableError, parse_range_header};
 use httpdate::HttpDate;
 
+use super::negotiate::{has_tag, weakly};
 use crate::source::Version;
 
 /// By what a caller can tell a version.
@@ -64,7 +65,7 @@ impl Facts {
     pub(super) fn judge(&self, method: &Method, asked: &HeaderMap) -> Verdict {
         let later_than = |name| Some(self.modified? > date_of(asked, name)?);
         let is_met = if asked.contains_key(IF_MATCH) {
-            self.is_named(asked, IF_MATCH, |tag| tag)
+            has_tag(asked, &IF_MATCH, &self.tag, |tag| tag)
         } else {
             later_than(IF_UNMODIFIED_SINCE) != Some(true)
         };
@@ -72,7 +73,7 @@ impl Facts {
             return Verdict::Failed;
         }
         let is_known = if asked.contains_key(IF_NONE_MATCH) {
-            self.is_named(asked, IF_NONE_MATCH, |tag| tag.strip_prefix("W/").unwrap_or(tag))
+            has_tag(asked, &IF_NONE_MATCH, &self.tag, weakly)
         } else {
             later_than(IF_MODIFIED_SINCE) == Some(false)
         };
@@ -81,12 +82,6 @@ impl Facts {
         }
         // GET alone has ranges.
         if method == Method::GET && self.is_resumable(asked) { self.range(asked) } else { Verdict::Whole }
-    }
-
-    /// Whether a list of tags has ours in it. No tag has a comma or a quote inside that could make another one look like it.
-    fn is_named(&self, asked: &HeaderMap, name: HeaderName, read: impl Fn(&str) -> &str) -> bool {
-        let lists = asked.get_all(name).into_iter().filter_map(|list| list.to_str().ok());
-        lists.flat_map(|list| list.split(',')).map(str::trim).any(|tag| tag == "*" || read(tag) == self.tag)
     }
 
     /// Whether the part that the caller has is one of this version: it says nothing of it, or the right thing.

@@ -10,6 +10,7 @@ mod disposition;
 mod get;
 mod guard;
 mod methods;
+pub(crate) mod negotiate;
 mod pace;
 mod rpc;
 mod serve;

@@ -19,14 +19,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::future::try_join_all;
 use futures_util::stream;
-use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, VARY,
-};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, VARY};
 use shared::xmlrpc::{self, MethodCall, Value};
 use shared::{Fault, Listing, limits};
 
 use super::body;
 use super::methods::{CallContext, Methods, Reply, too_costly};
+use super::negotiate::accepts;
 use super::serve::Peer;
 use crate::search_pool::on_another_thread;
 
@@ -79,7 +78,7 @@ pub(super) async fn endpoint<M: Methods>(
         vec![xmlrpc::write_fault(&fault).into()]
     });
     let length = document.iter().map(Bytes::len).sum::<usize>();
-    if length >= GZIP_FROM && accepts_gzip(&head.headers) {
+    if length >= GZIP_FROM && accepts(&head.headers, "gzip") {
         return match on_another_thread(move || pack(&document)).await {
             Ok(Ok(packed)) => {
                 let mut response = xml(Body::from(packed));
@@ -202,17 +201,6 @@ fn charset(media_type: &str) -> Option<&str> {
     })
 }
 
-/// Whether the caller takes gzip, by that name and not with a quality of zero (RFC 9110, 12.5.3).
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    text(headers, ACCEPT_ENCODING.as_str()).is_some_and(|accepted| {
-        accepted.split(',').any(|coding| {
-            let mut parts = coding.split(';').map(str::trim);
-            let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-            named && !parts.any(|weight| matches!(weight.strip_prefix("q="), Some("0" | "0.0" | "0.00" | "0.000")))
-        })
-    })
-}
-
 /// Packs for speed: on a LAN, time spent on a smaller answer is lost.
 fn pack(document: &[Bytes]) -> std::io::Result<Bytes> {
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
@@ -225,19 +213,6 @@ fn pack(document: &[Bytes]) -> std::io::Result<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gzip_is_sent_only_to_who_asks_for_it_by_name() {
-        let accepts = |value: &'static str| {
-            accepts_gzip(&HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(value))]))
-        };
-        assert!(accepts("gzip"));
-        assert!(accepts("deflate, GZIP;q=0.5"));
-        for refused in ["", "identity", "gzipped", "gzip;q=0", "*", "br, gzip; q=0.0"] {
-            assert!(!accepts(refused), "{refused:?}");
-        }
-        assert!(!accepts_gzip(&HeaderMap::new()));
-    }
 
     #[test]
     fn finds_the_charset_of_a_media_type() {

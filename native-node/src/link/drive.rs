@@ -102,7 +102,13 @@ where
         tokio::select! {
             Some(signal) = signals.recv() => streams.signalled(signal),
             () = closing.cancelled() => break Ended::Closed,
-            Some(command) = commands.recv() => streams.commanded(*command),
+            Some(command) = commands.recv() => {
+                // Who gives something up and asks for another means it in this order.
+                while let Ok(signal) = signals.try_recv() {
+                    streams.signalled(signal);
+                }
+                streams.commanded(*command);
+            }
             // One chunk is sealed and on its way before the next is taken: the rest waits where it is bounded.
             Some(chunk) = at_chunks.recv(), if streams.mux.waiting() == 0 => streams.answered(chunk),
             // Room for the next message, or the last one's way into the network.

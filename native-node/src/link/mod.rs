@@ -15,6 +15,7 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use shared::Hex;
 use shared::bridge::{Exporter, InstanceId, Kind, Message, Reset, Session, Side};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -205,8 +206,8 @@ impl Link {
     /// both, so nobody can have it from somebody else.
     #[must_use]
     pub fn proof(&self, over: &Self) -> [u8; 32] {
-        let bound: String = over.bond.exporter.secret("same").iter().map(|byte| format!("{byte:02x}")).collect();
-        *self.bond.exporter.secret(&format!("same as {bound}"))
+        let bound = over.bond.exporter.secret("same");
+        *self.bond.exporter.secret(&format!("same as {}", Hex(&bound[..])))
     }
 
     /// Whether neither end asks the other anything at the moment.

@@ -59,7 +59,8 @@ pub struct Replies {
     stream: u32,
     replies: mpsc::UnboundedReceiver<Reply>,
     signals: mpsc::UnboundedSender<Signal>,
-    patience: Duration,
+    /// None: the session itself sees to it that the other end is there.
+    patience: Option<Duration>,
     /// Since when the next part is waited for.
     waits: Option<Instant>,
     is_over: bool,
@@ -75,13 +76,20 @@ impl Replies {
         signals: mpsc::UnboundedSender<Signal>,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        Self { stream, replies, signals, patience: PATIENCE, waits: None, is_over: false, held: 0, _place: place }
+        Self { stream, replies, signals, patience: Some(PATIENCE), waits: None, is_over: false, held: 0, _place: place }
     }
 
     /// Waits no longer than this for each part.
     #[must_use]
     pub fn within(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.patience = Some(patience);
+        self
+    }
+
+    /// Waits for each part for as long as the session is there: for what is told as it happens.
+    #[must_use]
+    pub fn without_deadline(mut self) -> Self {
+        self.patience = None;
         self
     }
 
@@ -95,8 +103,11 @@ impl Replies {
             return Ok(None);
         }
         self.give_back();
-        let until = *self.waits.get_or_insert_with(Instant::now) + self.patience;
-        let came = tokio::time::timeout_at(until, self.replies.recv()).await;
+        let since = *self.waits.get_or_insert_with(Instant::now);
+        let came = match self.patience {
+            Some(patience) => tokio::time::timeout_at(since + patience, self.replies.recv()).await,
+            None => Ok(self.replies.recv().await),
+        };
         self.waits = None;
         let failed = match came {
             Ok(Some(reply @ (Reply::Message(..) | Reply::Data(_)))) => {

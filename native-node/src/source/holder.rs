@@ -50,7 +50,7 @@ impl Holder {
         match tab {
             Some(id) if is_own => node.tabs().find(id).map(Self::Tab).ok_or(SourceError::NotHere),
             // What is below the folder of tabs and no tab's is nobody's.
-            _ if is_own && !peer.path().starts_with("/peer/") => Ok(Self::Own),
+            _ if is_own && !peer.is_of_tab() => Ok(Self::Own),
             _ if is_own => Err(SourceError::NotHere),
             _ if !is_live => Err(SourceError::NotHere),
             _ if node.is_modern(peer) => Ok(Self::Node(peer.clone())),
@@ -103,8 +103,7 @@ impl Holder {
     pub(crate) fn path(&self) -> String {
         match self {
             Self::Tab(tab) => tab.id().path(),
-            // Its own URL may have any path; only a tab's means somebody else.
-            Self::Node(url) => TabId::of_path(url.path()).map(|id| id.path()).unwrap_or_default(),
+            Self::Node(url) => url.tab_path().to_owned(),
             Self::Own | Self::Legacy(_) => String::new(),
         }
     }

@@ -66,7 +66,7 @@ impl Visitor {
     }
 
     async fn read(&self, read: Read, mut answer: Answer) {
-        let content = id_of(&read.path).and_then(|id| self.swarm.content(&id));
+        let content = ContentId::parse(&read.path).and_then(|id| self.swarm.content(&id));
         let content = content.filter(|_| read.peer.is_none() && read.of.is_empty());
         let Some(content) = content else {
             return answer.fail(ResetCode::NOT_FOUND, "only what is being fetched here is given");
@@ -147,16 +147,4 @@ async fn read_at(content: &Content, at: u64, length: usize) -> Option<Bytes> {
         (part.read_at(&mut bytes, at).ok()? == length).then(|| Bytes::from(bytes))
     };
     tokio::task::spawn_blocking(reading).await.ok()?
-}
-
-/// The content that is meant by a path.
-fn id_of(path: &str) -> Option<ContentId> {
-    let mut id = [0; 32];
-    if path.len() != 64 || !path.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, at) in id.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(path.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(ContentId(id))
 }

@@ -17,8 +17,8 @@ use super::keys::Key;
 use super::kind::Kind;
 use super::record::Record;
 use super::seal::{OpenError, Opener, SealError, Sealer};
-use super::tab_id::of_hex;
 use crate::limits::{RECORD_OVERHEAD_BYTES, RECORD_PAYLOAD_BYTES};
+use crate::parse_hex;
 
 /// What begins the path at which such bytes are fetched.
 const FOLDER: &str = "/aside/";
@@ -39,7 +39,7 @@ impl AsideId {
     /// Reads a path such as `/aside/00112233445566778899aabbccddeeff`, and nothing else.
     #[must_use]
     pub fn of_path(path: &str) -> Option<Self> {
-        of_hex(path.strip_prefix(FOLDER)?).map(Self)
+        parse_hex(path.strip_prefix(FOLDER)?).map(Self)
     }
 }
 

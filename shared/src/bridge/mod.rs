@@ -81,5 +81,3 @@ pub use secret::{Secret, SecretError};
 #[cfg(feature = "node")]
 pub use swarm::{Swarm, Swarming};
 pub use tab_id::TabId;
-#[cfg(feature = "membership")]
-pub(crate) use tab_id::of_hex;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::Hex;
 use crate::limits::BRIDGE_DESTINATION_BYTES;
 
 /// Sixteen random bytes that a process (or a tab) draws at its start and sends in every handshake, so that it can
@@ -12,7 +13,7 @@ pub struct InstanceId(pub [u8; 16]);
 
 impl fmt::Display for InstanceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 

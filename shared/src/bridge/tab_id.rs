@@ -4,10 +4,9 @@ use std::fmt;
 
 use sha2::{Digest, Sha512};
 
-use crate::PeerUrl;
+use crate::words::TABS;
+use crate::{Hex, PeerUrl, parse_hex};
 
-/// What begins the path of a tab's URL.
-const FOLDER: &str = "/peer/";
 /// Shortest secret that is one, in bytes.
 const SECRET_BYTES: usize = 16;
 /// Length of an id, in bytes; twice as many hexadecimal digits.
@@ -31,13 +30,13 @@ impl TabId {
     /// Reads a path such as `/peer/00112233445566778899`, and nothing else.
     #[must_use]
     pub fn of_path(path: &str) -> Option<Self> {
-        of_hex(path.strip_prefix(FOLDER)?).map(Self)
+        parse_hex(path.strip_prefix(TABS)?).map(Self)
     }
 
     /// Its path at its node.
     #[must_use]
     pub fn path(&self) -> String {
-        format!("{FOLDER}{self}")
+        format!("{TABS}{self}")
     }
 
     /// Its URL, where its node is reached at the host and port of `node`; none where that would be too long.
@@ -47,31 +46,9 @@ impl TabId {
     }
 }
 
-/// So many bytes in hexadecimal digits, and nothing else.
-pub(crate) fn of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * N {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair.iter().try_fold(0, |value, digit| Some(value << 4 | nibble(*digit)?))?;
-    }
-    Some(bytes)
-}
-
-/// One lower-case hexadecimal digit: there is one spelling of each id, as there is one token for each URL.
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
-}
-
 impl fmt::Display for TabId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 

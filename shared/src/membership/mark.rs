@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::bridge::{PoolKey, of_hex};
+use crate::bridge::PoolKey;
+use crate::{Hex, parse_hex};
 
 /// Bytes of a mark.
 const BYTES: usize = 8;
@@ -20,13 +21,13 @@ impl PoolMark {
     /// Reads one as it is written: 16 hexadecimal digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        of_hex(text).map(Self)
+        parse_hex(text).map(Self)
     }
 }
 
 impl fmt::Display for PoolMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) fn read_life(from: &mut impl Buf) -> Result<Life> {
     };
     let url = url.map_err(|_| WireError)?;
     // Members are nodes; what lives in a browser is its node's.
-    if url.path().starts_with("/peer/") {
+    if url.is_of_tab() {
         return Err(WireError);
     }
     let mut started = [0; 8];

@@ -2,11 +2,19 @@
 
 use std::fmt;
 
+use super::{Hex, parse_hex};
+
 /// The BLAKE3 of a whole file. Two files with the same one have the same bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentId(pub [u8; 32]);
 
 impl ContentId {
+    /// Reads what its `Display` writes, and nothing else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        parse_hex(text).map(Self)
+    }
+
     /// The one in these bytes; none where they are not 32.
     #[must_use]
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
@@ -17,7 +25,7 @@ impl ContentId {
 impl fmt::Display for ContentId {
     /// 64 hexadecimal digits, as `b3sum` prints them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 

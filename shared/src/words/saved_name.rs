@@ -91,7 +91,7 @@ pub fn safe_name(name: &str) -> Cow<'_, str> {
     if safe.is_empty() {
         return Cow::Borrowed("_");
     }
-    if is_device(&safe) || starts_as_ours(&safe) {
+    if is_device(&safe) || is_own_name(&safe) {
         safe = Cow::Owned(format!("_{safe}"));
     }
     if safe.len() > limits::NAME_BYTES {
@@ -111,7 +111,9 @@ fn is_device(name: &str) -> bool {
         && matches!(stem.get(3..), Some("1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"))
 }
 
-fn starts_as_ours(name: &str) -> bool {
+/// Whether a single name begins as those of our own files do. In any case: on a disk that ignores it, it would be the same file.
+#[must_use]
+pub fn is_own_name(name: &str) -> bool {
     name.get(..OWN_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN_PREFIX))
 }
 
@@ -134,7 +136,8 @@ fn split_extension(name: &str) -> (&str, &str) {
 }
 
 /// The longest beginning of at most `bytes` bytes that ends between characters.
-fn cut(text: &str, bytes: usize) -> &str {
+#[must_use]
+pub fn cut(text: &str, bytes: usize) -> &str {
     let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     text.get(..end.unwrap_or_default()).unwrap_or_default()
 }
@@ -269,7 +272,7 @@ mod tests {
             prop_assert!(!safe.is_empty() && safe.len() <= limits::NAME_BYTES);
             prop_assert!(!safe.contains(['<', '>', ':', '"', '|', '?', '*', '/', '\\']));
             prop_assert!(!safe.chars().any(char::is_control) && without_invisible(&safe).eq(safe.chars()));
-            prop_assert!(!safe.ends_with(['.', ' ']) && !is_device(&safe) && !starts_as_ours(&safe));
+            prop_assert!(!safe.ends_with(['.', ' ']) && !is_device(&safe) && !is_own_name(&safe));
             let path = SharedPath::parse(&safe);
             prop_assert!(path.is_ok());
             let numbered = path.unwrap().numbered(7).unwrap();

@@ -43,6 +43,8 @@ pub enum UrlError {
 }
 
 const SCHEME: &str = "http://";
+/// What begins the path of a tab's URL.
+pub(crate) const TABS: &str = "/peer/";
 
 impl PeerUrl {
     /// Checks a URL and keeps its text as it is.
@@ -104,6 +106,18 @@ impl PeerUrl {
             "" => "/RPC2",
             path => path,
         }
+    }
+
+    /// Whether it is the URL of a tab, or would be: such a path never means the node itself.
+    #[must_use]
+    pub fn is_of_tab(&self) -> bool {
+        self.path().starts_with(TABS)
+    }
+
+    /// Which peer at its node it means, as the bridge has it: a tab's path, or nothing for the node itself.
+    #[must_use]
+    pub fn tab_path(&self) -> &str {
+        if self.is_of_tab() { self.path() } else { "" }
     }
 
     /// The path as written: empty for `http://h:1`, `/` for `http://h:1/`.

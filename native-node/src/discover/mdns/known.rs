@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn c9_ever_new_names_are_bounded_and_who_is_known_stays() {
+    fn c23_ever_new_names_are_bounded_and_who_is_known_stays() {
         let mut known = Known::new();
         known.handle(Moment(0), 4, told("friend", 4_500, &["10.0.0.1"]));
         for number in 0..10_000 {

@@ -51,8 +51,6 @@ const RETRY: Duration = Duration::from_secs(5);
 const LIES: u32 = 3;
 /// For how long others are waited for that nobody could reach.
 const LONELY: Duration = Duration::from_secs(10);
-/// A partner where nothing changes says nothing; that it is there the session itself sees to.
-const SILENCE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// By when a node or a partner must have begun to answer.
 const FIRST: Duration = Duration::from_secs(10);
 
@@ -179,7 +177,7 @@ impl Transfer<'_> {
         let scope = Scope::of_url(&holder.peer).unwrap_or(Scope::Lan);
         let mut replies = self.ask_to_share(&link, id, *port).await?;
         while let Some(Swarming { you, others, at, .. }) = next_of(&mut replies).await? {
-            replies = replies.within(SILENCE);
+            replies = replies.without_deadline();
             let at = at.iter().take(SWARM_FETCHERS).filter_map(|url| PeerUrl::parse(url).ok());
             // An address, and none that is nearer than the node itself.
             let at = at.filter(|url| url.host().trim_matches(['[', ']']).parse::<IpAddr>().is_ok());
@@ -272,7 +270,7 @@ impl Transfer<'_> {
         let id = holder.id.ok_or(LinkError::Senseless)?;
         let mut replies = self.ask_to_share(&partner.link, id, None).await?;
         while let Some(Swarming { pieces, coming, .. }) = next_of(&mut replies).await? {
-            replies = replies.within(SILENCE);
+            replies = replies.without_deadline();
             let coming: Vec<u64> = coming.into_iter().map(u64::from).collect();
             let mut state = self.lock();
             state.plan.comes(self.now(), holder.number, &coming);

@@ -1,4 +1,4 @@
-//! Handshakes as they should not go: `threats.md` D1 to D6, and the wrong password.
+//! Handshakes as they should not go: D1 to D6 of tests/THREATS.md, and the wrong password.
 
 use proptest::prelude::*;
 

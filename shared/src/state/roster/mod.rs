@@ -128,7 +128,7 @@ impl Roster {
     #[must_use]
     pub fn is_own(&self, url: &PeerUrl) -> bool {
         let is_ours = |alias: &PeerUrl| alias.authority() == url.authority();
-        self.aliases.contains(url) || (url.path().starts_with("/peer/") && self.aliases.iter().any(is_ours))
+        self.aliases.contains(url) || (url.is_of_tab() && self.aliases.iter().any(is_ours))
     }
 
     /// Makes a URL ours: it is never dialed, nor listed as another's.
