@@ -176,7 +176,8 @@ fn myself() {
 
 fn closed_while_dialing() {
     let (port, share) = (free_port(), tree(&[]));
-    let proxy = Proxy::to(&format!("127.0.0.1:{port}")).limit(1);
+    // The first answer takes it two seconds.
+    let proxy = Proxy::to(&format!("127.0.0.1:{port}")).limit(100);
     let _node = Node::serve(share.path(), PASSWORD, &["--port", &port.to_string(), "--url", &proxy.url]);
     on_runtime(async {
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -85,7 +85,11 @@ async fn in_a_browser(name: &str, run: impl AsyncFnOnce(&Browser) -> Result<(), 
     let browser = Browser::open().await?;
     let outcome = AssertUnwindSafe(run(&browser)).catch_unwind().await;
     let outcome = match outcome {
-        Ok(Ok(())) => browser.must_have_clean_console().await,
+        Ok(Ok(())) => {
+            // The trial's nodes ended with it, and its pages call them again.
+            browser.expect_in_console("ERR_CONNECTION_REFUSED");
+            browser.must_have_clean_console().await
+        }
         Ok(failed) => failed,
         Err(panic) => {
             let words = panic.downcast_ref::<String>().cloned();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
+use native_node::dial::Way;
 use native_node::node::Node;
 use native_node::run::{Config, bind, prepare};
 use shared::Password;
@@ -36,7 +37,7 @@ struct Two {
     /// Each ends one of the nodes.
     ends: [CancellationToken; 2],
     // Keeps the nodes going.
-    _runtime: Runtime,
+    runtime: Runtime,
     _shares: [TempDir; 2],
 }
 
@@ -63,7 +64,7 @@ impl Two {
         let second = serve(&shares[1], Some(&first), &ends[1]);
         let tabs = [(&first, 1), (&second, 2)]
             .map(|(node, secret)| Tab::open(node.url().as_str(), PASSWORD, &format!("tab {secret}"), [secret; 16]));
-        let two = Self { nodes: [first, second], tabs, ends, _runtime: runtime, _shares: shares };
+        let two = Self { nodes: [first, second], tabs, ends, runtime, _shares: shares };
         two.tabs[0].offer(&[("made.bin", Content::Made(5 << 20))]);
         let lists = |url: &str| two.tabs[1].peers().iter().any(|(listed, ..)| listed == url);
         wait_for("the first's tab to be listed by the second", PATIENCE, || lists(&two.tabs[0].url()).then_some(()));
@@ -153,7 +154,9 @@ fn broken() {
     let replies = two.tabs[1].begin(two.read());
     wait_for("three mebibytes to be sent", PATIENCE, || (two.tabs[0].has_left() == 0).then_some(()));
     // The next is dialed when it is missed.
-    two.nodes[1].dialer().links().close();
+    let way = two.runtime.block_on(two.nodes[1].dialer().links().way(two.nodes[0].url())).unwrap();
+    let Way::Bridge(link) = way else { panic!("{way:?}") };
+    link.close();
     two.tabs[0].may_send(100 << 20);
     let (_, bytes) = two.tabs[1].rest(replies).unwrap();
     assert!(bytes == made(0, 5 << 20));
