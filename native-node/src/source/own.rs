@@ -117,6 +117,7 @@ impl Piece {
     /// What of the piece is in memory, or what stands for it; `None` where that is nothing, or the system cannot say.
     fn on_the_spot(&self, sendfile: Option<&SendfileQueue>) -> Result<Option<Bytes>, SourceError> {
         match sendfile.and_then(|sendfile| Some((sendfile, self.stretch()?))) {
+            Some(_) if sendfile::ahead(self.at) > 0 => self.read_on_the_spot(sendfile::ahead(self.at)),
             Some((sendfile, length)) => {
                 if !self.file.is_unchanged()? {
                     return Err(SourceError::Changed);
@@ -124,7 +125,7 @@ impl Piece {
                 let bytes = sendfile.stand_in(&self.file, self.at, length);
                 bytes.map(Some).ok_or_else(|| io::Error::other("the connection does not send from files").into())
             }
-            None => self.read_on_the_spot(),
+            None => self.read_on_the_spot(self.length()),
         }
     }
 
@@ -149,11 +150,11 @@ impl Piece {
         false
     }
 
-    /// What of the piece is in memory; `None` where that is nothing, or the system cannot say.
+    /// What of so many bytes is in memory; `None` where that is nothing, or the system cannot say.
     #[cfg(target_os = "linux")]
-    fn read_on_the_spot(&self) -> Result<Option<Bytes>, SourceError> {
+    fn read_on_the_spot(&self, most: usize) -> Result<Option<Bytes>, SourceError> {
         use rustix::io::{Errno, ReadWriteFlags, preadv2};
-        let mut buffer = self.spare.take(self.length());
+        let mut buffer = self.spare.take(most);
         let into = &mut [io::IoSliceMut::new(&mut buffer)];
         match preadv2(&self.file.file, into, self.at, ReadWriteFlags::NOWAIT) {
             Ok(0) => Err(SourceError::Changed),
@@ -168,7 +169,7 @@ impl Piece {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn read_on_the_spot(&self) -> Result<Option<Bytes>, SourceError> {
+    fn read_on_the_spot(&self, _: usize) -> Result<Option<Bytes>, SourceError> {
         Ok(None)
     }
 
