@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Context, Poll};
@@ -46,15 +47,17 @@ const DEFAULT_QUEUES: u64 = (4 + 6) << 20;
 /// What was read and is not handed to the socket yet, and more.
 const UNDER_WAY: u64 = 2 << 20;
 
-/// How many bytes are to be read in the usual way before those from `at` on are sent from the file: up to the middle of a page.
+/// How many bytes are to be read in the usual way before those from `at` on are sent from the file: up to the middle of a page,
+/// unless that is about where they begin.
 ///
 /// The kernel cuts what it takes from a file into 16 pages, and a packet on its way within this machine holds a little less than
 /// 64 KiB. Whole pages leave a crumb of each 16 over, which halves the speed (measured over loopback: 1 GiB from the middle of
 /// a page takes 0.50 to 0.65 times as long as from its beginning).
 pub(super) fn ahead(at: u64) -> usize {
     const PAGE: usize = 4_096;
+    const WELL_WITHIN: RangeInclusive<usize> = PAGE / 8..=PAGE * 7 / 8;
     let within = usize::try_from(at % PAGE as u64).unwrap_or(0);
-    (PAGE / 2 + PAGE - within) % PAGE
+    if WELL_WITHIN.contains(&within) { 0 } else { (PAGE / 2 + PAGE - within) % PAGE }
 }
 
 /// Stands for the bytes of files. Nobody looks at it, so it takes addresses and no memory.
@@ -198,7 +201,7 @@ mod tests {
     fn what_is_sent_from_a_file_begins_in_the_middle_of_a_page() {
         for at in [0, 1, 2_047, 2_048, 2_049, 4_095, 4_096, u64::from(u32::MAX), (1 << 40) + 5] {
             let ahead = ahead(at);
-            assert!(ahead < 4_096 && (at + ahead as u64) % 4_096 == 2_048, "{at}: {ahead}");
+            assert!(ahead < 4_096 && (512..=3_584).contains(&((at + ahead as u64) % 4_096)), "{at}: {ahead}");
         }
         assert_eq!(ahead(2_048 + 3 * MOST as u64), 0, "and so do those that follow");
     }
