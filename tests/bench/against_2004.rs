@@ -50,16 +50,6 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut rows = Vec::new();
-    for (name, contest) in CONTESTS {
-        if arguments.has(name) {
-            eprintln!("{name} …");
-            rows.extend(contest(&original, arguments.rounds));
-        }
-    }
-    println!("{}", measure::HEAD);
-    for row in rows {
-        println!("{row}");
-    }
+    arguments.run("tinyp2p.py of 2004", CONTESTS, |contest| contest(&original, arguments.rounds));
     ExitCode::SUCCESS
 }

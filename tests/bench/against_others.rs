@@ -38,16 +38,6 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut rows = Vec::new();
-    for (name, contest) in CONTESTS {
-        if arguments.has(name) {
-            eprintln!("{name} …");
-            rows.extend(contest(&others, arguments.rounds));
-        }
-    }
-    println!("| work | beside | tinyp2p | ratio (lowest–highest) | mark |\n|---|--:|--:|--:|--:|");
-    for row in rows {
-        println!("{row}");
-    }
+    arguments.run("beside", CONTESTS, |contest| contest(&others, arguments.rounds));
     ExitCode::SUCCESS
 }

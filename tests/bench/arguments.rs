@@ -1,4 +1,6 @@
-//! What a benchmark is told on its command line.
+//! What a benchmark is told on its command line, and what it makes of that.
+
+use crate::measure::Row;
 
 /// How often, and which contest.
 pub(crate) struct Arguments {
@@ -31,8 +33,28 @@ impl Arguments {
     }
 
     /// Whether a contest is to be run.
-    pub(crate) fn has(&self, name: &str) -> bool {
+    fn has(&self, name: &str) -> bool {
         self.only.as_ref().is_none_or(|only| only == name)
+    }
+
+    /// Runs the contests that are wanted, and prints what came of each in a table beside `beside`.
+    pub(crate) fn run<C>(
+        &self,
+        beside: &str,
+        contests: impl IntoIterator<Item = (&'static str, C)>,
+        mut contest: impl FnMut(C) -> Vec<Row>,
+    ) {
+        let mut rows = Vec::new();
+        for (name, one) in contests {
+            if self.has(name) {
+                eprintln!("{name} …");
+                rows.extend(contest(one));
+            }
+        }
+        println!("| work | {beside} | tinyp2p | ratio (lowest–highest) | mark |\n|---|--:|--:|--:|--:|");
+        for row in rows {
+            println!("{row}");
+        }
     }
 
     /// Whether it is the one that was named.

@@ -65,17 +65,7 @@ fn measured() -> Result<(), Failed> {
         return huge::measure();
     }
     let site = Site::new()?;
-    let mut rows = Vec::new();
-    for (name, contest) in CONTESTS {
-        if arguments.has(name) {
-            eprintln!("{name} …");
-            rows.push(contest(&site, arguments.rounds));
-        }
-    }
-    println!("| work | beside | tinyp2p | ratio (lowest–highest) | mark |\n|---|--:|--:|--:|--:|");
-    for row in rows {
-        println!("{row}");
-    }
+    arguments.run("beside", CONTESTS, |contest| vec![contest(&site, arguments.rounds)]);
     println!("most memory of the node: {}", mebibytes(peak_memory(site.node.process.id())));
     Ok(())
 }

@@ -32,10 +32,6 @@ pub(crate) struct Row {
     mark: String,
 }
 
-/// The head of the table.
-pub(crate) const HEAD: &str =
-    "| work | tinyp2p.py of 2004 | tinyp2p | ratio (lowest–highest) | mark |\n|---|--:|--:|--:|--:|";
-
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { work, original, ours, ratio, mark } = self;

@@ -76,6 +76,15 @@ impl Liar {
     }
 }
 
+/// Counts when it goes.
+struct Counted<'a>(&'a Mutex<usize>);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap() += 1;
+    }
+}
+
 impl Handler for Liar {
     fn said(&self, _: Message) {}
 
@@ -84,8 +93,9 @@ impl Handler for Liar {
         let peer = self.url.clone();
         let told = match request {
             Message::Follow(Follow { .. }) => {
+                // What is not wanted any more is dropped wherever it waits.
+                let _ended = Counted(&self.ended);
                 self.follow(answer).await;
-                *self.ended.lock().unwrap() += 1;
                 return;
             }
             Message::Exchange(_) => {

@@ -43,6 +43,9 @@ pub(super) use registry::Registry;
 pub(super) const LARGE: u64 = PIECE_BYTES as u64;
 /// Still larger ones come as a stream, in bytes: nobody has their outline.
 pub(super) const TOO_LARGE: u64 = (MOST_PIECES * PIECE_BYTES) as u64;
+/// How long it is waited before each further try of a file that changes while it is fetched.
+const CHANGED_AGAIN: [Duration; 4] =
+    [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
 /// Most holders of one content that are asked.
 const HOLDERS: usize = 32;
 /// How many runs of each are under way, so that it never waits for us to ask.
@@ -84,6 +87,11 @@ struct State {
     crowd: Crowd,
 }
 
+/// Whether a file is another one than was asked for.
+fn is_changed(error: &FetchError) -> bool {
+    matches!(error, FetchError::Call(CallError::Link(error)) if error.code() == Some(ResetCode::CHANGED))
+}
+
 impl Download<'_> {
     /// A large file, from this peer and whoever holds the same content.
     pub(super) async fn get_large(
@@ -95,18 +103,21 @@ impl Download<'_> {
         let _large = self.large.acquire().await.map_err(|_| FetchError::Stopped)?;
         let _place = self.places.acquire().await.map_err(|_| FetchError::Stopped)?;
         let unsaved = self.unsaved.acquire().await.map_err(|_| FetchError::Stopped)?;
-        let came = match self.transfer(peer, file, version, file.id).await {
-            // It changed since it was listed: as it is now will do, too.
-            Err(FetchError::Call(CallError::Link(error))) if error.code() == Some(ResetCode::CHANGED) => {
-                self.observer.given_up(&file.path);
-                let now = self.dialer.version_of(peer, &file.name).await?;
-                if now.size > TOO_LARGE {
-                    return Err(FetchError::Endless(TOO_LARGE));
-                }
-                self.transfer(peer, file, now, None).await
+        let mut came = self.transfer(peer, file, version, file.id).await;
+        // It changed since it was listed: as it is now will do, too. Who is writing it may not be done yet, and its holder may
+        // not have seen that.
+        for wait in CHANGED_AGAIN {
+            if !came.as_ref().is_err_and(is_changed) {
+                break;
             }
-            came => came,
-        };
+            self.observer.given_up(&file.path);
+            tokio::time::sleep(wait).await;
+            let now = self.dialer.version_of(peer, &file.name).await?;
+            if now.size > TOO_LARGE {
+                return Err(FetchError::Endless(TOO_LARGE));
+            }
+            came = self.transfer(peer, file, now, None).await;
+        }
         if came.as_ref().is_err_and(FetchError::is_lost) {
             // It was waited for, long enough for one file.
             self.patience.lost(peer);
