@@ -306,6 +306,9 @@ fn doctor() {
     says(&well, "ok", "wire", "this machine is 10.77.0.1 there");
     says(&well, "note", "wire, multicast over IPv4", "only this machine is heard");
     says(&well, "ok", &format!("{} (this machine)", attic.url), "“attic” proves the password");
+    let named =
+        |checks: Vec<(String, String, String)>| checks.iter().filter(|check| check.1.contains(&attic.url)).count();
+    assert_eq!(named(examined(&[&attic.url]).1), 1, "who is heard and named is called once");
     let (_, called) = examined(&[&foreign.url]);
     says(&called, "note", &foreign.url, "another password");
 

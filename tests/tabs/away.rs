@@ -4,7 +4,7 @@ use native_node::bridge::Named;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use shared::bridge::{Exchange, ResetCode};
@@ -75,9 +75,12 @@ fn dies() {
     let length = first.to_ascii_lowercase();
     let length: u64 = length.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap().parse().unwrap();
     let curl = curl_halfway(&site);
+    let begun = Instant::now();
     site.tab.crash();
     let got = curl.wait(PATIENCE);
+    let took = begun.elapsed();
     assert!(!got.status.success(), "curl takes a part for the whole");
+    assert!((18..28).contains(&took.as_secs()), "{took:?}");
     let mut rest = Vec::new();
     // Cut, with or without a word.
     let _cut = call.read_to_end(&mut rest);
@@ -87,8 +90,10 @@ fn dies() {
 fn sleeps() {
     let site = with_a_file();
     let curl = curl_halfway(&site);
+    let begun = Instant::now();
     let got = curl.wait(PATIENCE);
     assert!(!got.status.success());
+    assert!((15..30).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
 }
 
 fn returns() {

@@ -53,16 +53,17 @@ pub async fn examine(dialer: &Dialer, named: Option<PeerUrl>) -> Examined {
             Event::Gone(name) => drop(found.remove(&name)),
         }
     }
-    let of_link = |(name, is_v6): (&String, bool), ears: Result<Ears, &std::io::Error>| {
-        (name.clone(), is_v6, ears.map_err(ToString::to_string))
-    };
-    let multicast = mdns.ears().map(|(link, ears)| of_link((&link.name, link.is_v6), ears)).collect();
+    let ears = mdns.ears().map(|(link, ears)| (link.name.clone(), link.is_v6, ears.map_err(ToString::to_string)));
+    let multicast = ears.collect();
     let interfaces = interfaces::look(everywhere);
     let networks = interfaces.iter().filter(|one| one.is_for_urls()).map(|one| (one.name.clone(), one.address));
     let networks: Vec<_> = networks.collect();
     let is_here = |url: &PeerUrl| networks.iter().any(|(_, address)| url.host() == address.to_string());
 
-    let all: Vec<_> = named.map(|url| vec![url]).into_iter().chain(found.values().map(urls)).collect();
+    let found: Vec<_> = found.values().map(urls).collect();
+    // Who was heard is called once, though it be named as well.
+    let named = named.filter(|url| !found.iter().flatten().any(|heard| heard == url));
+    let all: Vec<_> = named.map(|url| vec![url]).into_iter().chain(found).collect();
     let left_out = all.len().saturating_sub(NODES);
     let mut calls = JoinSet::new();
     for (index, urls) in all.into_iter().take(NODES).enumerate() {
@@ -91,6 +92,8 @@ async fn call(dialer: &Dialer, urls: Vec<PeerUrl>) -> Vec<(PeerUrl, Answer)> {
         };
         match answer {
             Ok(told) => return vec![(url, Ok((told, begun.elapsed())))],
+            // It is there, and had its guess.
+            Err(error) if error.is_refusal() => return vec![(url, Err(error))],
             Err(error) => failed.push((url, Err(error))),
         }
     }

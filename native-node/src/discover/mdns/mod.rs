@@ -138,6 +138,8 @@ impl Mdns {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 (link, from, length) = heard(&self.links, &mut self.packet, &mut self.turn), if may_read => {
+                    // It may have been waited for.
+                    let now = self.now();
                     self.budget.take(now);
                     self.handle(now, &link, from, length);
                 }
