@@ -13,6 +13,7 @@ use crate::aside::Asides;
 use crate::bridge::{Door, Identity, KnownNodes};
 use crate::desk::PeerBroadcast;
 use crate::dial::Dialer;
+use crate::drop_box::DropBox;
 use crate::fetchers::Fetchers;
 use crate::folder::{self, Change, Contents, Share};
 use crate::follow::{Callers, Replicas};
@@ -50,6 +51,8 @@ pub struct Node {
     known: KnownNodes,
     streams: Arc<Semaphore>,
     dialer: Dialer,
+    /// Where members put files, if they may.
+    drop_box: Option<DropBox>,
     known_peers: KnownPeers,
     tabs: Tabs,
     relays: Relays,
@@ -84,6 +87,8 @@ pub(crate) struct Parts {
     pub(crate) known: KnownNodes,
     /// Asks peers: over the bridge, or those of 2004 by XML-RPC.
     pub(crate) dialer: Dialer,
+    /// Where members put files, if they may.
+    pub(crate) drop_box: Option<DropBox>,
     pub(crate) membership: Membership,
 }
 
@@ -101,7 +106,7 @@ pub(crate) struct Arrival<'a> {
 impl Node {
     /// A node of an empty catalog.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { identity, name, url, names, share, host, known, dialer, membership } = parts;
+        let Parts { identity, name, url, names, share, host, known, dialer, drop_box, membership } = parts;
         Self {
             id: identity.id().to_string(),
             identity,
@@ -118,6 +123,7 @@ impl Node {
             known,
             streams: Arc::new(Semaphore::new(STREAMS)),
             dialer,
+            drop_box,
             known_peers: KnownPeers::default(),
             tabs: Tabs::default(),
             relays: Relays::default(),
@@ -256,6 +262,11 @@ impl Node {
     #[must_use]
     pub fn dialer(&self) -> &Dialer {
         &self.dialer
+    }
+
+    /// Where members put files, if they may.
+    pub(crate) fn drop_box(&self) -> Option<&DropBox> {
+        self.drop_box.as_ref()
     }
 
     /// Memory for files that pass through.

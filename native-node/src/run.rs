@@ -14,6 +14,7 @@ use crate::bridge::{Identity, IdentityError, KnownNodes};
 use crate::desk;
 use crate::dial::{Dialer, LegacyDialer, Links};
 use crate::discover::{self, Discovery};
+use crate::drop_box::DropBox;
 use crate::folder::{self, FolderError, Share, ShareOptions};
 use crate::follow;
 use crate::http::{self, ServeLimits};
@@ -55,6 +56,8 @@ pub struct Config {
     pub aliases: Vec<String>,
     /// Whether names that begin with a dot are shared.
     pub hidden: bool,
+    /// Whether members may put files into the folder.
+    pub drop_box: bool,
     /// A folder to serve the page from, instead of the one built in.
     pub www: Option<PathBuf>,
     /// The folder to remember things in between runs, instead of the person's own.
@@ -78,6 +81,7 @@ impl Config {
             name: None,
             aliases: Vec::new(),
             hidden: false,
+            drop_box: false,
             www: None,
             state: None,
             limits: ServeLimits::default(),
@@ -100,6 +104,9 @@ pub enum NodeError {
     /// The operating system gives no thread to watch the folder with.
     #[error("the folder cannot be watched: {0}")]
     Watch(std::io::Error),
+    /// The operating system gives no thread to save with.
+    #[error("cannot start to save: {0}")]
+    Thread(std::io::Error),
     /// The operating system gives no randomness.
     #[error("no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
@@ -179,6 +186,7 @@ pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, 
     let known = move || state.map_or_else(KnownNodes::of_this_person, |folder| KnownNodes::at(Some(folder)));
     let known = tokio::task::spawn_blocking(known).await.map_err(|_| IdentityError::Ending)?;
     let name = config.name.unwrap_or_else(machine);
+    let drop_box = config.drop_box.then(DropBox::start).transpose().map_err(NodeError::Thread)?;
     let (membership, socket) = swim::open(bound, &url, &names).await?;
     let node = Arc::new_cyclic(|node: &Weak<Node>| {
         let node = Weak::clone(node);
@@ -186,7 +194,7 @@ pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, 
         let links = Links::new(identity.clone(), known.clone(), Arc::new(start));
         config.join.iter().for_each(|url| links.typed(url));
         let dialer = Dialer::new(links, old);
-        Node::new(Parts { identity, name, url, names, share, host, known, dialer, membership })
+        Node::new(Parts { identity, name, url, names, share, host, known, dialer, drop_box, membership })
     });
     let Config { join, discovery, www, limits, .. } = config;
     Ok(Prepared { node, listener, socket, join, discovery, bound, www, limits, is_fixed })

@@ -69,13 +69,8 @@ fn offer(node: &Node, number: usize) -> Tab {
     let tab = Tab::open(&node.url, PASSWORD, "names", [u8::try_from(number).unwrap() + 1; 16]);
     let names: Vec<_> = (0..NAMES_OF_TAB).collect();
     for some in names.chunks(5_000) {
-        let offered = |at: &usize| Offered {
-            path: format!("pictures of the summer/{number:02}/a picture {at:07}.jpeg"),
-            size: 1,
-            modified: 1,
-            form: None,
-            id: None,
-        };
+        let offered =
+            |at: &usize| Offered::new(format!("pictures of the summer/{number:02}/a picture {at:07}.jpeg"), 1, 1);
         tab.say(Offer { all: some[0] == 0, add: some.iter().map(offered).collect(), remove: Vec::new() });
     }
     tab

@@ -1,12 +1,12 @@
 //! Downloads that end early: by the person, by a crash, by a full disk.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
 
 use super::{PASSWORD, Pool, assert_clean, entries, good_files, start};
+use crate::harness::disk::SmallDisk;
 use crate::harness::evil::{Evil, answer, drip, send, string};
 use crate::harness::node::{Node, tinyp2p};
 use crate::harness::process::{Running, wait_for};
@@ -20,7 +20,7 @@ pub(super) fn trials() -> Vec<Trial> {
         test("a_crash_leaves_no_partial_file_under_a_final_name", crash),
         test("a_folder_that_cannot_be_written_is_named", read_only),
     ];
-    let disk = can_mount();
+    let disk = SmallDisk::can_be();
     let mut mounted = Trials::needing("root, for a small disk to fill", &disk);
     mounted.add("a_full_disk_is_named_and_keeps_what_is_complete", |()| full_disk());
     trials.extend(mounted.into_vec());
@@ -110,42 +110,17 @@ fn read_only() {
     }
 }
 
-/// A disk in memory that holds 4 MiB, unmounted when dropped.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Result<Self, String> {
-        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(dir.path()).output();
-        match mounted {
-            Ok(output) if output.status.success() => Ok(Self(dir)),
-            Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _unmounted = Command::new("umount").arg(self.0.path()).output();
-    }
-}
-
-fn can_mount() -> Result<(), String> {
-    SmallDisk::mount().map(drop)
-}
-
 fn full_disk() {
     let disk = SmallDisk::mount().unwrap();
     let small = binary(100_000);
     let share = tree(&[("a.bin", &small), ("b.bin", &small), ("huge.bin", &binary(6 << 20))]);
     let node = Node::serve(share.path(), PASSWORD, &[]);
-    let output = crate::harness::node::get(&node.url, PASSWORD, "", disk.0.path());
+    let output = crate::harness::node::get(&node.url, PASSWORD, "", disk.path());
     assert_clean(&output);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{errors}");
-    let folder = disk.0.path().to_string_lossy().into_owned();
+    let folder = disk.path().to_string_lossy().into_owned();
     assert!(errors.contains("no space is left") && errors.contains(&folder), "{errors}");
-    assert_eq!(entries(disk.0.path()), ["a.bin", "b.bin"], "{errors}");
-    assert_eq!(std::fs::read(disk.0.path().join("a.bin")).unwrap(), small);
+    assert_eq!(entries(disk.path()), ["a.bin", "b.bin"], "{errors}");
+    assert_eq!(std::fs::read(disk.path().join("a.bin")).unwrap(), small);
 }

@@ -5,6 +5,7 @@ pub(crate) mod aside;
 pub(crate) mod between;
 pub(crate) mod browser;
 pub(crate) mod capture;
+pub(crate) mod disk;
 pub(crate) mod evil;
 pub(crate) mod frames;
 pub(crate) mod node;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// A busy machine wakes a thread so late.
 const OVERSLEPT: Duration = Duration::from_millis(100);
 
-/// What becomes of the bytes that the node sends.
+/// What becomes of the bytes that one end sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spoiled {
     /// One bit of them is flipped.
@@ -37,6 +37,8 @@ pub(crate) struct Proxy {
 struct Inner {
     /// Where the node is.
     to: String,
+    /// Whether it is what callers send that is counted and spoiled, in the place of what the node does.
+    is_of_callers: bool,
     /// Bytes per second of all connections together; 0: as fast as it goes.
     rate: AtomicU64,
     /// Bytes from the node so far.
@@ -54,10 +56,20 @@ struct Inner {
 impl Proxy {
     /// To the node that is at `HOST:PORT`, or will be.
     pub(crate) fn to(address: &str) -> Self {
+        Self::begin(address, false)
+    }
+
+    /// The same, which counts and spoils what callers send to the node.
+    pub(crate) fn of_callers_to(address: &str) -> Self {
+        Self::begin(address, true)
+    }
+
+    fn begin(address: &str, is_of_callers: bool) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("its address"));
         let inner = Arc::new(Inner {
             to: address.to_owned(),
+            is_of_callers,
             rate: AtomicU64::new(0),
             passed: AtomicU64::new(0),
             spoiled: Mutex::default(),
@@ -133,20 +145,21 @@ impl Inner {
         self.connections.fetch_add(1, Ordering::Relaxed);
         // Small messages would wait for each other otherwise.
         let _ = (node.set_nodelay(true), caller.set_nodelay(true));
+        let (spoiled, other) = if self.is_of_callers { (caller, &node) } else { (&node, caller) };
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                pass(caller, &node);
-                let _gone = node.shutdown(Shutdown::Both);
+                pass(other, spoiled);
+                let _gone = spoiled.shutdown(Shutdown::Both);
             });
-            self.spoil(&node, caller);
+            self.spoil(spoiled, other);
             let _gone = (node.shutdown(Shutdown::Both), caller.shutdown(Shutdown::Both));
         });
     }
 
-    /// Passes on what the node sends.
-    fn spoil(&self, mut node: &TcpStream, mut caller: &TcpStream) {
+    /// Passes on what one end sends.
+    fn spoil(&self, mut from: &TcpStream, mut to: &TcpStream) {
         let mut piece = vec![0; 16 << 10];
-        while let Ok(count @ 1..) = node.read(&mut piece) {
+        while let Ok(count @ 1..) = from.read(&mut piece) {
             let mut rest = &mut piece[..count];
             while !rest.is_empty() {
                 let count = self.take(rest.len());
@@ -158,14 +171,14 @@ impl Inner {
                     None => {}
                     Some(Spoiled::Flipped) => now[count / 2] ^= 4,
                     Some(Spoiled::Cut) => return,
-                    Some(Spoiled::Reset) => return reset(caller),
+                    Some(Spoiled::Reset) => return reset(to),
                     Some(Spoiled::Stalled) => {
-                        // Until the caller has had enough, and the other direction has closed both.
-                        while let Ok(1..) = node.read(&mut [0; 4096]) {}
+                        // Until the other end has had enough, and the other direction has closed both.
+                        while let Ok(1..) = from.read(&mut [0; 4096]) {}
                         return;
                     }
                 }
-                if caller.write_all(now).is_err() {
+                if to.write_all(now).is_err() {
                     return;
                 }
             }

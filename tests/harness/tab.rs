@@ -312,11 +312,8 @@ impl Tab {
     pub(crate) fn offer(&self, files: &[(&str, Content)]) {
         let files: BTreeMap<_, _> = files.iter().map(|(path, content)| ((*path).to_owned(), content.clone())).collect();
         let offered = files.iter().map(|(path, content)| Offered {
-            path: path.clone(),
-            size: content.size(),
-            modified: MODIFIED,
             form: content.form(),
-            id: None,
+            ..Offered::new(path.clone(), content.size(), MODIFIED)
         });
         let offer = Offer { all: true, add: offered.collect(), remove: Vec::new() };
         *self.held.files.lock().unwrap() = files;
@@ -331,7 +328,7 @@ impl Tab {
         self.held.promised.lock().unwrap().insert(path.to_owned(), outline.clone());
         self.held.files.lock().unwrap().insert(path.to_owned(), Content::bytes(sent));
         let (size, id) = (promised.len() as u64, Some(outline.id().0));
-        let offered = Offered { path: path.to_owned(), size, modified: MODIFIED, form: None, id };
+        let offered = Offered { id, ..Offered::new(path.to_owned(), size, MODIFIED) };
         self.say(Offer { all: false, add: vec![offered], remove: Vec::new() });
         outline
     }

@@ -4,6 +4,7 @@ mod accessible;
 mod away;
 mod breaking;
 mod contents;
+mod copies;
 mod guest;
 mod hostile;
 mod insecure;
@@ -33,6 +34,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         saving::trials(&original),
         sharing::trials(&original),
         contents::trials(),
+        copies::trials(),
         breaking::trials(),
         keyboard::trials(),
         insecure::trials(),

@@ -25,7 +25,7 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 fn offered(path: &str) -> Offered {
-    Offered { path: path.to_owned(), size: 1, modified: 0, form: None, id: None }
+    Offered::new(path.to_owned(), 1, 0)
 }
 
 fn offer(all: bool, add: &[&str], remove: &[&str]) -> Offer {

@@ -11,6 +11,7 @@ mod mixed;
 mod outline;
 mod passed_on;
 mod power;
+mod put;
 mod spoiled;
 mod together;
 
@@ -44,6 +45,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         passed_on::trials(),
         together::trials(),
         power::trials(),
+        put::trials(),
         crowd::trials(),
         crowd_strangers::trials(),
     ]
@@ -75,6 +77,15 @@ impl Holder {
         let (share, port) = (tree(files), free_port());
         let proxy = Proxy::to(&format!("127.0.0.1:{port}")).limit(rate);
         Self { share, port, state: fresh_state(), proxy, node: None }
+    }
+
+    /// Takes files, and is there: what is sent to it passes at so many bytes per second.
+    fn taking(rate: u64) -> Self {
+        let (share, port) = (tree(&[]), free_port());
+        let proxy = Proxy::of_callers_to(&format!("127.0.0.1:{port}")).limit(rate);
+        let mut holder = Self { share, port, state: fresh_state(), proxy, node: None };
+        holder.start(&["--drop-box"]);
+        holder
     }
 
     fn url(&self) -> &str {

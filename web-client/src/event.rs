@@ -235,6 +235,15 @@ pub enum HoldEvent {
     Withdrawn(u32),
     /// The person offers nothing any longer.
     AllWithdrawn,
+    /// The node is to keep copies of all that is offered.
+    CopiesWanted,
+    /// What came of a copy.
+    Copied {
+        /// Of which file.
+        handle: u32,
+        /// Why there is none, in the node's words.
+        error: Option<String>,
+    },
     /// Somebody reads a file of ours.
     Reading {
         /// The transport's number for it.

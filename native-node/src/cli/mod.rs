@@ -10,6 +10,7 @@ mod ls;
 mod output;
 mod password;
 mod peers;
+mod put;
 mod qr;
 mod serve;
 mod whom;
@@ -64,6 +65,7 @@ Exit codes: 0 all done, 1 something failed and was named, or nothing matches PAT
 enum Command {
     Serve(serve::Serve),
     Get(get::Get),
+    Put(put::PutArguments),
     Ls(ls::Ls),
     Peers(peers::Peers),
     Doctor(doctor::Doctor),
@@ -80,6 +82,7 @@ impl Command {
         match self {
             Self::Serve(serve) => serve.json,
             Self::Get(get) => get.json,
+            Self::Put(put) => put.json,
             Self::Ls(ls) => ls.json,
             Self::Peers(peers) => peers.json,
             Self::Doctor(doctor) => doctor.json,
@@ -138,6 +141,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         match command {
             Command::Serve(serve) => serve.run(shutdown).await,
             Command::Get(get) => get.run(shutdown).await,
+            Command::Put(put) => put.run(shutdown).await,
             Command::Ls(ls) => unless(shutdown, ls.run()).await,
             Command::Peers(peers) => unless(shutdown, peers.run()).await,
             Command::Doctor(doctor) => unless(shutdown, doctor.run()).await,

@@ -16,6 +16,7 @@ use super::get::{Gone, GonePeer};
 use super::qr;
 use crate::download::{DownloadError, Missed, Observer, Offered, Report, SavedFile};
 use crate::node::Node;
+use crate::put::PutError;
 use crate::run::NodeError;
 
 /// What is said where nobody has anything that was asked for.
@@ -44,6 +45,16 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The node at this URL cannot be asked.
+    fn of_node(url: &PeerUrl, error: &impl fmt::Display) -> Self {
+        // Typed without a port, as people do who saw it in a browser.
+        let has_no_port = url.port() == 80 && !url.authority().ends_with(":80");
+        let hint = format!(" (this URL means port 80; a node listens on {} unless told otherwise)", super::PORT);
+        Self::Failed(format!("{error}{}", if has_no_port { &hint } else { "" }))
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,13 +72,20 @@ impl From<NodeError> for Failure {
 
 impl From<DownloadError> for Failure {
     fn from(error: DownloadError) -> Self {
-        Self::Failed(match &error {
-            // Typed without a port, as people do who saw it in a browser.
-            DownloadError::Pool(url, _) if url.port() == 80 && !url.authority().ends_with(":80") => {
-                format!("{error} (this URL means port 80; a node listens on {} unless told otherwise)", super::PORT)
-            }
-            _ => error.to_string(),
-        })
+        match &error {
+            DownloadError::Pool(url, _) => Self::of_node(url, &error),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<PutError> for Failure {
+    fn from(error: PutError) -> Self {
+        match &error {
+            PutError::Node(url, _) => Self::of_node(url, &error),
+            PutError::Refused(..) => Self::Failed(error.to_string()),
+            _ => Self::Usage(error.to_string()),
+        }
     }
 }
 
@@ -118,6 +136,16 @@ pub(super) fn tell_failure(failure: &Failure) {
 /// The last word on a download, and its exit code. That nothing is there is a failure where something in particular was asked
 /// for, as scripts know it of `grep`.
 pub(super) fn conclude(report: &Report, gone: &Gone, json: bool, asked_for_everything: bool) -> ExitCode {
+    let is_well = report.missed.is_empty() && (asked_for_everything || !report.is_nothing());
+    conclude_at("here", report, gone, json, is_well)
+}
+
+/// The last word on what was put at a node, and its exit code.
+pub(super) fn conclude_put(report: &Report, json: bool) -> ExitCode {
+    conclude_at("there", report, &Gone::default(), json, report.missed.is_empty())
+}
+
+fn conclude_at(place: &str, report: &Report, gone: &Gone, json: bool, is_well: bool) -> ExitCode {
     if json {
         let away = gone.peers.iter().map(|GonePeer { peer, last_seen, count }| {
             json!({
@@ -133,9 +161,8 @@ pub(super) fn conclude(report: &Report, gone: &Gone, json: bool, asked_for_every
     } else if gone.files > 0 {
         note(gone_line(gone));
     } else {
-        note(summary(report));
+        note(summary(place, report));
     }
-    let is_well = report.missed.is_empty() && (asked_for_everything || !report.is_nothing());
     match (report.interrupted, is_well) {
         (true, _) => ExitCode::from(super::INTERRUPTED),
         (false, true) => ExitCode::SUCCESS,
@@ -144,7 +171,7 @@ pub(super) fn conclude(report: &Report, gone: &Gone, json: bool, asked_for_every
 }
 
 /// How it went, in one line: `12 files, 1.30 GiB, 3 already here, 1 missed`.
-fn summary(report: &Report) -> String {
+fn summary(place: &str, report: &Report) -> String {
     let missed = missed_files(report);
     let mut parts = Vec::new();
     match report.saved {
@@ -153,7 +180,7 @@ fn summary(report: &Report) -> String {
         saved => parts.push(offer(saved, (report.bytes > 0).then_some(report.bytes))),
     }
     if report.already_here > 0 {
-        parts.push(format!("{} already here", HumanCount(report.already_here as u64)));
+        parts.push(format!("{} already {place}", HumanCount(report.already_here as u64)));
     }
     if report.differing > 0 {
         parts.push(format!("{} of them different", HumanCount(report.differing as u64)));

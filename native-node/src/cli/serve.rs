@@ -20,7 +20,8 @@ const NEXT_PORTS: u16 = 20;
 
 /// Share a folder with everybody who has the password.
 ///
-/// Everything in DIR can then be listed and fetched by all peers, from their browsers too. Nothing is ever written to it.
+/// Everything in DIR can then be listed and fetched by all peers, from their browsers too. Nothing is ever written to it, unless you
+/// say --drop-box.
 /// With no password given, and nobody to join, one is made and shown.
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
@@ -51,6 +52,10 @@ pub(super) struct Serve {
     /// Share files and folders whose names begin with a dot, too.
     #[arg(long)]
     hidden: bool,
+    /// Let everybody who has the password put files into DIR, from the page or by `tinyp2p put`. Nothing that is there is
+    /// replaced, and some of the disk is left free.
+    #[arg(long)]
+    drop_box: bool,
     /// Ask for the password.
     #[arg(long)]
     ask: bool,
@@ -107,6 +112,7 @@ impl Serve {
             name: self.name,
             aliases: self.alias,
             hidden: self.hidden,
+            drop_box: self.drop_box,
             www: self.www,
             limits: ServeLimits::of_this_process(),
             ..Config::new(password, self.dir)

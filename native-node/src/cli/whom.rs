@@ -56,9 +56,18 @@ impl Whom {
 
     /// The peer, looked for where that was wanted.
     pub(super) async fn peer(&self, dialer: &Dialer) -> Result<PeerUrl, Failure> {
+        self.peer_that(dialer, async |_| true).await
+    }
+
+    /// The same; what is looked for is one that will do.
+    pub(super) async fn peer_that(
+        &self,
+        dialer: &Dialer,
+        will_do: impl AsyncFn(&PeerUrl) -> bool,
+    ) -> Result<PeerUrl, Failure> {
         match self {
             Self::Peer(url, _) => Ok(url.clone()),
-            Self::Lan => discover::find(dialer).await.map_err(|error| Failure::Failed(error.to_string())),
+            Self::Lan => discover::find(dialer, will_do).await.map_err(|error| Failure::Failed(error.to_string())),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! welcome (they dialed) ─┐
-//!                        ├─ HELLO both ways ─► Desk: Exchange, Members, Search, Read, ReadMany, Outline, Ticket, Collect, Follow, Swarm
+//!                        ├─ HELLO both ways ─► Desk: Exchange, Members, Search, Read, ReadMany, Outline, Ticket, Collect, Follow, Swarm, Put
 //! call    (we dialed) ───┘                     tabs besides: Address, Offer, Peers
 //! ```
 //!
@@ -15,6 +15,7 @@ mod members;
 mod outline;
 mod peers;
 mod pool;
+mod put;
 mod read;
 mod read_many;
 mod refusal;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use shared::bridge::{Aside, File, Read, ResetCode};
+use shared::bridge::{Aside, Read, ResetCode};
 use shared::limits::CHUNK_BYTES;
 
 use super::refusal::{Refusal, anybody, file, ours};
 use super::session::Desk;
 use crate::link::Answer;
-use crate::source::{self, Reading, Source, SourceError};
+use crate::source::{self, Reading, Source};
 
 /// How long a tab may take to come for what it asked for: its browser has few connections for one address.
 const FETCH_PATIENCE: Duration = Duration::from_secs(30);
@@ -22,7 +22,7 @@ pub(super) async fn answer(desk: &Desk, mut read: Read, answer: Answer) {
     match opened {
         Ok(source) => match aside {
             Some(aside) => send_aside(desk, &aside, source, answer).await,
-            None => send(source, answer).await,
+            None => source::send(source, answer, |_| {}).await,
         },
         Err(refusal) => answer.fail(refusal.code, refusal.words),
     }
@@ -43,38 +43,12 @@ async fn open(desk: &Desk, read: Read) -> Result<Source, Refusal> {
     Ok(source::open(desk.node(), Reading { peer, path, from, length, version, reader, alone }).await?)
 }
 
-/// Sends all of it, or says why it ends before its end.
-async fn send(mut source: Source, mut answer: Answer) {
-    if answer.reply(header(&source)).await.is_err() {
-        return;
-    }
-    loop {
-        let next = tokio::select! {
-            next = source.next() => next,
-            () = answer.unwanted() => return,
-        };
-        match next {
-            Ok(Some(bytes)) => {
-                if answer.data(bytes).await.is_err() {
-                    return;
-                }
-            }
-            Ok(None) => {
-                // Nobody waits any more is as good.
-                let _unwanted = answer.end().await;
-                return;
-            }
-            Err(why) => return broken_off(answer, why),
-        }
-    }
-}
-
 /// Sends all of it beside the session, to whoever fetches it there, or says in the session why not.
 async fn send_aside(desk: &Desk, aside: &Aside, mut source: Source, mut answer: Answer) {
     let Some(mut waiting) = desk.node().asides().wait(aside.id()) else {
         return answer.fail(ResetCode::BUSY, "too much is fetched beside sessions at the moment");
     };
-    if answer.reply(header(&source)).await.is_err() {
+    if answer.reply(source.header()).await.is_err() {
         return;
     }
     let fetched = tokio::select! {
@@ -100,20 +74,7 @@ async fn send_aside(desk: &Desk, aside: &Aside, mut source: Source, mut answer: 
     };
     match sent {
         Ok(()) => drop(answer.end().await),
-        Err(Some(why)) => broken_off(answer, why),
+        Err(Some(why)) => source::broken_off(answer, &why),
         Err(None) => answer.fail(ResetCode::BUSY, "whoever fetched the file went away"),
     }
-}
-
-fn header(source: &Source) -> File {
-    let executable = source.is_executable().then_some(true);
-    File { executable, ..File::new(source.version().into(), source.left()) }
-}
-
-fn broken_off(answer: Answer, why: SourceError) {
-    tracing::info!(%why, "a file could not be sent to its end");
-    let Refusal { code, words } = why.into();
-    // What was sent is no use to anybody: it must not look as if there never was such a file.
-    let code = if code == ResetCode::NOT_FOUND { ResetCode::CHANGED } else { code };
-    answer.fail(code, words);
 }

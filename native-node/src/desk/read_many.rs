@@ -1,6 +1,5 @@
 //! Several small files in one answer: opened and read in one go, because a hop for each would cost more than its bytes.
 
-use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::refusal::{Refusal, ours};
 use super::session::Desk;
-use crate::folder::{OpenedFile, Share};
+use crate::folder::{Share, append_small};
 use crate::link::{Answer, LinkError, Reply};
 use crate::source::{self, Holder, SourceError};
 
@@ -83,7 +82,7 @@ fn from_folder(share: &Arc<Share>, wanted: &[Option<SharedPath>]) -> Batch {
     let read = |path: &Option<SharedPath>| {
         let start = all.len();
         let opened = share.open_file(path.as_ref()?).ok()?;
-        let size = append(&opened, &mut all, BATCH_BYTES.saturating_sub(start as u64));
+        let size = append_small(&opened, &mut all, BATCH_BYTES.saturating_sub(start as u64));
         if size.is_none() {
             all.truncate(start);
         }
@@ -91,16 +90,6 @@ fn from_folder(share: &Arc<Share>, wanted: &[Option<SharedPath>]) -> Batch {
     };
     let sizes = wanted.iter().map(read).collect();
     (sizes, all)
-}
-
-/// Puts a whole file at the end, if it is small and does not change meanwhile.
-fn append(opened: &OpenedFile, all: &mut Vec<u8>, room: u64) -> Option<u32> {
-    let most = room.min(BATCH_FILE_BYTES);
-    if opened.size > most {
-        return None;
-    }
-    let count = (&opened.file).take(most + 1).read_to_end(all).ok()?;
-    (count as u64 == opened.size && opened.is_unchanged().ok()?).then_some(u32::try_from(count).ok()?)
 }
 
 /// The same from a tab, which must keep to what it was asked for.

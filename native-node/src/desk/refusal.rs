@@ -22,18 +22,7 @@ impl Refusal {
 
 impl From<SourceError> for Refusal {
     fn from(why: SourceError) -> Self {
-        let code = match why {
-            SourceError::NotHere => ResetCode::GONE,
-            SourceError::Missing => ResetCode::NOT_FOUND,
-            SourceError::Changed => ResetCode::CHANGED,
-            SourceError::Busy => ResetCode::BUSY,
-            SourceError::Interrupted
-            | SourceError::TooMuch
-            | SourceError::Lied
-            | SourceError::Failed(_)
-            | SourceError::Io(_) => ResetCode::OTHER,
-        };
-        Self::new(code, why.to_string())
+        Self::new(why.code(), why.to_string())
     }
 }
 

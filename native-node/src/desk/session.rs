@@ -8,7 +8,7 @@ use shared::{PeerUrl, Printable, Scope, peer_name};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use super::refusal::Refusal;
-use super::{exchange, follow, members, outline, read, read_many, search, swarm, ticket};
+use super::{exchange, follow, members, outline, put, read, read_many, search, swarm, ticket};
 use crate::follow::Entered;
 use crate::link::{Answer, Handler, Link};
 use crate::node::Node;
@@ -29,12 +29,15 @@ pub(super) struct Desk {
     searching: Semaphore,
     following: Semaphore,
     swarming: Semaphore,
+    putting: Semaphore,
 }
 
 /// Who follows a catalog in one session: one, and one more while it changes over.
 const FOLLOWERS: usize = 2;
 /// Contents that are fetched in one session at once, each told of twice for a moment.
 const SWARMS: usize = 16;
+/// Lists of files of one session that are fetched from it at once; further ones wait.
+const PUTS: usize = 4;
 /// Searches of one session that are under way at once; further ones wait.
 const SEARCHES: usize = 4;
 
@@ -63,6 +66,7 @@ impl Desk {
             searching: Semaphore::new(SEARCHES),
             following: Semaphore::new(FOLLOWERS),
             swarming: Semaphore::new(SWARMS),
+            putting: Semaphore::new(PUTS),
         }
     }
 
@@ -106,6 +110,11 @@ impl Desk {
     /// A place among the searches of this session: each holds some mebibytes of rows, and threads.
     pub(super) async fn place_to_search(&self) -> Option<SemaphorePermit<'_>> {
         self.searching.acquire().await.ok()
+    }
+
+    /// A place among the lists of files that are fetched from this session.
+    pub(super) async fn place_to_put(&self) -> Option<SemaphorePermit<'_>> {
+        self.putting.acquire().await.ok()
     }
 
     /// A place among the followers of this session: each remembers what it was told of each of our peers.
@@ -201,6 +210,7 @@ impl Handler for Desk {
             Message::Outline(asked) => outline::answer(&self, asked, answer).await,
             Message::Follow(asked) => follow::answer(&self, asked, answer).await,
             Message::Swarm(asked) => swarm::answer(&self, asked, answer).await,
+            Message::Put(put) => put::answer(&self, put, answer).await,
             Message::Ticket(ticket) => ticket::answer(&self, ticket, answer).await,
             Message::Collect(collect) => ticket::answer_for_archive(&self, collect, answer).await,
             _ => answer.fail(ResetCode::UNKNOWN, "this is no request"),

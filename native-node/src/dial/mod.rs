@@ -40,6 +40,8 @@ const FOUND_BYTES: usize = limits::REPLY_BYTES;
 pub struct Dialer {
     links: Links,
     legacy: LegacyDialer,
+    /// Whoever is called is the other end of this session.
+    over: Option<Link>,
 }
 
 /// Whom a peer knows.
@@ -63,7 +65,13 @@ impl Dialer {
     /// A dialer over these sessions, and with this way of calling peers of 2004.
     #[must_use]
     pub fn new(links: Links, legacy: LegacyDialer) -> Self {
-        Self { links, legacy }
+        Self { links, legacy, over: None }
+    }
+
+    /// One that calls nobody but the other end of this session, whatever it is called.
+    #[must_use]
+    pub(crate) fn over(&self, link: Link) -> Self {
+        Self { over: Some(link), ..self.clone() }
     }
 
     /// The sessions.
@@ -255,6 +263,9 @@ impl Dialer {
 
     /// The session with a URL's node, or none: then it is of 2004, and may be called so.
     async fn way(&self, url: &PeerUrl) -> Result<Asked, CallError> {
+        if let Some(link) = &self.over {
+            return Ok(Asked::Bridge(link.clone()));
+        }
         match self.links.way(url).await? {
             Way::Bridge(link) => Ok(Asked::Bridge(link)),
             Way::Legacy if self.legacy.is_on() => Ok(Asked::Legacy),

@@ -186,30 +186,45 @@ pub enum NotFound {
     /// None of those that say so.
     #[error("nobody who was found on this network proves this password (nodes found: {0})")]
     NotOurs(usize),
+    /// None that will do, of those who prove the password.
+    #[error(
+        "no node of this password on this network takes files (nodes asked: {0}); \"tinyp2p serve --drop-box\" starts one"
+    )]
+    Unfit(usize),
 }
 
-/// Looks for a node on this network that proves the password, for some seconds; there is a session with it then.
+/// Looks for a node on this network that proves the password, and will do besides, for some seconds; there is a session with it
+/// then.
 ///
 /// # Errors
 /// See [`NotFound`].
-pub async fn find(dialer: &Dialer) -> Result<PeerUrl, NotFound> {
-    let mut finds = Finds::new();
-    let found = tokio::time::timeout(SEARCH_MOST, find_with(dialer, &mut finds)).await;
+pub async fn find(dialer: &Dialer, will_do: impl AsyncFn(&PeerUrl) -> bool) -> Result<PeerUrl, NotFound> {
+    let (mut finds, mut unfit) = (Finds::new(), 0);
+    let found = tokio::time::timeout(SEARCH_MOST, find_with(dialer, will_do, &mut finds, &mut unfit)).await;
     match found.unwrap_or(Ok(None))? {
         Some(found) => Ok(found),
+        None if unfit > 0 => Err(NotFound::Unfit(unfit)),
         None if finds.count() == 0 => Err(NotFound::Nobody),
         None => Err(NotFound::NotOurs(finds.count())),
     }
 }
 
-async fn find_with(dialer: &Dialer, finds: &mut Finds) -> io::Result<Option<PeerUrl>> {
+async fn find_with(
+    dialer: &Dialer,
+    will_do: impl AsyncFn(&PeerUrl) -> bool,
+    finds: &mut Finds,
+    unfit: &mut usize,
+) -> io::Result<Option<PeerUrl>> {
     let (mut mdns, begun) = (Mdns::new(IpAddr::from(Ipv6Addr::UNSPECIFIED), None), Instant::now());
     loop {
         let now = Moment::default() + begun.elapsed();
         if let Some(url) = finds.poll_dial(now, None, |_| false) {
             let outcome = tokio::time::timeout(PROOF, dial(dialer, &url)).await.unwrap_or(Outcome::Unreachable);
-            if let Outcome::Proved(url) = outcome {
-                return Ok(Some(url));
+            if let Outcome::Proved(url) = &outcome {
+                if will_do(url).await {
+                    return Ok(Some(url.clone()));
+                }
+                *unfit += 1;
             }
             finds.handle_dialed(now, outcome);
             continue;

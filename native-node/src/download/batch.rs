@@ -22,8 +22,11 @@ pub(super) enum Unit {
     Batch(Vec<Offered>),
 }
 
-/// Puts small files together. A file whose size nobody told stays alone.
-pub(super) fn units(files: Vec<Offered>) -> Vec<Unit> {
+/// Puts small files together. A file whose size nobody told stays alone, and so does a tab's: it gives one at a time.
+pub(super) fn units(peer: &PeerUrl, files: Vec<Offered>) -> Vec<Unit> {
+    if peer.is_of_tab() {
+        return files.into_iter().map(Unit::One).collect();
+    }
     let mut units = Vec::new();
     let mut batch = (Vec::new(), 0);
     for file in files {
@@ -73,7 +76,7 @@ impl Download<'_> {
     }
 
     async fn fetch_batch(&self, peer: &PeerUrl, files: &[Offered]) -> Result<Vec<Option<Vec<u8>>>, FetchError> {
-        let _place = self.places.acquire().await.map_err(|_| FetchError::Stopped)?;
+        let _place = self.places.files.acquire().await.map_err(|_| FetchError::Stopped)?;
         let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
         let contents = self.dialer.fetch_all(peer, &names).await?;
         self.patience.succeeded(peer);
@@ -105,20 +108,21 @@ mod tests {
     use super::*;
     use shared::SharedPath;
 
-    fn shapes(sizes: &[Option<u64>]) -> Vec<usize> {
+    fn shapes(peer: &str, sizes: &[Option<u64>]) -> Vec<usize> {
         let file = |size: &Option<u64>| {
             let path = SharedPath::parse("a").unwrap();
             Offered { name: "a".into(), path, size: *size, modified: None, version: None, id: None, executable: false }
         };
-        let units = units(sizes.iter().map(file).collect());
+        let units = units(&PeerUrl::parse(peer).unwrap(), sizes.iter().map(file).collect());
         units.iter().map(|unit| if let Unit::Batch(files) = unit { files.len() } else { 0 }).collect()
     }
 
     #[test]
     fn small_files_of_known_size_go_together_within_bounds() {
-        assert!(shapes(&[]).is_empty());
-        assert_eq!(shapes(&[Some(1), None, Some(1 << 20), Some(0)]), [0, 0, 2]);
-        assert_eq!(shapes(&[Some(4096); 130]), [64, 64, 2]);
-        assert_eq!(shapes(&[Some(32 << 10); 17]), [16, 1]);
+        assert!(shapes("http://a:1", &[]).is_empty());
+        assert_eq!(shapes("http://a:1", &[Some(1), None, Some(1 << 20), Some(0)]), [0, 0, 2]);
+        assert_eq!(shapes("http://a:1", &[Some(4096); 130]), [64, 64, 2]);
+        assert_eq!(shapes("http://a:1", &[Some(32 << 10); 17]), [16, 1]);
+        assert_eq!(shapes(&format!("http://a:1/peer/{}", "a".repeat(32)), &[Some(1); 3]), [0; 3]);
     }
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use shared::bridge::TabId;
 use shared::{PeerUrl, Printable, SharedPath};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -50,7 +51,7 @@ const CLAIMED_AT_ONCE: usize = 256;
 const TRIES: u32 = 4;
 /// Large files on their way at once, each in several parts.
 const LARGE_FILES: usize = 4;
-/// Parts of those on their way at once: each holds some three mebibytes.
+/// Parts of those on their way at once.
 const PARTS: usize = 32;
 /// The same from others who fetch the same.
 const PARTNER_PARTS: usize = 16;
@@ -72,29 +73,17 @@ pub async fn run(
         true => None,
         false => Some(Arc::new(Destination::open(&job.to)?)),
     };
+    let (places, commits) = (Places::new(PARTS), CommitQueue::start().map_err(DownloadError::Thread)?);
     let download = Download {
-        dialer,
-        observer,
-        commits: CommitQueue::start().map_err(DownloadError::Thread)?,
         destination,
         dry_run: job.dry_run,
         max_file_size: job.max_file_size,
-        places: Semaphore::new(FILES),
-        patience: Patience::default(),
-        unsaved: Semaphore::new(open_files::most().map_or(UNSAVED, |most| UNSAVED.min(most * 3 / 4))),
-        large: Semaphore::new(LARGE_FILES),
-        parts: Semaphore::new(PARTS),
-        partner_parts: Semaphore::new(PARTNER_PARTS),
         swarm: (!job.alone).then(|| Swarm::new(dialer.links().identity().clone())),
-        registry: Registry::default(),
-        unfinished: AtomicUsize::new(0),
-        claims: Claims::default(),
-        report: Mutex::default(),
-        shutdown: &shutdown,
+        ..Download::new(dialer, observer, &places, commits, &shutdown)
     };
     if let Some(offers) = shutdown.run_until_cancelled(offers(dialer, &job.pool, &job.wanted)).await {
         let mut offers = offers?;
-        let mut fetching = futures_util::stream::FuturesUnordered::new();
+        let mut fetching = FuturesUnordered::new();
         loop {
             tokio::select! {
                 offered = offers.next() => match offered {
@@ -126,6 +115,44 @@ pub async fn run(
     Ok(Report { interrupted, dry_run: job.dry_run, unfinished: unfinished.into_inner(), ..report })
 }
 
+/// Fetches what one peer offers into a folder, with places that others fetch with, too, until all is done or `shutdown`.
+pub(crate) async fn take(
+    dialer: &Dialer,
+    peer: PeerUrl,
+    offered: OffersOf,
+    into: (Destination, CommitQueue, &Places),
+    observer: &dyn Observer,
+    shutdown: &CancellationToken,
+) {
+    let (destination, commits, places) = into;
+    let destination = Some(Arc::new(destination));
+    let download = Download { destination, ..Download::new(dialer, observer, places, commits, shutdown) };
+    download.take(peer, Ok(offered)).await;
+}
+
+/// How much may be on its way at once.
+#[derive(Debug)]
+pub(crate) struct Places {
+    files: Semaphore,
+    unsaved: Semaphore,
+    large: Semaphore,
+    parts: Semaphore,
+    partner_parts: Semaphore,
+}
+
+impl Places {
+    /// For so many parts of large files at once: each holds some three mebibytes.
+    pub(crate) fn new(parts: usize) -> Self {
+        Self {
+            files: Semaphore::new(FILES),
+            unsaved: Semaphore::new(open_files::most().map_or(UNSAVED, |most| UNSAVED.min(most * 3 / 4))),
+            large: Semaphore::new(LARGE_FILES),
+            parts: Semaphore::new(parts),
+            partner_parts: Semaphore::new(PARTNER_PARTS),
+        }
+    }
+}
+
 /// A file that came whole, and from whom.
 struct Fetched<'a> {
     peer: PeerUrl,
@@ -152,12 +179,8 @@ struct Download<'a> {
     commits: CommitQueue,
     dry_run: bool,
     max_file_size: Option<u64>,
-    places: Semaphore,
+    places: &'a Places,
     patience: Patience,
-    unsaved: Semaphore,
-    large: Semaphore,
-    parts: Semaphore,
-    partner_parts: Semaphore,
     /// What others who fetch the same are given; none where nothing is.
     swarm: Option<Swarm>,
     /// Who holds which large content.
@@ -168,6 +191,34 @@ struct Download<'a> {
     report: Mutex<Report>,
     /// Once the person ends it nothing more is asked for.
     shutdown: &'a CancellationToken,
+}
+
+impl<'a> Download<'a> {
+    /// Of nothing yet, with what every download has.
+    fn new(
+        dialer: &'a Dialer,
+        observer: &'a dyn Observer,
+        places: &'a Places,
+        commits: CommitQueue,
+        shutdown: &'a CancellationToken,
+    ) -> Self {
+        Self {
+            dialer,
+            observer,
+            destination: None,
+            commits,
+            dry_run: false,
+            max_file_size: None,
+            places,
+            patience: Patience::default(),
+            swarm: None,
+            registry: Registry::default(),
+            unfinished: AtomicUsize::new(0),
+            claims: Claims::default(),
+            report: Mutex::default(),
+            shutdown,
+        }
+    }
 }
 
 impl Download<'_> {
@@ -214,10 +265,26 @@ impl Download<'_> {
         }
         // 2004 server: single-threaded, with an accept queue of five; a second call would only wait, or be reset.
         let at_once = if offered.is_of_2004 { 1 } else { FILES_PER_NODE };
-        let units = futures_util::stream::iter(batch::units(files));
-        let fetching = units.map(|unit| self.until_shutdown(self.get_unit(peer.clone(), unit)));
-        let fetched = fetching.buffer_unordered(at_once).flat_map(futures_util::stream::iter);
-        fetched.map(|fetched| self.save(fetched)).buffer_unordered(UNSAVED).for_each(async |()| {}).await;
+        let mut units = batch::units(&peer, files).into_iter();
+        // No combinators: of a stream of closures that borrow, nobody can tell that it may go from thread to thread.
+        let (mut fetching, mut saving) = (FuturesUnordered::new(), FuturesUnordered::new());
+        loop {
+            while fetching.len() < at_once
+                && saving.len() < UNSAVED
+                && let Some(unit) = units.next()
+            {
+                fetching.push(self.until_shutdown(self.get_unit(peer.clone(), unit)));
+            }
+            tokio::select! {
+                Some(fetched) = fetching.next() => {
+                    for fetched in fetched {
+                        saving.push(self.save(fetched));
+                    }
+                }
+                Some(()) = saving.next() => {}
+                else => break,
+            }
+        }
     }
 
     /// What comes of it, or nothing once the person ends the download.
@@ -305,8 +372,8 @@ impl Download<'_> {
     /// A file in one go.
     async fn get_whole(&self, peer: &PeerUrl, file: &Offered) -> Result<Came<'_>, fetch::FetchError> {
         let (destination, target) = self.target(&file.path)?;
-        let _place = self.places.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
-        let unsaved = self.unsaved.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
+        let _place = self.places.files.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
+        let unsaved = self.places.unsaved.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
         self.observer.begun(&file.path, peer, file.size);
         let bounds = fetch::Bounds { announced: file.size, otherwise: self.max_file_size.unwrap_or(MAX_UNANNOUNCED) };
         let moved = |bytes| self.observer.moved(&file.path, bytes);
@@ -332,7 +399,7 @@ impl Download<'_> {
         let mut next = Some(fetched);
         while let Some(Fetched { peer, name, path, came: Came { arrived, unsaved, bytes, how } }) = next {
             let unsaved = match unsaved {
-                None => self.unsaved.acquire().await.ok(),
+                None => self.places.unsaved.acquire().await.ok(),
                 has_place => has_place,
             };
             let saved = self.commits.commit(arrived).await;

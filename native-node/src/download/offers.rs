@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use shared::bridge::{Found, Message, PeerInfo, Row};
+use shared::bridge::{self, Found, Message, PeerInfo, Row};
 use shared::xmlrpc::Name;
 use shared::{ContentId, Pattern, PatternKind, PeerUrl, Printable, SharedPath, peer_name, printable_bytes};
 use tokio::sync::{Semaphore, mpsc};
@@ -64,6 +64,21 @@ impl Offered {
     /// Of a peer that tells nothing but names.
     fn of_2004(name: String, path: &SharedPath) -> Self {
         Self { name, path: path.to_saved(), size: None, modified: None, version: None, id: None, executable: false }
+    }
+
+    /// As somebody puts it at a node. None where its name cannot be one.
+    pub(crate) fn of_put(file: bridge::Offered) -> Option<Self> {
+        let bridge::Offered { path: name, size, modified, form: _, id, executable } = file;
+        let path = SharedPath::parse(&name).ok()?.to_saved();
+        Some(Self {
+            name,
+            path,
+            size: Some(size),
+            modified: Some(modified.div_euclid(1_000_000_000)),
+            version: Some(Version { size, modified }),
+            id: id.map(ContentId),
+            executable: executable.unwrap_or_default(),
+        })
     }
 
     /// What it keeps besides its bytes, having come in this version.

@@ -116,8 +116,8 @@ pub(super) struct IntoFolders {
 }
 
 impl IntoFolders {
-    /// Opens the root, creating it where it is missing.
-    pub(super) fn open(root: &Path) -> io::Result<Self> {
+    /// Opens the root, creating it where it is missing; a person finds it as `shown`.
+    pub(super) fn open(root: &Path, shown: &Path) -> io::Result<Self> {
         let missing: Vec<&Path> = root.ancestors().take_while(|folder| !folder.exists()).collect();
         std::fs::create_dir_all(root)?;
         let dir = Dir::open_ambient_dir(root, ambient_authority())?;
@@ -125,7 +125,7 @@ impl IntoFolders {
             // Best effort: most systems let nobody sync a folder they may not list.
             let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
         }
-        let root = Arc::new(IntoFolder::new(dir, root.into(), None, false)?);
+        let root = Arc::new(IntoFolder::new(dir, shown.into(), None, false)?);
         Ok(Self { root, open: Mutex::default() })
     }
 

@@ -70,6 +70,14 @@ impl OpenedFile {
         positioned::read_at(&self.file, buffer, offset)
     }
 
+    /// The same until `buffer` is full or the file ends; how many bytes there were.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn read_full_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        positioned::read_full_at(&self.file, buffer, offset)
+    }
+
     /// Which version of the file it was when it was opened.
     #[must_use]
     pub fn version(&self) -> Version {

@@ -78,9 +78,17 @@ impl Destination {
     /// # Errors
     /// A [`SaveError`] that names it.
     pub fn open(dir: &Path) -> Result<Self, SaveError> {
-        let folders = IntoFolders::open(dir).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => SaveError::Blocked(dir.into()),
-            _ => SaveError::from_io(dir, error),
+        Self::open_as(dir, dir)
+    }
+
+    /// The same; errors call it `shown`, for who may not know where it is.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn open_as(dir: &Path, shown: &Path) -> Result<Self, SaveError> {
+        let folders = IntoFolders::open(dir, shown).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => SaveError::Blocked(shown.into()),
+            _ => SaveError::from_io(shown, error),
         })?;
         Ok(Self { folders: Arc::new(folders) })
     }

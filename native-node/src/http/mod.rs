@@ -88,5 +88,6 @@ async fn about(State(node): State<Arc<Node>>) -> Json<serde_json::Value> {
         "url": node.url().as_str(),
         "version": env!("CARGO_PKG_VERSION"),
         "legacy": node.identity().legacy(),
+        "drop_box": node.drop_box().is_some(),
     }))
 }

@@ -15,6 +15,7 @@ mod own;
 mod permit;
 mod proved;
 mod relay;
+mod send;
 mod sendfile;
 mod stall;
 mod together;
@@ -24,7 +25,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use shared::{Entry, PeerUrl, SharedPath, bridge};
+use shared::bridge::{self, ResetCode};
+use shared::{Entry, PeerUrl, SharedPath};
 
 use crate::folder::OpenedFile;
 use own::OwnReader;
@@ -36,6 +38,7 @@ pub(crate) use open_cache::OpenFileCache;
 pub use permit::ReadPermit;
 pub(crate) use permit::{Relays, SMALL};
 pub(crate) use relay::said;
+pub(crate) use send::{broken_off, send};
 pub(crate) use sendfile::{SendfileQueue, SendfileStream};
 
 /// What tells one version of a file from the next.
@@ -106,6 +109,20 @@ pub enum SourceError {
     /// What the system said of reading our own disk.
     #[error("the file cannot be read: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl SourceError {
+    /// The same for the program at the other end of a session.
+    #[must_use]
+    pub fn code(&self) -> ResetCode {
+        match self {
+            Self::NotHere => ResetCode::GONE,
+            Self::Missing => ResetCode::NOT_FOUND,
+            Self::Changed => ResetCode::CHANGED,
+            Self::Busy => ResetCode::BUSY,
+            Self::Interrupted | Self::TooMuch | Self::Lied | Self::Failed(_) | Self::Io(_) => ResetCode::OTHER,
+        }
+    }
 }
 
 /// The bytes of a file from an offset on, in pieces. It holds two of these at most, and its place among the streams.

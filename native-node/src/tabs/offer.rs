@@ -140,7 +140,7 @@ impl TabSession {
 
 /// One file as it is kept; none where it cannot be.
 fn read(offered: Offered) -> Option<(SharedPath, Entry)> {
-    let Offered { path, size, modified, form, id } = offered;
+    let Offered { path, size, modified, form, id, executable: _ } = offered;
     let path = SharedPath::parse(&path).ok()?;
     // Whoever sends the bytes compares them with what is said here, and stops where it was not true.
     let form = match form {

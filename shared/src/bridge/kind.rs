@@ -56,6 +56,8 @@ impl Kind {
     pub const MEMBERS: Self = Self(40);
     /// I fetch this content: who else does, what have you of it? [`Swarm`](super::Swarm).
     pub const SWARM: Self = Self(41);
+    /// Fetch these files of mine, and keep them. [`Put`](super::Put).
+    pub const PUT: Self = Self(42);
 
     /// Answer to [`Kind::EXCHANGE`]. [`Exchanged`](super::Exchanged).
     pub const EXCHANGED: Self = Self(48);
@@ -79,6 +81,8 @@ impl Kind {
     pub const MEMBERS_TOLD: Self = Self(60);
     /// Answer to [`Kind::SWARM`], as it changes. [`Swarming`](super::Swarming).
     pub const SWARMING: Self = Self(61);
+    /// Answers to [`Kind::PUT`]. [`Kept`](super::Kept).
+    pub const KEPT: Self = Self(62);
 
     /// Whether a record of this kind asks for something and so opens a stream; unknown ones are answered that they are.
     #[must_use]

@@ -12,6 +12,7 @@ use super::fields::readable;
 use super::kind::Kind;
 use super::offer::Offer;
 use super::outline::*;
+use super::put::*;
 use super::search::*;
 #[cfg(feature = "node")]
 use super::{follow::*, members::*, swarm::*};
@@ -384,6 +385,7 @@ messages! {
         Search = SEARCH,
         Ticket = TICKET,
         Collect = COLLECT,
+        Put = PUT,
     }
     // By a tab.
     heard {
@@ -392,6 +394,7 @@ messages! {
         Found = FOUND,
         Answered = ANSWERED,
         Ticketed = TICKETED,
+        Kept = KEPT,
     }
     // Said neither to a tab nor by one.
     of_nodes {

@@ -21,6 +21,26 @@ pub struct Offered {
     /// The [`ContentId`](crate::ContentId) of its bytes, once the tab has read them.
     #[cbor(n(4), with = "super::id", has_nil)]
     pub id: Option<[u8; 32]>,
+    /// Whether it is a program that its owner may run, where the holder's system knows of such a thing.
+    #[cfg(feature = "node")]
+    #[n(5)]
+    pub executable: Option<bool>,
+}
+
+impl Offered {
+    /// A file of which no more is known than where it is and which version there is.
+    #[must_use]
+    pub fn new(path: String, size: u64, modified: i64) -> Self {
+        Self {
+            path,
+            size,
+            modified,
+            form: None,
+            id: None,
+            #[cfg(feature = "node")]
+            executable: None,
+        }
+    }
 }
 
 /// What a tab found in a file; see [`Form`](crate::Form).

@@ -37,6 +37,22 @@ pub struct Held {
     pub modified: i64,
     /// How often it was read to its end.
     pub times_read: u32,
+    /// Whether the node keeps a copy of it.
+    pub copy: Copy,
+}
+
+/// A copy of a file at the node.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Copy {
+    /// The person did not ask for one.
+    #[default]
+    None,
+    /// The node is to fetch it.
+    Wanted,
+    /// It is there.
+    Kept,
+    /// It cannot be; why, in the node's words.
+    Failed(String),
 }
 
 /// Somebody reading a file of ours.
@@ -67,6 +83,12 @@ impl Hold {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.files.iter().fold(0, |bytes, file| bytes.saturating_add(file.size))
+    }
+
+    /// The files of which the node is to have a copy, and has none yet.
+    #[must_use]
+    pub fn wanted_copies(&self) -> Vec<u32> {
+        self.files.iter().filter(|file| file.copy == Copy::Wanted).map(|file| file.handle).collect()
     }
 
     /// The file with this number.

@@ -25,6 +25,8 @@ pub struct Node {
     pub url: PeerUrl,
     /// Whether it also speaks the protocol of 2004, which is not encrypted.
     pub legacy: bool,
+    /// Whether it takes copies of what a tab shares.
+    pub drop_box: bool,
 }
 
 /// Why the node behind the page could not be asked; `text` has the words.
@@ -52,8 +54,8 @@ impl Node {
         let (name, version) = (must("name")?, must("version")?);
         let url = PeerUrl::parse(&must("url")?).map_err(NodeError::Url)?;
         // Nodes from before there was a choice do not say.
-        let legacy = word("legacy").is_some_and(|word| word == "true");
-        Ok(Self { name, version, url, legacy })
+        let is = |key| word(key).is_some_and(|word| word == "true");
+        Ok(Self { name, version, url, legacy: is("legacy"), drop_box: is("drop_box") })
     }
 }
 

@@ -57,7 +57,7 @@ list! {
         way_title way_session way_ticket way_session_hint way_ticket_hint way_asks_hint
         known unknown
         no_saves waiting handed_over in_clear done verified unverified given_up failed cancelled cancel cancel_all again clear_ended
-        offer_title offer_hint drop_here add_files add_folder withdraw withdraw_all offered_at
+        offer_title offer_hint drop_here add_files add_folder withdraw withdraw_all put_all put_wanted put_done put_failed offered_at
         somebody reading_now reading_done reading_broken
         your_name your_name_hint no_peers node tab old ours here_since
         lost_unreachable lost_interrupted lost_offline retry_in retrying now

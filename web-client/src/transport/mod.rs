@@ -9,6 +9,7 @@ mod loss;
 mod pool;
 mod preview;
 mod prove;
+mod put;
 mod save;
 
 use std::cell::{Cell, RefCell};
@@ -36,6 +37,7 @@ enum Work {
     Preview(u32),
     Look,
     Identify,
+    Put,
 }
 
 /// The one session of this tab.
@@ -139,6 +141,7 @@ impl Transport {
             }
             Order::Offer(files) => tab.offer(files),
             Order::Withdraw(handles) => tab.withdraw(&handles),
+            Order::Put(handles) => tab.put(handles),
             Order::OpenPreview { id, sources, size, viewer, media_type } => {
                 tab.open_preview(id, sources, size, viewer, media_type);
             }

@@ -4,7 +4,7 @@ use shared::SharedPath;
 
 use crate::effect::{Effect, Order};
 use crate::event::HoldEvent;
-use crate::model::{Dropped, Held, Link, Model, Notice, Reading};
+use crate::model::{Copy, Dropped, Held, Link, Model, Notice, Reading};
 use crate::pool::sort;
 
 /// Most files a tab offers.
@@ -26,6 +26,17 @@ pub(super) fn update(model: &mut Model, event: HoldEvent, effects: &mut Vec<Effe
         HoldEvent::AllWithdrawn => {
             let all: Vec<u32> = model.hold.files.iter().map(|file| file.handle).collect();
             withdraw(model, &all, effects);
+        }
+        HoldEvent::CopiesWanted => {
+            for file in model.hold.files.iter_mut().filter(|file| file.copy != Copy::Kept) {
+                file.copy = Copy::Wanted;
+            }
+            put(model, effects);
+        }
+        HoldEvent::Copied { handle, error } => {
+            if let Some(file) = model.hold.files.iter_mut().find(|file| file.handle == handle) {
+                file.copy = error.map_or(Copy::Kept, Copy::Failed);
+            }
         }
         HoldEvent::Reading { id, reader, handle, bytes } => {
             let (readings, now) = (&mut model.hold.readings, model.now);
@@ -72,6 +83,15 @@ pub(super) fn update(model: &mut Model, event: HoldEvent, effects: &mut Vec<Effe
     effects.push(Effect::Draw);
 }
 
+/// Has the node fetch what it is to have a copy of, all of it in one go: what was asked for before is not any more.
+pub(super) fn put(model: &Model, effects: &mut Vec<Effect>) {
+    let wanted = model.hold.wanted_copies();
+    // Before that, opening the session does this.
+    if !wanted.is_empty() && matches!(model.link, Link::Open { .. }) {
+        effects.push(Effect::Transport(Order::Put(wanted)));
+    }
+}
+
 /// A part of a reading.
 fn part_of(readings: &mut [Reading], id: u32) -> Option<&mut (u32, u64)> {
     readings.iter_mut().flat_map(|reading| reading.parts.iter_mut()).find(|part| part.0 == id)
@@ -88,7 +108,7 @@ fn offer(model: &mut Model, files: Vec<Dropped>, effects: &mut Vec<Effect>) {
     for Dropped { handle, path, size, modified } in files {
         match SharedPath::parse(&path) {
             Ok(path) if model.hold.files.len() + new.len() < MOST => {
-                new.push(Held { handle, path, size, modified, times_read: 0 });
+                new.push(Held { handle, path, size, modified, times_read: 0, copy: Copy::None });
             }
             _ => refused.push(handle),
         }
@@ -186,6 +206,27 @@ mod tests {
         assert_eq!((model.hold.readings.len(), model.hold.files[0].times_read), (2, 2));
         let _ = send(&mut model, HoldEvent::Reading { id: 5, reader: None, handle: 1, bytes: 1 });
         assert_eq!(model.hold.readings.len(), 3, "somebody else");
+    }
+
+    #[test]
+    fn copies_are_asked_for_again_in_the_next_session_until_they_are_there() {
+        let mut model = opened();
+        let _ = send(&mut model, HoldEvent::Dropped(vec![file(1, "a.txt"), file(2, "b.txt"), file(3, "c.txt")]));
+        let put = |handles: &[u32]| Effect::Transport(Order::Put(handles.to_vec()));
+        assert!(send(&mut model, HoldEvent::CopiesWanted).contains(&put(&[1, 2, 3])));
+        let _ = send(&mut model, HoldEvent::Copied { handle: 1, error: None });
+        let _ = send(&mut model, HoldEvent::Copied { handle: 2, error: Some("full".into()) });
+        assert_eq!(model.hold.files[1].copy, Copy::Failed("full".into()));
+        model.unlock.secret = Some(crate::model::Secret::new("x".into()));
+        let _ = update(&mut model, Event::Link(LinkEvent::Lost(crate::model::Loss::Interrupted)));
+        assert!(!send(&mut model, HoldEvent::CopiesWanted).contains(&put(&[2, 3])), "there is nobody to ask");
+        let effects = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
+        let at = |wanted: &dyn Fn(&Effect) -> bool| effects.iter().position(wanted).unwrap();
+        let is_offer = |effect: &Effect| matches!(effect, Effect::Transport(Order::Offer(_)));
+        assert!(
+            at(&is_offer) < at(&|effect| *effect == put(&[2, 3])),
+            "what failed is tried again, what is there is not"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Decides about the session: what follows when it opens, and when it is tried again after it was lost.
 
-use super::{Timer, pool, save, unlock};
+use super::{Timer, hold, pool, save, unlock};
 use crate::effect::{Effect, Order};
 use crate::event::LinkEvent;
 use crate::model::{Link, Loss, Model};
@@ -56,6 +56,7 @@ fn open(model: &mut Model, url: Option<shared::PeerUrl>, effects: &mut Vec<Effec
     if !model.hold.files.is_empty() {
         effects.push(Effect::Transport(Order::Offer(model.hold.files.clone())));
     }
+    hold::put(model, effects);
     pool::search(model, effects);
     save::begin_waiting(model, effects);
 }
@@ -153,7 +154,7 @@ mod tests {
     fn what_this_tab_offers_is_offered_again() {
         let mut model = opened();
         let path = shared::SharedPath::parse("a.txt").unwrap();
-        let held = Held { handle: 1, path, size: 1, modified: 0, times_read: 0 };
+        let held = Held { handle: 1, path, size: 1, modified: 0, times_read: 0, copy: Default::default() };
         model.hold.files.push(held.clone());
         let _ = send(&mut model, LinkEvent::Lost(Loss::Interrupted));
         let effects = send(&mut model, LinkEvent::Open { url: None });

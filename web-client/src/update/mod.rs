@@ -47,7 +47,9 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         model.is_ticking = true;
         effects.push(Effect::SetTimer(Timer::Second, 1_000));
     }
-    let must_warn = model.hold.is_read() || model.saves.list.iter().any(save::would_be_lost);
+    let must_warn = model.hold.is_read()
+        || !model.hold.wanted_copies().is_empty()
+        || model.saves.list.iter().any(save::would_be_lost);
     if must_warn != model.is_warning {
         model.is_warning = must_warn;
         effects.push(Effect::WarnBeforeClosing(must_warn));
@@ -138,7 +140,7 @@ mod tests {
 
     fn attic() -> Node {
         let url = shared::PeerUrl::parse("http://192.168.1.7:9004").unwrap();
-        Node { name: "attic".into(), version: "0.1.0".into(), url, legacy: false }
+        Node { name: "attic".into(), version: "0.1.0".into(), url, legacy: false, drop_box: false }
     }
 
     fn opened(invited: Option<Secret>) -> Event {

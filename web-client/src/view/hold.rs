@@ -4,8 +4,8 @@ use shared::Printable;
 
 use super::page::{lines, mark, show, show_if, tag, write, write_name, write_part};
 use super::{MOST_LINES, Scene, draw_more};
-use crate::model::{Link, Reading};
-use crate::text::{DOT, fill_two, joined};
+use crate::model::{Copy, Held, Link, Reading, Sight};
+use crate::text::{DOT, fill, fill_two, joined};
 
 pub(super) fn draw(scene: &Scene<'_>) {
     let (words, hold, measures) = (scene.words, &scene.model.hold, scene.measures);
@@ -15,6 +15,14 @@ pub(super) fn draw(scene: &Scene<'_>) {
     write("nav-hold", &measures.number(count as u64));
     show_if("nav-hold", count > 0);
     show_if("withdraw-all", count > 1);
+    let node = match &scene.model.node {
+        Sight::Known(node) => Printable::short(&node.name, 60).to_string(),
+        _ => String::new(),
+    };
+    let takes = matches!(&scene.model.node, Sight::Known(node) if node.drop_box);
+    let is_asked_for = |file: &Held| matches!(file.copy, Copy::Wanted | Copy::Kept);
+    show_if("put-all", takes && !hold.files.iter().all(is_asked_for));
+    write("put-all", &fill(words.put_all, &node));
     let readings: Vec<&Reading> = hold.readings.iter().rev().take(8).collect();
     lines("readings", "t-reading", readings.len(), |index, line| {
         let Some(reading) = readings.get(index) else { return };
@@ -44,6 +52,12 @@ pub(super) fn draw(scene: &Scene<'_>) {
         let mut what = vec![measures.size(file.size)];
         if file.times_read > 0 {
             what.push(measures.count(&words.times_read, u64::from(file.times_read)));
+        }
+        match &file.copy {
+            Copy::None => {}
+            Copy::Wanted => what.push(fill(words.put_wanted, &node)),
+            Copy::Kept => what.push(fill(words.put_done, &node)),
+            Copy::Failed(why) => what.push(fill(words.put_failed, &Printable::short(why, 200).to_string())),
         }
         write_part(line, "what", &joined(&what, DOT));
         if let Some(button) = tag(line, "button") {

@@ -270,6 +270,7 @@ fn press(hands: &dyn Hands, element: &Element, is_range: bool) {
         }
         ("withdraw", Some(handle)) => Event::Hold(HoldEvent::Withdrawn(handle)),
         ("withdraw-all", _) => Event::Hold(HoldEvent::AllWithdrawn),
+        ("put-all", _) => Event::Hold(HoldEvent::CopiesWanted),
         ("skip", _) => return super::focus_on("list"),
         // A picker opens only from within a press.
         ("add-files", _) => return open_picker("files"),

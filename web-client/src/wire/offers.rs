@@ -160,6 +160,13 @@ impl Offers {
         self.files.get(path).cloned()
     }
 
+    /// What is known of those of these files that are offered.
+    pub(crate) fn announced(&self, handles: &[u32]) -> Vec<(Offered, u32)> {
+        let is_wanted = |(_, offered): &(&String, &OfferedFile)| handles.contains(&offered.handle);
+        let wanted = self.files.iter().filter(is_wanted);
+        wanted.map(|(path, offered)| (announced(path.clone(), offered), offered.handle)).collect()
+    }
+
     /// Whether this file is still offered under this path.
     pub(crate) fn has(&self, path: &str, handle: u32) -> bool {
         self.files.get(path).is_some_and(|offered| offered.handle == handle)
@@ -169,7 +176,7 @@ impl Offers {
 fn announced(path: String, offered: &OfferedFile) -> Offered {
     let Version { size, modified } = offered.version;
     let id = offered.content.as_ref().map(|content| content.id.0);
-    Offered { path, size, modified, form: offered.form, id }
+    Offered { form: offered.form, id, ..Offered::new(path, size, modified) }
 }
 
 /// Cuts what is to be told into messages that fit into records.

@@ -100,9 +100,9 @@ impl Download<'_> {
         file: &Offered,
         version: Version,
     ) -> Result<Came<'_>, FetchError> {
-        let _large = self.large.acquire().await.map_err(|_| FetchError::Stopped)?;
-        let _place = self.places.acquire().await.map_err(|_| FetchError::Stopped)?;
-        let unsaved = self.unsaved.acquire().await.map_err(|_| FetchError::Stopped)?;
+        let _large = self.places.large.acquire().await.map_err(|_| FetchError::Stopped)?;
+        let _place = self.places.files.acquire().await.map_err(|_| FetchError::Stopped)?;
+        let unsaved = self.places.unsaved.acquire().await.map_err(|_| FetchError::Stopped)?;
         let mut came = self.transfer(peer, file, version, file.id).await;
         // It changed since it was listed: as it is now will do, too. Who is writing it may not be done yet, and its holder may
         // not have seen that.

@@ -10,6 +10,7 @@ use shared::transfer::{Next, PieceHashing, Run, RunNumber};
 use super::outline::Asked;
 use super::{Holder, RUNS, Transfer, back_off};
 use crate::dial::{CallError, ContentStream, fetch_part_over};
+use crate::download::Places;
 use crate::download::fetch::{FetchError, blocking};
 use crate::link::LinkError;
 
@@ -106,7 +107,8 @@ impl Transfer<'_> {
     pub(super) async fn fetch(&self, holder: &Holder) -> Result<(), FetchError> {
         let mut changed = self.changed.subscribe();
         // Partners must not take all places from who has everything.
-        let places = if holder.partner.is_some() { &self.download.partner_parts } else { &self.download.parts };
+        let Places { parts, partner_parts, .. } = self.download.places;
+        let places = if holder.partner.is_some() { partner_parts } else { parts };
         while !holder.is_gone() {
             let place = places.acquire().await.map_err(|_| FetchError::Stopped)?;
             let next = {

@@ -40,6 +40,7 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
                     modified: -1,
                     form: Some(OfferedForm::Plain { escaped: 6 }),
                     id: Some([7; 32]),
+                    executable: None,
                 }],
                 remove: vec!["b".into()],
             }
@@ -168,6 +169,32 @@ fn one_of_each() -> Vec<(Message, &'static str)> {
             Swarming { you: Some("a".into()), others: 2, at: vec!["u".into()], pieces: vec![3, 300], coming: vec![5] }
                 .into(),
             "3da5006161 0102 02816175 03820319012c 048105",
+        ),
+        (
+            Put {
+                files: vec![Offered {
+                    path: "a".into(),
+                    size: 5,
+                    modified: -1,
+                    form: None,
+                    id: None,
+                    executable: Some(true),
+                }],
+            }
+            .into(),
+            "2aa10081 a4006161 0105 0220 05f5",
+        ),
+        (
+            Kept {
+                path: "a".into(),
+                error: Some("x".into()),
+                save_as: Some("b".into()),
+                was_here: Some(true),
+                from_before: Some(3),
+                verified: Some(true),
+            }
+            .into(),
+            "3ea6006161 016178 026162 03f5 0403 05f5",
         ),
     ]
 }

@@ -1,0 +1,345 @@
+//! Files that are put at a node: whole or not at all, beside what is there, and not sent twice.
+
+use std::collections::BTreeMap;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::process::Output;
+use std::time::{Duration, UNIX_EPOCH};
+
+use libtest_mimic::Trial;
+use shared::bridge::{Kept, Message, Offered, Put, ResetCode, Role};
+use shared::limits::PUT_FILES;
+use shared::transfer::Hashing;
+
+use super::{Got, Holder, MIB, PASSWORD, begin_with, wait_for_part};
+use crate::harness::disk::SmallDisk;
+use crate::harness::node::{Node, peak_memory_in, program, run, tinyp2p};
+use crate::harness::process::{Running, wait_for};
+use crate::harness::tab::{Content, Tab, hello, made};
+use crate::harness::tree::{assert_same, binary, content, text, tree};
+use crate::harness::{Trials, ok, test};
+
+pub(super) fn trials() -> Vec<Trial> {
+    let disk = SmallDisk::can_be();
+    let mut full = Trials::needing("a disk of its own", &disk);
+    full.add("put::a_full_disk_is_told_to_who_puts_there", |()| full_disk());
+    let mut trials = full.into_vec();
+    trials.extend([
+        test("put::files_and_folders_are_kept_as_they_are", kept),
+        test("put::what_is_there_is_not_sent_again_and_never_replaced", beside),
+        test("put::a_node_that_takes_no_files_says_what_would", takes_none),
+        test("put::who_puts_is_killed_and_the_next_goes_on", put_killed),
+        test("put::a_node_that_is_started_anew_costs_a_moment", node_started_anew),
+        test("put::an_interrupted_put_says_so_and_leaves_nothing_half", interrupted),
+        test("put::a_file_that_changes_is_named_and_no_mixture_is_kept", changed),
+        test("put::what_a_hostile_member_puts_is_refused_or_proved", hostile),
+        test("put::a_gibibyte_takes_little_memory_at_both_ends", large),
+    ]);
+    trials
+}
+
+/// `put --json` of these to their end.
+fn put(url: &str, files: &[&Path]) -> Got {
+    Got::of(begin(url, files).wait(Duration::from_secs(280)))
+}
+
+fn begin(url: &str, files: &[&Path]) -> Running {
+    begin_with(tinyp2p(PASSWORD).args(["put", "--json", url]).args(files))
+}
+
+fn drop_box(dir: &Path) -> Node {
+    Node::serve(dir, PASSWORD, &["--name", "attic", "--drop-box"])
+}
+
+fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn kept() {
+    let (medium, large) = (text(500_000), binary(5_000_000));
+    let mine: [(&str, &[u8]); 8] = [
+        ("trip/small.txt", b"small"),
+        ("trip/empty", b""),
+        ("trip/2003/medium.txt", &medium),
+        ("trip/2003/large 😀 é.bin", &large),
+        ("trip/.hidden", b"not this"),
+        ("trip/what?.txt", b"a name that is not one everywhere"),
+        ("run.sh", b"#!/bin/sh\n"),
+        ("not this.txt", b"nobody named it"),
+    ];
+    let disk = tree(&mine);
+    let at = |name: &str| disk.path().join(name);
+    let time = UNIX_EPOCH + Duration::new(1_104_537_598, 123_456_789);
+    File::options().write(true).open(at("run.sh")).unwrap().set_modified(time).unwrap();
+    std::fs::set_permissions(at("run.sh"), Permissions::from_mode(0o755)).unwrap();
+    let share = tree(&[]);
+    let node = drop_box(share.path());
+    let got = put(&node.url, &[&at("trip"), &at("run.sh")]);
+    got.exits_with(0);
+    let mut expected: BTreeMap<_, _> = mine.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
+    expected.retain(|name, _| name != "trip/.hidden" && name != "not this.txt");
+    let odd = expected.remove("trip/what?.txt").unwrap();
+    expected.insert("trip/what_.txt".into(), odd);
+    assert_same(&content(share.path()), &expected);
+    for name in expected.keys() {
+        got.is_verified(name);
+    }
+    assert_eq!((&got.done["files"], &got.done["missed"]), (&6.into(), &0.into()), "{}", got.words());
+    assert_eq!(got.saved["trip/what_.txt"]["path"], "trip/what?.txt");
+    let facts = std::fs::metadata(share.path().join("run.sh")).unwrap();
+    assert_eq!((facts.mtime(), facts.mtime_nsec()), (1_104_537_598, 123_456_789));
+    assert!(facts.mode() & 0o100 != 0, "it may be run");
+    // Everybody finds it.
+    wait_for("the node to list all of it", Duration::from_secs(10), || {
+        (super::ls(&node.url).len() == expected.len()).then_some(())
+    });
+    let into = tempfile::tempdir().unwrap();
+    ok(&crate::harness::node::get(&node.url, PASSWORD, "", into.path()));
+    assert_same(&content(into.path()), &expected);
+}
+
+fn beside() {
+    let disk = tree(&[("a.txt", b"mine"), ("more/a.txt", b"other"), ("big.bin", &binary(3_000_000))]);
+    let at = |name: &str| disk.path().join(name);
+    let share = tree(&[("a.txt", b"theirs"), ("b.txt", b"theirs")]);
+    let node = drop_box(share.path());
+    let got = put(&node.url, &[&at("a.txt"), &at("big.bin")]);
+    got.exits_with(0);
+    assert_eq!(got.saved["a (1).txt"]["path"], "a.txt", "{}", got.words());
+    // By its time at once, by what it holds once that is known.
+    let again = put(&node.url, &[&at("a.txt"), &at("big.bin")]);
+    again.exits_with(0);
+    assert_eq!((&again.done["files"], &again.done["already_here"]), (&0.into(), &2.into()), "{}", again.words());
+    wait_for("all to be hashed", Duration::from_secs(60), || {
+        let rows = super::ls(&node.url);
+        (rows.len() == 4 && rows.iter().all(|row| row["id"].is_string())).then_some(())
+    });
+    for name in ["a.txt", "big.bin"] {
+        File::options().write(true).open(at(name)).unwrap().set_modified(UNIX_EPOCH).unwrap();
+    }
+    let later = put(&node.url, &[&at("a.txt"), &at("big.bin"), &at("more")]);
+    later.exits_with(0);
+    assert_eq!((&later.done["files"], &later.done["already_here"]), (&1.into(), &2.into()), "{}", later.words());
+    // Two of one name in one go.
+    let two = put(&node.url, &[&at("more/a.txt"), &at("a.txt")]);
+    two.exits_with(0);
+    let expected: BTreeMap<String, Vec<u8>> = [
+        ("a.txt", b"theirs".to_vec()),
+        ("b.txt", b"theirs".to_vec()),
+        ("a (1).txt", b"mine".to_vec()),
+        ("a (2).txt", b"other".to_vec()),
+        ("more/a.txt", b"other".to_vec()),
+        ("big.bin", binary(3_000_000)),
+    ]
+    .into_iter()
+    .map(|(name, bytes)| (name.to_owned(), bytes))
+    .collect();
+    assert_same(&content(share.path()), &expected);
+    // A person is told in words.
+    let output = run(tinyp2p(PASSWORD).args(["put", &node.url]).arg(at("big.bin")));
+    ok(&output);
+    assert!(words(&output).contains("1 already there"), "{}", words(&output));
+}
+
+fn takes_none() {
+    let disk = tree(&[("a.txt", b"mine")]);
+    let share = tree(&[]);
+    let node = Node::serve(share.path(), PASSWORD, &["--name", "attic"]);
+    let output = run(tinyp2p(PASSWORD).args(["put", &node.url]).arg(disk.path().join("a.txt")));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(words(&output).contains("attic takes no files; it would with `serve --drop-box`"), "{}", words(&output));
+    // What cannot be put is told before a password is asked for.
+    let output = run(program().args(["put", &node.url]).arg(disk.path().join("none")));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(words(&output).contains("none"), "{}", words(&output));
+    assert!(content(share.path()).is_empty());
+}
+
+fn put_killed() {
+    let whole = binary(24 << 20);
+    let disk = tree(&[("big.bin", &whole)]);
+    let holder = Holder::taking(0);
+    holder.proxy.may_pass(18 * MIB);
+    let putting = begin(holder.url(), &[&disk.path().join("big.bin")]);
+    wait_for_part(holder.share.path(), 14 * MIB);
+    drop(putting.kill());
+    holder.proxy.may_pass(u64::MAX);
+    assert!(!content(holder.share.path()).contains_key("big.bin"));
+    let before = holder.proxy.passed();
+    let got = put(holder.url(), &[&disk.path().join("big.bin")]);
+    got.exits_with(0).is_verified("big.bin");
+    let from_before = got.saved["big.bin"]["kept"].as_u64().unwrap();
+    assert!(from_before >= 8 * MIB, "{}", got.words());
+    let passed = holder.proxy.passed() - before;
+    assert!(passed <= whole.len() as u64 - from_before + MIB, "{passed} bytes came, {from_before} were there");
+    assert_eq!(content(holder.share.path()), BTreeMap::from([("big.bin".to_owned(), whole)]));
+}
+
+fn node_started_anew() {
+    let whole = binary(32 << 20);
+    let disk = tree(&[("big.bin", &whole)]);
+    let mut holder = Holder::taking(8 * MIB);
+    let before = holder.proxy.passed();
+    let putting = begin(holder.url(), &[&disk.path().join("big.bin")]);
+    for round in 1..=2 {
+        let so_far = round * 10 * MIB;
+        wait_for("more of it", Duration::from_secs(60), || (holder.proxy.passed() - before > so_far).then_some(()));
+        holder.kill();
+        holder.start(&["--drop-box"]);
+    }
+    let got = Got::of(putting.wait(Duration::from_secs(120)));
+    got.exits_with(0).is_verified("big.bin");
+    let again = (holder.proxy.passed() - before).saturating_sub(whole.len() as u64);
+    assert!(again <= 9 * MIB, "{again} bytes too many");
+    assert_eq!(content(holder.share.path()), BTreeMap::from([("big.bin".to_owned(), whole)]));
+}
+
+fn interrupted() {
+    let disk = tree(&[("big.bin", &binary(24 << 20))]);
+    let holder = Holder::taking(0);
+    holder.proxy.may_pass(12 * MIB);
+    let putting = begin(holder.url(), &[&disk.path().join("big.bin")]);
+    wait_for_part(holder.share.path(), 4 * MIB);
+    let got = Got::of(putting.interrupt(Duration::from_secs(60)));
+    got.exits_with(130);
+    assert_eq!((&got.done["interrupted"], &got.done["files"]), (&true.into(), &0.into()), "{}", got.words());
+    let left = content(holder.share.path());
+    assert!(left.keys().all(|name| name.starts_with(".tinyp2p.") && name.ends_with(".part")), "{:?}", left.keys());
+    assert_eq!(super::ls(holder.url()).len(), 0, "nobody is shown a part");
+}
+
+fn changed() {
+    let disk = tree(&[("big.bin", &binary(24 << 20)), ("small.txt", b"small")]);
+    let (big, small) = (disk.path().join("big.bin"), disk.path().join("small.txt"));
+    let holder = Holder::taking(0);
+    holder.proxy.may_pass(12 * MIB);
+    let putting = begin(holder.url(), &[&big, &small]);
+    wait_for_part(holder.share.path(), 4 * MIB);
+    std::fs::write(&big, text(20 << 20)).unwrap();
+    holder.proxy.may_pass(u64::MAX);
+    let got = Got::of(putting.wait(Duration::from_secs(120)));
+    got.exits_with(1).is_verified("small.txt");
+    assert!(got.words().contains("big.bin") && got.words().contains("changed"), "{}", got.words());
+    let left = content(holder.share.path());
+    assert_eq!(left.keys().collect::<Vec<_>>(), ["small.txt"]);
+    // It is at rest now.
+    put(holder.url(), &[&big]).exits_with(0).is_verified("big.bin");
+    assert_eq!(std::fs::read(holder.share.path().join("big.bin")).unwrap(), text(20 << 20));
+}
+
+/// What a member says of a file that it puts.
+fn told(tab: &Tab, files: Vec<Offered>) -> BTreeMap<String, Result<String, String>> {
+    let (messages, _) = tab.ask(Put { files }).expect("an answer");
+    let kept = messages.into_iter().map(|message| match message {
+        Message::Kept(Kept { path, error: Some(why), .. }) => (path, Err(why)),
+        Message::Kept(Kept { path, save_as, .. }) => (path, Ok(save_as.unwrap())),
+        other => panic!("{other:?}"),
+    });
+    kept.collect()
+}
+
+fn hostile() {
+    let share = tree(&[("mine.txt", b"mine"), ("folder/mine.txt", b"mine")]);
+    let outside = tree(&[]);
+    let before = content(share.path());
+    let link = share.path().join("link");
+    std::os::unix::fs::symlink(outside.path(), &link).unwrap();
+    let node = drop_box(share.path());
+    let tab = Tab::open(&node.url, PASSWORD, "Eve", [7; 16]);
+    // Names.
+    let names = [
+        "../up",
+        "/etc/passwd",
+        "a/../../up",
+        "a\\b",
+        "nul\0",
+        ".hidden",
+        "a/.b",
+        ".tinyp2p.a.0.part",
+        "link/a",
+        "mine.txt/a",
+    ];
+    let files: Vec<_> = names.iter().map(|name| Offered::new((*name).to_owned(), 1, 0)).collect();
+    let said = told(&tab, files);
+    assert_eq!(said.len(), names.len(), "{said:?}");
+    for (name, outcome) in &said {
+        let why = outcome.as_ref().expect_err(name);
+        assert!(!why.contains(&*share.path().to_string_lossy()), "it learns nothing of this disk: {why}");
+    }
+    // Other bytes than were promised, fewer, and more than were announced.
+    let promised = binary(3_000_000);
+    tab.promise("lie.bin", &promised, &text(3_000_000));
+    tab.promise("short.bin", &promised, &promised[..1_000_000]);
+    let lie = |name: &str| Offered {
+        id: Some(Hashing::id_of(&promised).0),
+        ..Offered::new(name.to_owned(), promised.len() as u64, 0)
+    };
+    let said = told(&tab, vec![lie("lie.bin"), lie("short.bin"), lie("not offered.bin")]);
+    assert!(said.values().all(Result::is_err), "{said:?}");
+    // More than there is room for, and than may be asked for at once.
+    let said = told(&tab, vec![Offered::new("huge".into(), u64::MAX, 0), Offered::new("huge too".into(), u64::MAX, 0)]);
+    assert!(said.values().all(|said| said.as_ref().is_err_and(|why| why.contains("no room"))), "{said:?}");
+    let many = (0..=PUT_FILES).map(|number| Offered::new(number.to_string(), 1, 0)).collect();
+    let refused = tab.ask(Put { files: many }).unwrap_err();
+    assert_eq!(refused.code(), Some(ResetCode::BAD_REQUEST), "{refused}");
+    // A node puts nothing.
+    let other = Tab::introduce(&node.url, PASSWORD, hello(Role::Node, "other", None));
+    let refused = other.ask(Put { files: Vec::new() }).unwrap_err();
+    assert_eq!(refused.code(), Some(ResetCode::BAD_REQUEST), "{refused}");
+    std::fs::remove_file(link).unwrap();
+    assert_same(&content(share.path()), &before);
+    assert!(content(outside.path()).is_empty());
+    // Who means well is served meanwhile, be it a tab that has not hashed anything.
+    tab.offer(&[("good.bin", Content::bytes(promised.clone()))]);
+    let said = told(&tab, vec![Offered::new("good.bin".into(), promised.len() as u64, crate::harness::tab::MODIFIED)]);
+    assert_eq!(said["good.bin"], Ok("good.bin".to_owned()));
+    assert_eq!(std::fs::read(share.path().join("good.bin")).unwrap(), promised);
+}
+
+fn full_disk() {
+    let disk = SmallDisk::mount().unwrap();
+    let mine = tree(&[("a.bin", &binary(100_000)), ("huge.bin", &binary(6 << 20))]);
+    let node = drop_box(disk.path());
+    // It does not fit, as can be told before.
+    let got = put(&node.url, &[&mine.path().join("huge.bin")]);
+    got.exits_with(1);
+    assert!(got.words().contains("no room"), "{}", got.words());
+    // It did when it was asked, and does not any more when it comes.
+    let tab = Tab::open(&node.url, PASSWORD, "Ada", [7; 16]);
+    tab.offer(&[("grows.bin", Content::Made(6 << 20))]);
+    let said = told(&tab, vec![Offered::new("grows.bin".into(), 3_500_000, crate::harness::tab::MODIFIED)]);
+    let why = said["grows.bin"].as_ref().unwrap_err();
+    assert!(!why.contains(&*disk.path().to_string_lossy()), "{why}");
+    assert!(content(disk.path()).is_empty(), "{:?}", content(disk.path()).keys());
+    put(&node.url, &[&mine.path().join("a.bin")]).exits_with(0).is_verified("a.bin");
+}
+
+fn large() {
+    let disk = tempfile::tempdir().unwrap();
+    let path = disk.path().join("big.bin");
+    let mut file = File::create(&path).unwrap();
+    for at in 0..1024 {
+        std::io::Write::write_all(&mut file, &made(at << 20, 1 << 20)).unwrap();
+    }
+    drop(file);
+    let share = tree(&[]);
+    let node = drop_box(share.path());
+    node.forget_peak_memory();
+    let putting = begin(&node.url, &[&path]);
+    let id = putting.id();
+    let mut command = 0;
+    wait_for("all of it", Duration::from_secs(200), || {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        // Once it has ended nothing is told of it.
+        if status.contains("VmHWM:") {
+            command = peak_memory_in(&status);
+        }
+        share.path().join("big.bin").exists().then_some(())
+    });
+    Got::of(putting.wait(Duration::from_secs(60))).exits_with(0).is_verified("big.bin");
+    let node = node.peak_memory();
+    assert!(node <= 64 << 20 && command > 0 && command <= 64 << 20, "node {node}, command {command} bytes");
+    let (mine, theirs) = (File::open(&path).unwrap(), File::open(share.path().join("big.bin")).unwrap());
+    assert!(mine.metadata().unwrap().len() == theirs.metadata().unwrap().len());
+}
