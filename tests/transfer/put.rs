@@ -28,6 +28,7 @@ pub(super) fn trials() -> Vec<Trial> {
     trials.extend([
         test("put::files_and_folders_are_kept_as_they_are", kept),
         test("put::what_is_there_is_not_sent_again_and_never_replaced", beside),
+        test("put::two_who_put_the_same_at_once_are_both_done", both),
         test("put::a_node_that_takes_no_files_says_what_would", takes_none),
         test("put::who_puts_is_killed_and_the_next_goes_on", put_killed),
         test("put::a_node_that_is_started_anew_costs_a_moment", node_started_anew),
@@ -142,6 +143,23 @@ fn beside() {
     assert!(words(&output).contains("1 already there"), "{}", words(&output));
 }
 
+fn both() {
+    let (large, small) = (binary(12 << 20), text(5_000));
+    let disk = tree(&[("large.bin", &large), ("small.txt", &small)]);
+    let holder = Holder::taking(6 * MIB);
+    let at = |name: &str| disk.path().join(name);
+    let putting = [0, 1].map(|_| begin(holder.url(), &[&at("large.bin"), &at("small.txt")]));
+    let got = putting.map(|putting| Got::of(putting.wait(Duration::from_secs(120))));
+    let mut files = 0;
+    for got in &got {
+        got.exits_with(0);
+        files += got.done["files"].as_u64().unwrap();
+    }
+    assert_eq!(files, 2, "{}\n{}", got[0].words(), got[1].words());
+    let expected = [("large.bin".to_owned(), large), ("small.txt".to_owned(), small)];
+    assert_same(&content(holder.share.path()), &BTreeMap::from(expected));
+}
+
 fn takes_none() {
     let disk = tree(&[("a.txt", b"mine")]);
     let share = tree(&[]);
@@ -228,7 +246,7 @@ fn changed() {
     assert_eq!(std::fs::read(holder.share.path().join("big.bin")).unwrap(), text(20 << 20));
 }
 
-/// What a member says of a file that it puts.
+/// What is said of each file that a member puts.
 fn told(tab: &Tab, files: Vec<Offered>) -> BTreeMap<String, Result<String, String>> {
     let (messages, _) = tab.ask(Put { files }).expect("an answer");
     let kept = messages.into_iter().map(|message| match message {
@@ -267,15 +285,14 @@ fn hostile() {
         let why = outcome.as_ref().expect_err(name);
         assert!(!why.contains(&*share.path().to_string_lossy()), "it learns nothing of this disk: {why}");
     }
-    // Other bytes than were promised, fewer, and more than were announced.
+    // Other bytes than were promised, and none at all.
     let promised = binary(3_000_000);
     tab.promise("lie.bin", &promised, &text(3_000_000));
-    tab.promise("short.bin", &promised, &promised[..1_000_000]);
     let lie = |name: &str| Offered {
         id: Some(Hashing::id_of(&promised).0),
         ..Offered::new(name.to_owned(), promised.len() as u64, 0)
     };
-    let said = told(&tab, vec![lie("lie.bin"), lie("short.bin"), lie("not offered.bin")]);
+    let said = told(&tab, vec![lie("lie.bin"), lie("not offered.bin")]);
     assert!(said.values().all(Result::is_err), "{said:?}");
     // More than there is room for, and than may be asked for at once.
     let said = told(&tab, vec![Offered::new("huge".into(), u64::MAX, 0), Offered::new("huge too".into(), u64::MAX, 0)]);
@@ -290,6 +307,10 @@ fn hostile() {
     std::fs::remove_file(link).unwrap();
     assert_same(&content(share.path()), &before);
     assert!(content(outside.path()).is_empty());
+    // What is another version by now is taken as it is, whole, and not for what was promised.
+    tab.promise("short.bin", &promised, &promised[..1_000_000]);
+    assert_eq!(told(&tab, vec![lie("short.bin")])["short.bin"], Ok("short.bin".to_owned()));
+    assert_eq!(std::fs::read(share.path().join("short.bin")).unwrap(), promised[..1_000_000]);
     // Who means well is served meanwhile, be it a tab that has not hashed anything.
     tab.offer(&[("good.bin", Content::bytes(promised.clone()))]);
     let said = told(&tab, vec![Offered::new("good.bin".into(), promised.len() as u64, crate::harness::tab::MODIFIED)]);

@@ -107,6 +107,9 @@ pub(super) fn announce(node: &Node, made: Option<&str>, is_found: bool) {
     } else {
         format!("  join       tinyp2p serve --join {}\n", node.url())
     };
+    if node.drop_box().is_some() {
+        text += &format!("  drop box   tinyp2p put {} FILE…      (whoever has the password may)\n", node.url());
+    }
     say(text);
 }
 

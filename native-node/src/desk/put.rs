@@ -1,6 +1,7 @@
 //! Files that a tab or a command puts here: fetched over its own session, as any other file is, and kept in the shared folder.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use shared::bridge::{Kept, Put, ResetCode};
@@ -40,7 +41,8 @@ pub(super) async fn answer(desk: &Desk, put: Put, mut answer: Answer) {
 struct Prepared<'a> {
     drop_box: &'a DropBox,
     into: Destination,
-    files: Vec<Offered>,
+    /// As they were put, and the path that is free for each.
+    files: Vec<(Offered, SharedPath)>,
     told: Vec<Kept>,
 }
 
@@ -60,20 +62,16 @@ async fn prepare(desk: &Desk, put: Put) -> Result<Prepared<'_>, Refusal> {
         let (mut files, mut told, mut bytes) = (Vec::new(), Vec::new(), 0_u64);
         for file in put.files {
             let path = file.path.clone();
-            let Some(mut file) = Offered::of_put(file) else {
+            let Some(file) = Offered::of_put(file) else {
                 told.push(not_kept(path, "refused: the name is no name of a file"));
                 continue;
             };
             match drop_box::place_for(&at_node, &into, &file) {
                 Ok(Place::At(free)) => {
                     bytes = bytes.saturating_add(file.size.unwrap_or_default());
-                    file.path = free;
-                    files.push(file);
+                    files.push((file, free));
                 }
-                Ok(Place::Here(here)) => {
-                    let (save_as, verified) = (Some(here.to_string()), file.id.map(|_| true));
-                    told.push(Kept { save_as, was_here: Some(true), verified, ..kept(path) });
-                }
+                Ok(Place::Here(here)) => told.push(is_here(path, &here, file.id.is_some())),
                 Err(why) => told.push(not_kept(path, &why.to_string())),
             }
         }
@@ -84,7 +82,7 @@ async fn prepare(desk: &Desk, put: Put) -> Result<Prepared<'_>, Refusal> {
     let gone = || Refusal::new(ResetCode::OTHER, "the folder of this node is not there at the moment");
     let (into, files, mut told, has_room) = planned.ok_or_else(gone)?;
     if !has_room {
-        let full = |file: Offered| not_kept(file.name, "there is no room left for it");
+        let full = |(file, _): (Offered, SharedPath)| not_kept(file.name, "there is no room left for it");
         told.extend(files.into_iter().map(full));
         return Ok(Prepared { drop_box, into, files: Vec::new(), told });
     }
@@ -101,13 +99,15 @@ async fn keep(desk: &Desk, prepared: Prepared<'_>, answer: &mut Answer) -> Resul
         return Ok(());
     }
     // For words, and to tell a tab from a command; whoever it is, it is asked over its session.
-    let address = || PeerUrl::parse(&format!("http://{}", desk.address()));
+    let address = SocketAddr::new(desk.address().ip().to_canonical(), desk.address().port());
+    let address = || PeerUrl::parse(&format!("http://{address}"));
     let peer = match desk.tab() {
         Some(tab) => tab.url().clone(),
         None => address().map_err(|_| Unwanted)?,
     };
-    let (teller, mut told) = Teller::new(&files);
-    let offered = OffersOf { files, ..OffersOf::default() };
+    let offered = files.iter().map(|(file, path)| Offered { path: path.clone(), ..file.clone() }).collect();
+    let offered = OffersOf { files: offered, ..OffersOf::default() };
+    let (teller, mut told) = Teller::new(files);
     let dialer = desk.node().dialer().over(desk.link().clone());
     let never = CancellationToken::new();
     let into = (into, drop_box.commits(), drop_box.places());
@@ -122,8 +122,18 @@ async fn keep(desk: &Desk, prepared: Prepared<'_>, answer: &mut Answer) -> Resul
     while let Ok(kept) = told.try_recv() {
         answer.reply(kept).await?;
     }
-    for name in teller.left() {
-        answer.reply(not_kept(name, NOT_ASKED_FOR)).await?;
+    // Whoever put the same at the same time may have been faster.
+    let (node, left) = (Arc::clone(desk.node()), teller.left());
+    let looking = tokio::task::spawn_blocking(move || {
+        let into = drop_box::open(&node);
+        let look = |file: Offered| match into.as_ref().map(|into| drop_box::place_for(&node, into, &file)) {
+            Some(Ok(Place::Here(here))) => is_here(file.name, &here, file.id.is_some()),
+            _ => not_kept(file.name, NOT_ASKED_FOR),
+        };
+        left.into_iter().map(look).collect::<Vec<_>>()
+    });
+    for kept in looking.await.map_err(|_| Unwanted)? {
+        answer.reply(kept).await?;
     }
     Ok(())
 }
@@ -132,32 +142,36 @@ fn kept(path: String) -> Kept {
     Kept { path, error: None, save_as: None, was_here: None, from_before: None, verified: None }
 }
 
+fn is_here(path: String, here: &SharedPath, verified: bool) -> Kept {
+    Kept { save_as: Some(here.to_string()), was_here: Some(true), verified: Some(verified), ..kept(path) }
+}
+
 fn not_kept(path: String, why: &str) -> Kept {
     Kept { error: Some(why.to_owned()), ..kept(path) }
 }
 
 /// Turns what a download tells into what whoever puts the files is told: of each once.
 struct Teller {
-    /// What is not told yet: what its holder calls it, by the path it is saved as.
-    left: Mutex<BTreeMap<String, String>>,
+    /// What is not told yet, by the path it is saved as.
+    left: Mutex<BTreeMap<String, Offered>>,
     told: mpsc::UnboundedSender<Kept>,
 }
 
 impl Teller {
-    fn new(files: &[Offered]) -> (Self, mpsc::UnboundedReceiver<Kept>) {
+    fn new(files: Vec<(Offered, SharedPath)>) -> (Self, mpsc::UnboundedReceiver<Kept>) {
         // As many as there are files at most.
         let (told, at_told) = mpsc::unbounded_channel();
-        let left = files.iter().map(|file| (shown(&file.path), file.name.clone())).collect();
+        let left = files.into_iter().map(|(file, path)| (shown(&path), file)).collect();
         (Self { left: Mutex::new(left), told }, at_told)
     }
 
     fn tell(&self, path: &str, what: impl FnOnce(String) -> Kept) {
-        let name = self.left.locked().remove(path);
+        let file = self.left.locked().remove(path);
         // Nobody listens any more once nobody waits.
-        let _unwanted = name.map(|name| self.told.send(what(name)));
+        let _unwanted = file.map(|file| self.told.send(what(file.name)));
     }
 
-    fn left(&self) -> Vec<String> {
+    fn left(&self) -> Vec<Offered> {
         std::mem::take(&mut *self.left.locked()).into_values().collect()
     }
 }
@@ -201,9 +215,9 @@ mod tests {
     fn each_file_is_told_of_once_and_by_its_own_name() {
         let file = |path: &str, save_as: &str| {
             let file = Offered::of_put(shared::bridge::Offered::new(path.into(), 1, 0)).unwrap();
-            Offered { path: SharedPath::parse(save_as).unwrap(), ..file }
+            (file, SharedPath::parse(save_as).unwrap())
         };
-        let (teller, mut told) = Teller::new(&[file("a?", "a_"), file("b", "b (1)"), file("c", "c")]);
+        let (teller, mut told) = Teller::new(vec![file("a?", "a_"), file("b", "b (1)"), file("c", "c")]);
         let peer = PeerUrl::parse("http://a:1").unwrap();
         let missed = |file: &str| Missed { peer: peer.clone(), file: Some(file.into()), reason: "x".into(), count: 1 };
         for name in ["a_", "a_", "nothing"] {
@@ -214,6 +228,7 @@ mod tests {
         let told: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).collect();
         let saved = Kept { save_as: Some("b (1)".into()), verified: Some(false), ..kept("b".into()) };
         assert_eq!(told, [not_kept("a?".into(), "x"), saved]);
-        assert_eq!(teller.left(), ["c"]);
+        let left: Vec<_> = teller.left().into_iter().map(|file| file.name).collect();
+        assert_eq!(left, ["c"]);
     }
 }

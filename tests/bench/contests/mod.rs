@@ -3,6 +3,7 @@
 mod footprint;
 mod plain;
 mod to_disk;
+mod upload;
 
 use std::fs::File;
 use std::io::Write;
@@ -23,12 +24,13 @@ use crate::others::Others;
 pub(crate) type Contest = fn(&Others, usize) -> Vec<Row>;
 
 /// All of them by name.
-pub(crate) const CONTESTS: [(&str, Contest); 11] = [
+pub(crate) const CONTESTS: [(&str, Contest); 12] = [
     ("large", to_disk::large),
     ("folder", to_disk::folder),
     ("sendme", to_disk::sendme),
     ("syncthing", to_disk::syncthing),
     ("croc", to_disk::croc),
+    ("upload", upload::large),
     ("http", plain::http),
     ("requests", plain::requests),
     ("idle", footprint::idle),

@@ -11,7 +11,7 @@ use super::{Others, quiet};
 use crate::harness::ports::free_port;
 use crate::harness::process::{Running, wait_for};
 
-/// One that listens on 127.0.0.1, and reads only.
+/// One that listens on 127.0.0.1.
 pub(crate) struct Server {
     pub(crate) address: String,
     pub(crate) process: Running,
@@ -28,6 +28,11 @@ pub(crate) const DUFS: (&str, Serve) = ("dufs", dufs);
 pub(crate) const MINISERVE: (&str, Serve) = ("miniserve", miniserve);
 pub(crate) const COPYPARTY: (&str, Serve) = ("copyparty", copyparty);
 pub(crate) const PYTHON: (&str, Serve) = ("`python -m http.server`", python);
+
+/// The same, when they let everybody write.
+pub(crate) const DUFS_TAKING: (&str, Serve) = ("dufs", dufs_taking);
+pub(crate) const MINISERVE_TAKING: (&str, Serve) = ("miniserve", miniserve_taking);
+pub(crate) const COPYPARTY_TAKING: (&str, Serve) = ("copyparty", copyparty_taking);
 
 impl Server {
     /// Starts one and waits until it listens. `None` where it is not installed.
@@ -47,8 +52,16 @@ impl Server {
 }
 
 fn copyparty(others: &Others, share: &Path, port: u16) -> Option<Command> {
+    copyparty_that(others, share, port, "r")
+}
+
+fn copyparty_taking(others: &Others, share: &Path, port: u16) -> Option<Command> {
+    copyparty_that(others, share, port, "rw")
+}
+
+fn copyparty_that(others: &Others, share: &Path, port: u16, may: &str) -> Option<Command> {
     let mut command = others.program("copyparty");
-    command.args(["-i", "127.0.0.1", "-q", "-p", &port.to_string(), "-v", &format!("{}::r", share.display())]);
+    command.args(["-i", "127.0.0.1", "-q", "-p", &port.to_string(), "-v", &format!("{}::{may}", share.display())]);
     Some(command)
 }
 
@@ -69,5 +82,18 @@ fn dufs(others: &Others, share: &Path, port: u16) -> Option<Command> {
 fn miniserve(others: &Others, share: &Path, port: u16) -> Option<Command> {
     let mut command = quiet(others.optional("miniserve")?);
     command.args(["--interfaces", "127.0.0.1", "--port", &port.to_string()]).arg(share);
+    Some(command)
+}
+
+fn dufs_taking(others: &Others, share: &Path, port: u16) -> Option<Command> {
+    let mut command = dufs(others, share, port)?;
+    command.arg("--allow-upload");
+    Some(command)
+}
+
+fn miniserve_taking(others: &Others, share: &Path, port: u16) -> Option<Command> {
+    let mut command = miniserve(others, share, port)?;
+    // A value of its own, or the folder would be taken for it.
+    command.arg("--upload-files=/");
     Some(command)
 }
