@@ -165,7 +165,7 @@ pub const SILENT_AFTER: Duration = Duration::from_secs(24);
 /// Longest name of a node, a tab or a person that is taken from the wire, in bytes.
 pub const PEER_NAME_BYTES: usize = 64;
 /// Most files that are put at a node by one request.
-pub const PUT_FILES: usize = 256;
+pub const PUT_FILES: usize = 512;
 /// Most bytes of their names, so that they fit a record with all else.
 pub const PUT_PATH_BYTES: usize = 512 << 10;
 /// Most files in one request for several small ones.

@@ -72,8 +72,8 @@ pub enum Order {
     Offer(Vec<Held>),
     /// Offer these no longer, and stop whoever reads them.
     Withdraw(Vec<u32>),
-    /// Have the node keep copies of these; what comes of each is told as `HoldEvent`.
-    Put(Vec<u32>),
+    /// Have the node keep copies of all that is offered; what comes of each is told as `HoldEvent`.
+    Put,
     /// Get a file to show; answers come as `PreviewEvent`.
     OpenPreview {
         /// The number answers carry.

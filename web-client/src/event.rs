@@ -240,10 +240,12 @@ pub enum HoldEvent {
     /// What came of a copy.
     Copied {
         /// Of which file.
-        handle: u32,
+        path: String,
         /// Why there is none, in the node's words.
         error: Option<String>,
     },
+    /// Nothing will come of the others.
+    CopiesEnded,
     /// Somebody reads a file of ours.
     Reading {
         /// The transport's number for it.

@@ -9,6 +9,8 @@ pub struct Hold {
     pub files: Vec<Held>,
     /// Who reads them, oldest first; those that have ended stay for a while.
     pub readings: Vec<Reading>,
+    /// Why the node last kept no copy, in its words.
+    pub not_kept: String,
 }
 
 /// A file as the browser hands it over: dropped, picked or pasted.
@@ -38,21 +40,21 @@ pub struct Held {
     /// How often it was read to its end.
     pub times_read: u32,
     /// Whether the node keeps a copy of it.
-    pub copy: Copy,
+    pub kept: Kept,
 }
 
 /// A copy of a file at the node.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Copy {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kept {
     /// The person did not ask for one.
     #[default]
     None,
     /// The node is to fetch it.
     Wanted,
     /// It is there.
-    Kept,
-    /// It cannot be; why, in the node's words.
-    Failed(String),
+    There,
+    /// It cannot be.
+    Failed,
 }
 
 /// Somebody reading a file of ours.
@@ -85,10 +87,10 @@ impl Hold {
         self.files.iter().fold(0, |bytes, file| bytes.saturating_add(file.size))
     }
 
-    /// The files of which the node is to have a copy, and has none yet.
+    /// Whether the node is still to have a copy of something.
     #[must_use]
-    pub fn wanted_copies(&self) -> Vec<u32> {
-        self.files.iter().filter(|file| file.copy == Copy::Wanted).map(|file| file.handle).collect()
+    pub fn wants_copies(&self) -> bool {
+        self.files.iter().any(|file| file.kept == Kept::Wanted)
     }
 
     /// The file with this number.

@@ -11,7 +11,7 @@ mod saves;
 mod secret;
 mod settings;
 
-pub use hold::{Copy, Dropped, Held, Hold, Reading};
+pub use hold::{Dropped, Held, Hold, Kept, Reading};
 pub use link::{Link, Loss, Unlock};
 pub use node::{Node, NodeError, Sight};
 pub use peers::{Peer, PeerKind};

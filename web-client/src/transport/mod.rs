@@ -141,7 +141,7 @@ impl Transport {
             }
             Order::Offer(files) => tab.offer(files),
             Order::Withdraw(handles) => tab.withdraw(&handles),
-            Order::Put(handles) => tab.put(handles),
+            Order::Put => tab.put(),
             Order::OpenPreview { id, sources, size, viewer, media_type } => {
                 tab.open_preview(id, sources, size, viewer, media_type);
             }

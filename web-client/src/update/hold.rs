@@ -4,7 +4,7 @@ use shared::SharedPath;
 
 use crate::effect::{Effect, Order};
 use crate::event::HoldEvent;
-use crate::model::{Copy, Dropped, Held, Link, Model, Notice, Reading};
+use crate::model::{Dropped, Held, Kept, Link, Model, Notice, Reading};
 use crate::pool::sort;
 
 /// Most files a tab offers.
@@ -28,16 +28,12 @@ pub(super) fn update(model: &mut Model, event: HoldEvent, effects: &mut Vec<Effe
             withdraw(model, &all, effects);
         }
         HoldEvent::CopiesWanted => {
-            for file in model.hold.files.iter_mut().filter(|file| file.copy != Copy::Kept) {
-                file.copy = Copy::Wanted;
-            }
+            let missing = model.hold.files.iter_mut().filter(|file| file.kept != Kept::There);
+            missing.for_each(|file| file.kept = Kept::Wanted);
             put(model, effects);
         }
-        HoldEvent::Copied { handle, error } => {
-            if let Some(file) = model.hold.files.iter_mut().find(|file| file.handle == handle) {
-                file.copy = error.map_or(Copy::Kept, Copy::Failed);
-            }
-        }
+        HoldEvent::Copied { path, error } => keep(model, |file| file.path.as_str() == path, error),
+        HoldEvent::CopiesEnded => keep(model, |_| true, Some(String::new())),
         HoldEvent::Reading { id, reader, handle, bytes } => {
             let (readings, now) = (&mut model.hold.readings, model.now);
             // The last word of whoever read what was withdrawn.
@@ -83,12 +79,22 @@ pub(super) fn update(model: &mut Model, event: HoldEvent, effects: &mut Vec<Effe
     effects.push(Effect::Draw);
 }
 
+/// Something came, or not, of the copies of those files that the node was to have.
+fn keep(model: &mut Model, which: impl Fn(&Held) -> bool, error: Option<String>) {
+    let kept = if error.is_some() { Kept::Failed } else { Kept::There };
+    let wanted = model.hold.files.iter_mut().filter(|file| file.kept == Kept::Wanted && which(file));
+    wanted.for_each(|file| file.kept = kept);
+    // What is said of one that failed stays, though others come.
+    if let Some(why) = error.filter(|why| !why.is_empty()) {
+        model.hold.not_kept = why;
+    }
+}
+
 /// Has the node fetch what it is to have a copy of, all of it in one go: what was asked for before is not any more.
 pub(super) fn put(model: &Model, effects: &mut Vec<Effect>) {
-    let wanted = model.hold.wanted_copies();
     // Before that, opening the session does this.
-    if !wanted.is_empty() && matches!(model.link, Link::Open { .. }) {
-        effects.push(Effect::Transport(Order::Put(wanted)));
+    if model.hold.wants_copies() && matches!(model.link, Link::Open { .. }) {
+        effects.push(Effect::Transport(Order::Put));
     }
 }
 
@@ -108,7 +114,7 @@ fn offer(model: &mut Model, files: Vec<Dropped>, effects: &mut Vec<Effect>) {
     for Dropped { handle, path, size, modified } in files {
         match SharedPath::parse(&path) {
             Ok(path) if model.hold.files.len() + new.len() < MOST => {
-                new.push(Held { handle, path, size, modified, times_read: 0, copy: Copy::None });
+                new.push(Held { handle, path, size, modified, times_read: 0, kept: Kept::None });
             }
             _ => refused.push(handle),
         }
@@ -212,21 +218,24 @@ mod tests {
     fn copies_are_asked_for_again_in_the_next_session_until_they_are_there() {
         let mut model = opened();
         let _ = send(&mut model, HoldEvent::Dropped(vec![file(1, "a.txt"), file(2, "b.txt"), file(3, "c.txt")]));
-        let put = |handles: &[u32]| Effect::Transport(Order::Put(handles.to_vec()));
-        assert!(send(&mut model, HoldEvent::CopiesWanted).contains(&put(&[1, 2, 3])));
-        let _ = send(&mut model, HoldEvent::Copied { handle: 1, error: None });
-        let _ = send(&mut model, HoldEvent::Copied { handle: 2, error: Some("full".into()) });
-        assert_eq!(model.hold.files[1].copy, Copy::Failed("full".into()));
+        let put = Effect::Transport(Order::Put);
+        assert!(send(&mut model, HoldEvent::CopiesWanted).contains(&put));
+        let _ = send(&mut model, HoldEvent::Copied { path: "a.txt".into(), error: None });
+        let _ = send(&mut model, HoldEvent::Copied { path: "b.txt".into(), error: Some("full".into()) });
+        let _ = send(&mut model, HoldEvent::CopiesEnded);
+        let kept: Vec<_> = model.hold.files.iter().map(|file| file.kept).collect();
+        assert_eq!(
+            (kept.as_slice(), model.hold.not_kept.as_str()),
+            (&[Kept::There, Kept::Failed, Kept::Failed][..], "full")
+        );
+        assert!(send(&mut model, HoldEvent::CopiesWanted).contains(&put), "what failed is tried again");
         model.unlock.secret = Some(crate::model::Secret::new("x".into()));
         let _ = update(&mut model, Event::Link(LinkEvent::Lost(crate::model::Loss::Interrupted)));
-        assert!(!send(&mut model, HoldEvent::CopiesWanted).contains(&put(&[2, 3])), "there is nobody to ask");
+        assert!(!send(&mut model, HoldEvent::CopiesWanted).contains(&put), "there is nobody to ask");
         let effects = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
         let at = |wanted: &dyn Fn(&Effect) -> bool| effects.iter().position(wanted).unwrap();
         let is_offer = |effect: &Effect| matches!(effect, Effect::Transport(Order::Offer(_)));
-        assert!(
-            at(&is_offer) < at(&|effect| *effect == put(&[2, 3])),
-            "what failed is tried again, what is there is not"
-        );
+        assert!(at(&is_offer) < at(&|effect| *effect == put), "what failed is tried again, what is there is not");
     }
 
     #[test]

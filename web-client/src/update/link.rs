@@ -154,7 +154,7 @@ mod tests {
     fn what_this_tab_offers_is_offered_again() {
         let mut model = opened();
         let path = shared::SharedPath::parse("a.txt").unwrap();
-        let held = Held { handle: 1, path, size: 1, modified: 0, times_read: 0, copy: Default::default() };
+        let held = Held { handle: 1, path, size: 1, modified: 0, times_read: 0, kept: crate::model::Kept::None };
         model.hold.files.push(held.clone());
         let _ = send(&mut model, LinkEvent::Lost(Loss::Interrupted));
         let effects = send(&mut model, LinkEvent::Open { url: None });

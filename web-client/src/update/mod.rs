@@ -47,9 +47,8 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         model.is_ticking = true;
         effects.push(Effect::SetTimer(Timer::Second, 1_000));
     }
-    let must_warn = model.hold.is_read()
-        || !model.hold.wanted_copies().is_empty()
-        || model.saves.list.iter().any(save::would_be_lost);
+    let must_warn =
+        model.hold.is_read() || model.hold.wants_copies() || model.saves.list.iter().any(save::would_be_lost);
     if must_warn != model.is_warning {
         model.is_warning = must_warn;
         effects.push(Effect::WarnBeforeClosing(must_warn));

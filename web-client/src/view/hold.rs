@@ -4,7 +4,7 @@ use shared::Printable;
 
 use super::page::{lines, mark, show, show_if, tag, write, write_name, write_part};
 use super::{MOST_LINES, Scene, draw_more};
-use crate::model::{Copy, Held, Link, Reading, Sight};
+use crate::model::{Held, Kept, Link, Reading, Sight};
 use crate::text::{DOT, fill, fill_two, joined};
 
 pub(super) fn draw(scene: &Scene<'_>) {
@@ -15,14 +15,15 @@ pub(super) fn draw(scene: &Scene<'_>) {
     write("nav-hold", &measures.number(count as u64));
     show_if("nav-hold", count > 0);
     show_if("withdraw-all", count > 1);
-    let node = match &scene.model.node {
-        Sight::Known(node) => Printable::short(&node.name, 60).to_string(),
-        _ => String::new(),
+    let is_asked_for = |file: &Held| matches!(file.kept, Kept::Wanted | Kept::There);
+    let takes = match &scene.model.node {
+        Sight::Known(node) if node.drop_box && !hold.files.iter().all(is_asked_for) => {
+            write("put-all", &fill(words.put_all, &Printable::short(&node.name, 60).to_string()));
+            true
+        }
+        _ => false,
     };
-    let takes = matches!(&scene.model.node, Sight::Known(node) if node.drop_box);
-    let is_asked_for = |file: &Held| matches!(file.copy, Copy::Wanted | Copy::Kept);
-    show_if("put-all", takes && !hold.files.iter().all(is_asked_for));
-    write("put-all", &fill(words.put_all, &node));
+    show_if("put-all", takes);
     let readings: Vec<&Reading> = hold.readings.iter().rev().take(8).collect();
     lines("readings", "t-reading", readings.len(), |index, line| {
         let Some(reading) = readings.get(index) else { return };
@@ -53,11 +54,17 @@ pub(super) fn draw(scene: &Scene<'_>) {
         if file.times_read > 0 {
             what.push(measures.count(&words.times_read, u64::from(file.times_read)));
         }
-        match &file.copy {
-            Copy::None => {}
-            Copy::Wanted => what.push(fill(words.put_wanted, &node)),
-            Copy::Kept => what.push(fill(words.put_done, &node)),
-            Copy::Failed(why) => what.push(fill(words.put_failed, &Printable::short(why, 200).to_string())),
+        let copy = match file.kept {
+            Kept::None => "",
+            Kept::Wanted => words.put_wanted,
+            Kept::There => words.put_done,
+            Kept::Failed => words.put_failed,
+        };
+        if !copy.is_empty() {
+            what.push(copy.to_owned());
+        }
+        if file.kept == Kept::Failed {
+            what.push(Printable::short(&hold.not_kept, 200).to_string());
         }
         write_part(line, "what", &joined(&what, DOT));
         if let Some(button) = tag(line, "button") {

@@ -7,10 +7,13 @@ use std::rc::Rc;
 
 use shared::ContentId;
 use shared::bridge::{Offer, Offered, OfferedForm, Version};
+use shared::limits::PUT_FILES;
 
 /// Most files in one message, and most bytes of their paths: a record holds a mebibyte.
 const FILES_PER_OFFER: usize = 500;
 const BYTES_PER_OFFER: usize = 256 << 10;
+// What is in one message can be put at the node by one.
+const _: () = assert!(FILES_PER_OFFER <= PUT_FILES);
 /// What an offered file costs in a message besides its path, at most.
 const BYTES_PER_FILE: usize = 100;
 /// What proves the pieces of files is kept up to this, in bytes: 128 GiB of files. Of others only the id is known.
@@ -160,11 +163,10 @@ impl Offers {
         self.files.get(path).cloned()
     }
 
-    /// What is known of those of these files that are offered.
-    pub(crate) fn announced(&self, handles: &[u32]) -> Vec<(Offered, u32)> {
-        let is_wanted = |(_, offered): &(&String, &OfferedFile)| handles.contains(&offered.handle);
-        let wanted = self.files.iter().filter(is_wanted);
-        wanted.map(|(path, offered)| (announced(path.clone(), offered), offered.handle)).collect()
+    /// All that is offered, as it is known now.
+    pub(crate) fn all(&self) -> Vec<Offer> {
+        let add = self.files.iter().map(|(path, offered)| announced(path.clone(), offered)).collect();
+        batches(add, Vec::new(), false)
     }
 
     /// Whether this file is still offered under this path.
