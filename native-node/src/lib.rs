@@ -8,7 +8,7 @@ pub mod desk;
 pub mod dial;
 pub mod discover;
 pub mod download;
-mod drop_box;
+pub mod drop_box;
 mod fetchers;
 pub mod folder;
 mod follow;

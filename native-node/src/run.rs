@@ -14,7 +14,7 @@ use crate::bridge::{Identity, IdentityError, KnownNodes};
 use crate::desk;
 use crate::dial::{Dialer, LegacyDialer, Links};
 use crate::discover::{self, Discovery};
-use crate::drop_box::DropBox;
+use crate::drop_box::{DropBox, DropBoxLimits};
 use crate::folder::{self, FolderError, Share, ShareOptions};
 use crate::follow;
 use crate::http::{self, ServeLimits};
@@ -56,8 +56,8 @@ pub struct Config {
     pub aliases: Vec<String>,
     /// Whether names that begin with a dot are shared.
     pub hidden: bool,
-    /// Whether members may put files into the folder.
-    pub drop_box: bool,
+    /// How much members may put into the folder; none: nothing.
+    pub drop_box: Option<DropBoxLimits>,
     /// A folder to serve the page from, instead of the one built in.
     pub www: Option<PathBuf>,
     /// The folder to remember things in between runs, instead of the person's own.
@@ -81,7 +81,7 @@ impl Config {
             name: None,
             aliases: Vec::new(),
             hidden: false,
-            drop_box: false,
+            drop_box: None,
             www: None,
             state: None,
             limits: ServeLimits::default(),
@@ -186,7 +186,7 @@ pub async fn prepare(config: Config, listener: TcpListener) -> Result<Prepared, 
     let known = move || state.map_or_else(KnownNodes::of_this_person, |folder| KnownNodes::at(Some(folder)));
     let known = tokio::task::spawn_blocking(known).await.map_err(|_| IdentityError::Ending)?;
     let name = config.name.unwrap_or_else(machine);
-    let drop_box = config.drop_box.then(DropBox::start).transpose().map_err(NodeError::Thread)?;
+    let drop_box = config.drop_box.map(DropBox::start).transpose().map_err(NodeError::Thread)?;
     let (membership, socket) = swim::open(bound, &url, &names).await?;
     let node = Arc::new_cyclic(|node: &Weak<Node>| {
         let node = Weak::clone(node);

@@ -105,7 +105,7 @@ fn together() {
     let left_alone = |node: &Node| node.process.error_text().matches("it is left alone").count();
     wait_for("another pool to be noticed", PATIENCE, || (left_alone(&foreign) == 1).then_some(()));
     // Who comes later finds them all, and tells of the pool it belongs to before it is asked.
-    let garden = serve(PASSWORD, "garden", &[]);
+    let garden = serve(PASSWORD, "garden", &["--drop-box"]);
     meet(&garden, &attic);
     meet(&garden, &cellar);
     for node in [&attic, &cellar, &garden] {
@@ -133,6 +133,15 @@ fn together() {
         !nobody.status.success() && words.contains("nobody who was found on this network proves this password"),
         "{words}"
     );
+
+    // Of those it finds, it puts files at one that takes them.
+    let given = tree::tree(&[("given.txt", b"x")]);
+    let put = run(tinyp2p(PASSWORD).args(["put", "--json", "lan"]).arg(given.path().join("given.txt")));
+    let told = String::from_utf8(put.stdout).unwrap();
+    assert!(put.status.success() && told.contains(&garden.url), "{told}");
+    let none = run(tinyp2p(OTHER).args(["put", "lan"]).arg(given.path().join("given.txt")));
+    let words = String::from_utf8(none.stderr).unwrap();
+    assert!(!none.status.success() && words.contains("no node of this password on this network takes files"), "{words}");
 
     // At another port it is found again.
     cellar.process.kill();

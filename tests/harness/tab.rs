@@ -8,8 +8,7 @@ use std::time::Duration;
 use native_node::bridge::{Identity, Named, Opened, connect};
 use native_node::link::{Answer, Ended, Handler, Link, LinkError, Replies, Reply};
 use shared::bridge::{
-    self, File, Files, Hello, Message, Offer, Offered, OfferedForm, Outlined, Peers, Read, ReadMany, ResetCode, Role,
-    Side, Version,
+    self, File, Hello, Message, Offer, Offered, OfferedForm, Outlined, Peers, Read, ResetCode, Role, Side, Version,
 };
 use shared::transfer::{Outline, Outlining, PIECE_BYTES};
 use shared::xmlrpc::Inspector;
@@ -144,17 +143,6 @@ impl Held {
         answer.data(values.into()).await.ok()?;
         answer.end().await.ok()
     }
-
-    async fn read_many(&self, read: ReadMany, mut answer: Answer) -> Option<()> {
-        let contents: Vec<_> = read.paths.iter().map(|path| self.content(path)).collect();
-        let sizes = contents.iter().map(|content| content.as_ref()?.size().try_into().ok()).collect();
-        answer.reply(Files { sizes }).await.ok()?;
-        for content in contents.into_iter().flatten() {
-            let length = usize::try_from(content.size()).unwrap();
-            answer.data(content.piece(0, length).into()).await.ok()?;
-        }
-        answer.end().await.ok()
-    }
 }
 
 /// One more, until it is dropped, however that comes about.
@@ -185,7 +173,6 @@ impl Handler for Held {
     async fn asked(self: Arc<Self>, request: Message, answer: Answer) {
         match request {
             Message::Read(read) => self.read(read, answer).await,
-            Message::ReadMany(read) => self.read_many(read, answer).await,
             Message::Outline(asked) => self.outline(asked, answer).await,
             _ => {
                 answer.fail(ResetCode::UNKNOWN, "a tab does not know how");

@@ -70,7 +70,7 @@ impl Home {
         let of_old = tree(&[("a letter from 2004.txt", b"hello\n"), ("tinyp2p notes.txt", b"15 lines\n")]);
         let old = original.map(|original| original.serve(of_old.path(), PASSWORD, &[]));
         let join = old.as_ref().map(|old| vec!["--join", old.url.as_str()]).unwrap_or_default();
-        let attic_node = Node::serve(attic.path(), PASSWORD, &[&["--name", "attic"], &join[..]].concat());
+        let attic_node = Node::serve(attic.path(), PASSWORD, &[&["--name", "attic", "--drop-box"], &join[..]].concat());
         let names = ["--name", "Kitchen laptop", "--join", &attic_node.url];
         let kitchen_node = Node::serve(kitchen.path(), PASSWORD, &names);
         let films = [("Holiday film.mp4", Content::Made(240_000_000)), ("IMG_2041.heic", Content::Made(3_120_000))];

@@ -57,6 +57,8 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// A node that shares a folder and is reached through a proxy only.
 struct Holder {
     share: TempDir,
+    /// What is shared, if that is another folder.
+    elsewhere: Option<PathBuf>,
     port: u16,
     state: PathBuf,
     proxy: Proxy,
@@ -76,14 +78,23 @@ impl Holder {
     fn prepare(files: &[(&str, &[u8])], rate: u64) -> Self {
         let (share, port) = (tree(files), free_port());
         let proxy = Proxy::to(&format!("127.0.0.1:{port}")).limit(rate);
-        Self { share, port, state: fresh_state(), proxy, node: None }
+        Self { share, elsewhere: None, port, state: fresh_state(), proxy, node: None }
     }
 
     /// Takes files, and is there: what is sent to it passes at so many bytes per second.
     fn taking(rate: u64) -> Self {
+        Self::taking_into(None, rate)
+    }
+
+    /// The same, into this folder.
+    fn taking_in(folder: &Path, rate: u64) -> Self {
+        Self::taking_into(Some(folder.to_owned()), rate)
+    }
+
+    fn taking_into(elsewhere: Option<PathBuf>, rate: u64) -> Self {
         let (share, port) = (tree(&[]), free_port());
         let proxy = Proxy::of_callers_to(&format!("127.0.0.1:{port}")).limit(rate);
-        let mut holder = Self { share, port, state: fresh_state(), proxy, node: None };
+        let mut holder = Self { share, elsewhere, port, state: fresh_state(), proxy, node: None };
         holder.start(&["--drop-box"]);
         holder
     }
@@ -95,7 +106,8 @@ impl Holder {
     fn start(&mut self, more: &[&str]) {
         let mut command = tinyp2p(PASSWORD);
         command.env("TINYP2P_STATE", &self.state).args(["serve", "--bind", "127.0.0.1", "--json", "--port"]);
-        command.arg(self.port.to_string()).args(["--url", self.url()]).args(more).arg(self.share.path());
+        command.arg(self.port.to_string()).args(["--url", self.url()]).args(more);
+        command.arg(self.elsewhere.as_deref().unwrap_or(self.share.path()));
         self.node = Some(Node::start(&mut command));
     }
 

@@ -16,7 +16,7 @@ use super::{Got, Holder, MIB, PASSWORD, begin_with, wait_for_part};
 use crate::harness::disk::SmallDisk;
 use crate::harness::node::{Node, peak_memory_in, program, run, tinyp2p};
 use crate::harness::process::{Running, wait_for};
-use crate::harness::tab::{Content, Tab, hello, made};
+use crate::harness::tab::{Content, MODIFIED, Tab, hello, made};
 use crate::harness::tree::{assert_same, binary, content, text, tree};
 use crate::harness::{Trials, ok, test};
 
@@ -24,10 +24,16 @@ pub(super) fn trials() -> Vec<Trial> {
     let disk = SmallDisk::can_be();
     let mut full = Trials::needing("a disk of its own", &disk);
     full.add("put::a_full_disk_is_told_to_who_puts_there", |()| full_disk());
+    full.add("put::what_is_there_of_a_file_takes_its_room_once", |()| half_full());
     let mut trials = full.into_vec();
     trials.extend([
         test("put::files_and_folders_are_kept_as_they_are", kept),
         test("put::what_is_there_is_not_sent_again_and_never_replaced", beside),
+        test("put::files_of_one_name_get_each_a_name_of_its_own", alike),
+        test("put::what_only_looks_like_a_file_that_is_there_is_kept", looks_alike),
+        test("put::no_more_is_taken_than_its_owner_said", limits),
+        test("put::who_gives_nothing_keeps_nobody_from_putting", stalled),
+        test("put::a_node_that_is_gone_for_good_is_given_up_in_the_end", gone),
         test("put::two_who_put_the_same_at_once_are_both_done", both),
         test("put::a_node_that_takes_no_files_says_what_would", takes_none),
         test("put::who_puts_is_killed_and_the_next_goes_on", put_killed),
@@ -285,14 +291,19 @@ fn hostile() {
         let why = outcome.as_ref().expect_err(name);
         assert!(!why.contains(&*share.path().to_string_lossy()), "it learns nothing of this disk: {why}");
     }
-    // Other bytes than were promised, and none at all.
+    // Other bytes than were promised, fewer, more, and none at all.
     let promised = binary(3_000_000);
     tab.promise("lie.bin", &promised, &text(3_000_000));
+    tab.promise("short.bin", &promised, &promised[..1_000_000]);
+    tab.promise("long.bin", &promised[..10], &promised);
     let lie = |name: &str| Offered {
         id: Some(Hashing::id_of(&promised).0),
         ..Offered::new(name.to_owned(), promised.len() as u64, 0)
     };
-    let said = told(&tab, vec![lie("lie.bin"), lie("not offered.bin")]);
+    let said = told(
+        &tab,
+        vec![lie("lie.bin"), lie("short.bin"), lie("not offered.bin"), Offered::new("long.bin".into(), 10, MODIFIED)],
+    );
     assert!(said.values().all(Result::is_err), "{said:?}");
     // More than there is room for, and than may be asked for at once.
     let said = told(&tab, vec![Offered::new("huge".into(), u64::MAX, 0), Offered::new("huge too".into(), u64::MAX, 0)]);
@@ -307,33 +318,143 @@ fn hostile() {
     std::fs::remove_file(link).unwrap();
     assert_same(&content(share.path()), &before);
     assert!(content(outside.path()).is_empty());
-    // What is another version by now is taken as it is, whole, and not for what was promised.
-    tab.promise("short.bin", &promised, &promised[..1_000_000]);
-    assert_eq!(told(&tab, vec![lie("short.bin")])["short.bin"], Ok("short.bin".to_owned()));
-    assert_eq!(std::fs::read(share.path().join("short.bin")).unwrap(), promised[..1_000_000]);
     // Who means well is served meanwhile, be it a tab that has not hashed anything.
     tab.offer(&[("good.bin", Content::bytes(promised.clone()))]);
-    let said = told(&tab, vec![Offered::new("good.bin".into(), promised.len() as u64, crate::harness::tab::MODIFIED)]);
+    let said = told(&tab, vec![Offered::new("good.bin".into(), promised.len() as u64, MODIFIED)]);
     assert_eq!(said["good.bin"], Ok("good.bin".to_owned()));
     assert_eq!(std::fs::read(share.path().join("good.bin")).unwrap(), promised);
 }
 
+fn alike() {
+    let disk = tree(&[("one/a.txt", b"one"), ("two/a.txt", b"two"), ("odd/x?", b"question"), ("odd/x*", b"star")]);
+    let at = |name: &str| disk.path().join(name);
+    let share = tree(&[("a.txt", b"theirs")]);
+    let node = drop_box(share.path());
+    let got = put(&node.url, &[&at("one/a.txt"), &at("two/a.txt"), &at("odd")]);
+    got.exits_with(0);
+    assert_eq!(got.done["files"], 4, "{}", got.words());
+    let kept = content(share.path());
+    // What was said of each is so.
+    for (save_as, saved) in &got.saved {
+        let path = saved["path"].as_str().unwrap();
+        let mine = match path {
+            "a.txt" => b"one".to_vec(),
+            "a (1).txt" => b"two".to_vec(),
+            odd => std::fs::read(at(odd)).unwrap(),
+        };
+        assert_eq!(kept[save_as], mine, "{path} as {save_as}");
+    }
+    assert_eq!((kept.len(), kept["a.txt"].as_slice()), (5, &b"theirs"[..]), "{:?}", kept.keys());
+}
+
+fn looks_alike() {
+    let (disk, share) = (tree(&[("a.txt", b"mine!")]), tree(&[("a.txt", b"other")]));
+    for folder in [disk.path(), share.path()] {
+        File::options().write(true).open(folder.join("a.txt")).unwrap().set_modified(UNIX_EPOCH).unwrap();
+    }
+    // Before it can be hashed, and after.
+    let node = drop_box(share.path());
+    for round in 0..2 {
+        let got = put(&node.url, &[&disk.path().join("a.txt")]);
+        got.exits_with(0);
+        assert_eq!(got.done["already_here"], round, "{}", got.words());
+        let expected = [("a.txt".to_owned(), b"other".to_vec()), ("a (1).txt".to_owned(), b"mine!".to_vec())];
+        assert_same(&content(share.path()), &BTreeMap::from(expected));
+    }
+}
+
+fn limits() {
+    let (small, medium, large) = (binary(300_000), binary(500_000), binary(700_000));
+    let disk = tree(&[("small", &small), ("medium", &medium), ("large", &large)]);
+    let at = |name: &str| disk.path().join(name);
+    let share = tree(&[("there", &binary(400_000))]);
+    let node = Node::serve(share.path(), PASSWORD, &["--drop-box=1M", "--max-file-size", "600K"]);
+    // It counts what is there once it has seen that.
+    wait_for("the node to look", Duration::from_secs(10), || (super::ls(&node.url).len() == 1).then_some(()));
+    let got = put(&node.url, &[&at("large")]);
+    got.exits_with(1);
+    assert!(got.words().contains("larger than what is taken here"), "{}", got.words());
+    put(&node.url, &[&at("medium")]).exits_with(0);
+    wait_for("the node to see it", Duration::from_secs(10), || (super::ls(&node.url).len() == 2).then_some(()));
+    let got = put(&node.url, &[&at("small")]);
+    got.exits_with(1);
+    assert!(got.words().contains("as much as may be put here is here already"), "{}", got.words());
+    assert_eq!(content(share.path()).into_keys().collect::<Vec<_>>(), ["medium", "there"]);
+    let wrong = run(tinyp2p(PASSWORD).args(["serve", "--max-file-size", "1M"]).arg(share.path()));
+    assert_eq!(wrong.status.code(), Some(2), "{}", words(&wrong));
+}
+
+fn stalled() {
+    let share = tree(&[]);
+    let node = drop_box(share.path());
+    let tab = Tab::open(&node.url, PASSWORD, "Eve", [7; 16]);
+    let names: Vec<String> = (0..64).map(|number| format!("never {number}.bin")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), Content::Made(8 << 20))).collect();
+    tab.offer(&files);
+    tab.may_send(0);
+    let offered = |name: &String| Offered::new(name.clone(), 8 << 20, MODIFIED);
+    let lists = names.chunks(8).map(|some| tab.begin(Put { files: some.iter().map(offered).collect() }));
+    let _waiting: Vec<_> = lists.collect();
+    wait_for("the node to ask for them", Duration::from_secs(30), || (tab.under_way() > 2).then_some(()));
+    let disk = tree(&[("a.txt", b"mine"), ("big.bin", &binary(3_000_000))]);
+    put(&node.url, &[&disk.path().join("a.txt"), &disk.path().join("big.bin")]).exits_with(0).is_verified("big.bin");
+    assert!(tab.under_way() > 2, "it gives nothing still");
+}
+
+fn gone() {
+    let disk = tree(&[("big.bin", &binary(24 << 20)), ("small.txt", b"small")]);
+    let mut holder = Holder::taking(0);
+    holder.proxy.may_pass(12 * MIB);
+    let putting = begin(holder.url(), &[&disk.path().join("big.bin"), &disk.path().join("small.txt")]);
+    wait_for_part(holder.share.path(), 4 * MIB);
+    holder.kill();
+    holder.proxy.may_pass(u64::MAX);
+    let got = Got::of(putting.wait(Duration::from_secs(120)));
+    got.exits_with(1);
+    assert!(got.words().contains("big.bin"), "{}", got.words());
+    assert!(!content(holder.share.path()).contains_key("big.bin"));
+}
+
 fn full_disk() {
     let disk = SmallDisk::mount().unwrap();
-    let mine = tree(&[("a.bin", &binary(100_000)), ("huge.bin", &binary(6 << 20))]);
-    let node = drop_box(disk.path());
-    // It does not fit, as can be told before.
-    let got = put(&node.url, &[&mine.path().join("huge.bin")]);
-    got.exits_with(1);
-    assert!(got.words().contains("no room"), "{}", got.words());
+    let mine = tree(&[("a.bin", &binary(100_000)), ("huge.bin", &binary(6 << 20)), ("fits.bin", &binary(3_400_000))]);
+    let at = |name: &str| mine.path().join(name);
+    let mut holder = Holder::taking_in(disk.path(), 0);
+    // It does not fit, as can be told before; others do.
+    let got = put(holder.url(), &[&at("huge.bin"), &at("a.bin")]);
+    got.exits_with(1).is_verified("a.bin");
+    assert!(got.words().contains("no room left"), "{}", got.words());
+    std::fs::remove_file(disk.path().join("a.bin")).unwrap();
     // It did when it was asked, and does not any more when it comes.
-    let tab = Tab::open(&node.url, PASSWORD, "Ada", [7; 16]);
-    tab.offer(&[("grows.bin", Content::Made(6 << 20))]);
-    let said = told(&tab, vec![Offered::new("grows.bin".into(), 3_500_000, crate::harness::tab::MODIFIED)]);
-    let why = said["grows.bin"].as_ref().unwrap_err();
-    assert!(!why.contains(&*disk.path().to_string_lossy()), "{why}");
-    assert!(content(disk.path()).is_empty(), "{:?}", content(disk.path()).keys());
-    put(&node.url, &[&mine.path().join("a.bin")]).exits_with(0).is_verified("a.bin");
+    holder.proxy.may_pass(2 * MIB);
+    let putting = begin(holder.url(), &[&at("fits.bin")]);
+    wait_for_part(disk.path(), MIB);
+    std::fs::write(disk.path().join("filler"), binary(2_500_000)).unwrap();
+    holder.proxy.may_pass(u64::MAX);
+    let got = Got::of(putting.wait(Duration::from_secs(60)));
+    got.exits_with(1);
+    assert!(got.words().contains("no space is left"), "{}", got.words());
+    assert!(!got.words().contains(&*disk.path().to_string_lossy()), "it learns nothing of this disk: {}", got.words());
+    assert!(!disk.path().join("fits.bin").exists());
+    // With room again it goes on.
+    std::fs::remove_file(disk.path().join("filler")).unwrap();
+    put(holder.url(), &[&at("fits.bin")]).exits_with(0).is_verified("fits.bin");
+    holder.kill();
+}
+
+fn half_full() {
+    let disk = SmallDisk::mount().unwrap();
+    let mine = tree(&[("fits.bin", &binary(3_400_000))]);
+    let mut holder = Holder::taking_in(disk.path(), 0);
+    holder.proxy.may_pass(3 * MIB);
+    let putting = begin(holder.url(), &[&mine.path().join("fits.bin")]);
+    wait_for_part(disk.path(), 2 * MIB);
+    drop(putting.kill());
+    holder.proxy.may_pass(u64::MAX);
+    let got = put(holder.url(), &[&mine.path().join("fits.bin")]);
+    got.exits_with(0).is_verified("fits.bin");
+    assert!(got.saved["fits.bin"]["kept"].as_u64().unwrap() >= MIB, "{}", got.words());
+    holder.kill();
 }
 
 fn large() {

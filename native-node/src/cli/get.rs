@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use shared::PeerUrl;
 use tokio_util::sync::CancellationToken;
 
-use super::PatternArguments;
 use super::caller::CallerArguments;
 use super::output::{self, Failure};
 use super::whom::{Whom, WhomParser};
+use super::{PatternArguments, size};
 use crate::dial::Dialer;
 use crate::download::{self, Job, LastSeen, Report, Selection, offers_known};
 
@@ -76,15 +76,6 @@ impl Get {
     }
 }
 
-/// Reads a size for clap, in bytes.
-fn size(text: &str) -> Result<u64, &'static str> {
-    const UNITS: [(char, u32); 4] = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
-    let unit = UNITS.iter().find(|(unit, _)| text.ends_with([*unit, unit.to_ascii_lowercase()]));
-    let (number, shift) = unit.map_or((text, 0), |(_, shift)| (text.get(..text.len() - 1).unwrap_or_default(), *shift));
-    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
-    bytes.ok_or("a size is a number of bytes, or one with K, M, G or T behind it (1K is 1024)")
-}
-
 /// Where nothing matches, what would if somebody were back.
 async fn gone(dialer: &Dialer, pool: &PeerUrl, wanted: &Selection, report: &Report) -> Gone {
     let mut gone = Gone::default();
@@ -122,20 +113,4 @@ pub(super) struct GonePeer {
     pub(super) last_seen: LastSeen,
     /// How many of its files match.
     pub(super) count: usize,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn a_size_may_have_a_unit() {
-        let sizes = [("10", 10), ("3k", 3 << 10), ("10M", 10 << 20), ("2G", 2 << 30), ("1T", 1 << 40)];
-        for (text, bytes) in sizes {
-            assert_eq!(size(text), Ok(bytes), "{text}");
-        }
-        for text in ["", "M", "-1", "1.5G", "10MB", "é", "99999999T"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-    }
 }

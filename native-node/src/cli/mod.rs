@@ -155,6 +155,15 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     })
 }
 
+/// Reads a size for clap, in bytes.
+fn size(text: &str) -> Result<u64, &'static str> {
+    const UNITS: [(char, u32); 4] = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
+    let unit = UNITS.iter().find(|(unit, _)| text.ends_with([*unit, unit.to_ascii_lowercase()]));
+    let (number, shift) = unit.map_or((text, 0), |(_, shift)| (text.get(..text.len() - 1).unwrap_or_default(), *shift));
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+    bytes.ok_or("a size is a number of bytes, or one with K, M, G or T behind it (1K is 1024)")
+}
+
 /// Reads a peer's URL for clap; its errors are sentences.
 fn peer_url(text: &str) -> Result<PeerUrl, shared::UrlError> {
     PeerUrl::parse(text)
@@ -269,6 +278,17 @@ fn start_log(verbose: u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_may_have_a_unit() {
+        let sizes = [("10", 10), ("3k", 3 << 10), ("10M", 10 << 20), ("2G", 2 << 30), ("1T", 1 << 40)];
+        for (text, bytes) in sizes {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "M", "-1", "1.5G", "10MB", "é", "99999999T"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn every_flag_is_declared_consistently() {

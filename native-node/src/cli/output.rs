@@ -196,6 +196,7 @@ fn summary(place: &str, report: &Report) -> String {
     }
     let parts = parts.join(", ");
     let left = match report.unfinished {
+        0 if report.interrupted && place == "there" => "; run the same command again to go on".to_owned(),
         0 if report.interrupted => "; what was not complete is removed".to_owned(),
         0 => String::new(),
         left => format!("; {} unfinished: run the same command again to go on", files(left)),

@@ -37,10 +37,6 @@ impl PutArguments {
         // Before a password is asked for, or anybody looked for.
         let putting = tokio::task::spawn_blocking(move || Putting::of(&files)).await;
         let putting = putting.map_err(|error| Failure::Failed(error.to_string()))??;
-        let left_out = putting.left_out();
-        if left_out.unnamable + left_out.unreadable > 0 {
-            output::note(left_out);
-        }
         let found = async {
             let password = password_for(&self.whom, &self.password).await?;
             // A peer of 2004 takes no files.

@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::legacy::LegacyArguments;
 use super::output::{self, Failure};
 use super::password::{self, PasswordArguments};
-use super::{PORT, peer_url, qr};
+use super::{PORT, peer_url, qr, size};
 use crate::discover::Discovery;
+use crate::drop_box::DropBoxLimits;
 use crate::http::ServeLimits;
 use crate::run::{self, Config, NodeError};
 
@@ -52,10 +53,13 @@ pub(super) struct Serve {
     /// Share files and folders whose names begin with a dot, too.
     #[arg(long)]
     hidden: bool,
-    /// Let everybody who has the password put files into DIR, from the page or by `tinyp2p put`. Nothing that is there is
-    /// replaced, and some of the disk is left free.
-    #[arg(long)]
-    drop_box: bool,
+    /// Let everybody who has the password put files into DIR, from the page or by `tinyp2p put`; with a SIZE like 50G, as long as
+    /// DIR holds no more than that. Nothing that is there is replaced, and some of the disk is left free.
+    #[arg(long, value_name = "SIZE", value_parser = size, num_args = 0..=1, require_equals = true)]
+    drop_box: Option<Option<u64>>,
+    /// Take no larger file than this into the drop box.
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "drop_box")]
+    max_file_size: Option<u64>,
     /// Ask for the password.
     #[arg(long)]
     ask: bool,
@@ -103,6 +107,8 @@ impl Serve {
         } else {
             Discovery::Seeking
         };
+        let limits = |folder_bytes| DropBoxLimits { folder_bytes, file_bytes: self.max_file_size };
+        let drop_box = self.drop_box.map(limits);
         let config = Config {
             legacy: self.legacy.is_on(),
             legacy_password,
@@ -112,7 +118,7 @@ impl Serve {
             name: self.name,
             aliases: self.alias,
             hidden: self.hidden,
-            drop_box: self.drop_box,
+            drop_box,
             www: self.www,
             limits: ServeLimits::of_this_process(),
             ..Config::new(password, self.dir)

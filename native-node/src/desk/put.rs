@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use shared::bridge::{Kept, Put, ResetCode};
 use shared::limits::PUT_FILES;
@@ -13,137 +13,123 @@ use tokio_util::sync::CancellationToken;
 use super::refusal::Refusal;
 use super::session::Desk;
 use crate::download::{self, Missed, Observer, Offered, OffersOf, SavedFile};
-use crate::drop_box::{self, DropBox, Place};
-use crate::folder::{Destination, has_room};
+use crate::drop_box::{DropBox, DropTurn, Place, Planning, Promise};
 use crate::link::{Answer, Unwanted};
 use crate::lock::LockExt;
 
+/// How often a file is begun whose name another got meanwhile.
+const ROUNDS: usize = 3;
 /// What is not told of each file by itself.
-const NOT_ASKED_FOR: &str = "it was not fetched, for too much before it failed or changed";
+const NOT_FETCHED: &str = "it was not fetched, for too much before it failed; put it again";
 
 pub(super) async fn answer(desk: &Desk, put: Put, mut answer: Answer) {
-    let prepared = async { (desk.place_to_put().await, prepare(desk, put).await) };
-    let (_place, prepared) = tokio::select! {
-        prepared = prepared => prepared,
-        () = answer.unwanted() => return,
-    };
-    let kept = match prepared {
-        Ok(prepared) => keep(desk, prepared, &mut answer).await,
+    let drop_box = match admitted(desk, &put) {
+        Ok(drop_box) => drop_box,
         Err(refusal) => return answer.fail(refusal.code, refusal.words),
     };
-    if kept.is_ok() {
-        // Nobody waits any more is as good.
+    let mut left = Vec::new();
+    for file in put.files {
+        let name = file.path.clone();
+        match Offered::of_put(file) {
+            Some(file) => left.push(file),
+            None => drop(answer.reply(not_kept(name, "refused: the name is no name of a file")).await),
+        }
+    }
+    if left.is_empty() {
+        // Nobody waits any more is as good, here as below.
+        let _unwanted = answer.end().await;
+        return;
+    }
+    // Of those that one session asks for at once each has a turn of its own.
+    let Some(_place) = desk.place_to_put().await else { return };
+    let Some(turn) = drop_box.turn(desk.address().ip()).await else { return };
+    if keep(desk, drop_box, &turn, left, &mut answer).await.is_ok() {
         let _unwanted = answer.end().await;
     }
 }
 
-/// What is to be fetched, and what is known already of the rest.
-struct Prepared<'a> {
-    drop_box: &'a DropBox,
-    into: Destination,
-    /// As they were put, and the path that is free for each.
-    files: Vec<(Offered, SharedPath)>,
-    told: Vec<Kept>,
-}
-
-async fn prepare(desk: &Desk, put: Put) -> Result<Prepared<'_>, Refusal> {
-    let node = desk.node();
+/// Where files are put here, if they may be.
+fn admitted<'a>(desk: &'a Desk, put: &Put) -> Result<&'a DropBox, Refusal> {
     let refuse = |words: String| Refusal::new(ResetCode::BAD_REQUEST, words);
     // It reads from whoever asks, and hop limit 1.
     desk.may_ask_others()?;
+    let node = desk.node();
     let takes_none = || refuse(format!("{} takes no files; it would with `serve --drop-box`", Printable(node.name())));
     let drop_box = node.drop_box().ok_or_else(takes_none)?;
     if put.files.len() > PUT_FILES {
         return Err(refuse(format!("at most {PUT_FILES} files at once")));
     }
-    let at_node = Arc::clone(node);
-    let planning = move || {
-        let into = drop_box::open(&at_node)?;
-        let (mut files, mut told, mut bytes) = (Vec::new(), Vec::new(), 0_u64);
-        for file in put.files {
-            let path = file.path.clone();
-            let Some(file) = Offered::of_put(file) else {
-                told.push(not_kept(path, "refused: the name is no name of a file"));
-                continue;
-            };
-            match drop_box::place_for(&at_node, &into, &file) {
-                Ok(Place::At(free)) => {
-                    bytes = bytes.saturating_add(file.size.unwrap_or_default());
-                    files.push((file, free));
-                }
-                Ok(Place::Here(here)) => told.push(is_here(path, &here, file.id.is_some())),
-                Err(why) => told.push(not_kept(path, &why.to_string())),
-            }
-        }
-        Some((into, files, told, has_room(at_node.folder(), bytes)))
-    };
-    let planned = tokio::task::spawn_blocking(planning).await;
-    let planned = planned.map_err(|_| Refusal::new(ResetCode::OTHER, "this node is ending"))?;
-    let gone = || Refusal::new(ResetCode::OTHER, "the folder of this node is not there at the moment");
-    let (into, files, mut told, has_room) = planned.ok_or_else(gone)?;
-    if !has_room {
-        let full = |(file, _): (Offered, SharedPath)| not_kept(file.name, "there is no room left for it");
-        told.extend(files.into_iter().map(full));
-        return Ok(Prepared { drop_box, into, files: Vec::new(), told });
-    }
-    Ok(Prepared { drop_box, into, files, told })
+    Ok(drop_box)
 }
 
 /// Fetches and tells, until each file was told of.
-async fn keep(desk: &Desk, prepared: Prepared<'_>, answer: &mut Answer) -> Result<(), Unwanted> {
-    let Prepared { drop_box, into, files, told } = prepared;
-    for kept in told {
-        answer.reply(kept).await?;
-    }
-    if files.is_empty() {
-        return Ok(());
-    }
-    // For words, and to tell a tab from a command; whoever it is, it is asked over its session.
-    let address = SocketAddr::new(desk.address().ip().to_canonical(), desk.address().port());
-    let address = || PeerUrl::parse(&format!("http://{address}"));
-    let peer = match desk.tab() {
-        Some(tab) => tab.url().clone(),
-        None => address().map_err(|_| Unwanted)?,
-    };
-    let offered = files.iter().map(|(file, path)| Offered { path: path.clone(), ..file.clone() }).collect();
-    let offered = OffersOf { files: offered, ..OffersOf::default() };
-    let (teller, mut told) = Teller::new(files);
-    let dialer = desk.node().dialer().over(desk.link().clone());
-    let never = CancellationToken::new();
-    let into = (into, drop_box.commits(), drop_box.places());
-    let mut taking = std::pin::pin!(download::take(&dialer, peer, offered, into, &teller, &never));
-    loop {
-        tokio::select! {
-            () = &mut taking => break,
-            Some(kept) = told.recv() => answer.reply(kept).await?,
-            () = answer.unwanted() => return Err(Unwanted),
+async fn keep(
+    desk: &Desk,
+    drop_box: &DropBox,
+    turn: &DropTurn<'_>,
+    mut left: Vec<Offered>,
+    answer: &mut Answer,
+) -> Result<(), Unwanted> {
+    for _ in 0..ROUNDS {
+        let planning = drop_box.plan(desk.node(), std::mem::take(&mut left)).await.ok_or(Unwanted)?;
+        let Planning { into, places, promise } = planning;
+        let mut wanted = Vec::new();
+        for (file, place) in places {
+            match place {
+                Ok(Place::At(path)) => wanted.push((file, path)),
+                Ok(Place::Here(here, is_proved)) => answer.reply(is_here(file.name, &here, is_proved)).await?,
+                Err(why) => answer.reply(not_kept(file.name, &why.to_string())).await?,
+            }
+        }
+        let Some(into) = into.filter(|_| !wanted.is_empty()) else { return Ok(()) };
+        let offered = wanted.iter().map(|(file, path)| Offered { path: path.clone(), ..file.clone() }).collect();
+        let offered = OffersOf { files: offered, ..OffersOf::default() };
+        let (teller, mut told) = Teller::new(wanted, promise);
+        let peer = peer(desk).ok_or(Unwanted)?;
+        let dialer = desk.node().dialer().over(desk.link().clone());
+        let taking = async {
+            // It ends when nobody wants this answer any more, as all that is asked does.
+            let never = CancellationToken::new();
+            let into = (into, drop_box.commits(), &turn.places);
+            download::take(&dialer, peer, offered, into, &teller, &never).await;
+            teller.into_left()
+        };
+        // Beside it: who takes no answers keeps no file from being finished.
+        let telling = async {
+            while let Some(kept) = told.recv().await {
+                answer.reply(kept).await?;
+            }
+            Ok(())
+        };
+        let (untold, told) = tokio::join!(taking, telling);
+        told?;
+        // Whoever put a file of that name at the same time was faster: it gets another, or is here already.
+        left = untold;
+        if left.is_empty() {
+            return Ok(());
         }
     }
-    while let Ok(kept) = told.try_recv() {
-        answer.reply(kept).await?;
-    }
-    // Whoever put the same at the same time may have been faster.
-    let (node, left) = (Arc::clone(desk.node()), teller.left());
-    let looking = tokio::task::spawn_blocking(move || {
-        let into = drop_box::open(&node);
-        let look = |file: Offered| match into.as_ref().map(|into| drop_box::place_for(&node, into, &file)) {
-            Some(Ok(Place::Here(here))) => is_here(file.name, &here, file.id.is_some()),
-            _ => not_kept(file.name, NOT_ASKED_FOR),
-        };
-        left.into_iter().map(look).collect::<Vec<_>>()
-    });
-    for kept in looking.await.map_err(|_| Unwanted)? {
-        answer.reply(kept).await?;
+    for file in left {
+        answer.reply(not_kept(file.name, NOT_FETCHED)).await?;
     }
     Ok(())
+}
+
+/// Whose files they are, in words, and to tell a tab from a command; whoever it is, it is asked over its session.
+fn peer(desk: &Desk) -> Option<PeerUrl> {
+    if let Some(tab) = desk.tab() {
+        return Some(tab.url().clone());
+    }
+    let address = SocketAddr::new(desk.address().ip().to_canonical(), desk.address().port());
+    PeerUrl::parse(&format!("http://{address}")).ok()
 }
 
 fn kept(path: String) -> Kept {
     Kept { path, error: None, save_as: None, was_here: None, from_before: None, verified: None }
 }
 
-fn is_here(path: String, here: &SharedPath, verified: bool) -> Kept {
-    Kept { save_as: Some(here.to_string()), was_here: Some(true), verified: Some(verified), ..kept(path) }
+fn is_here(path: String, here: &SharedPath, is_proved: bool) -> Kept {
+    Kept { save_as: Some(here.to_string()), was_here: Some(true), verified: Some(is_proved), ..kept(path) }
 }
 
 fn not_kept(path: String, why: &str) -> Kept {
@@ -155,14 +141,15 @@ struct Teller {
     /// What is not told yet, by the path it is saved as.
     left: Mutex<BTreeMap<String, Offered>>,
     told: mpsc::UnboundedSender<Kept>,
+    promise: Promise,
 }
 
 impl Teller {
-    fn new(files: Vec<(Offered, SharedPath)>) -> (Self, mpsc::UnboundedReceiver<Kept>) {
+    fn new(files: Vec<(Offered, SharedPath)>, promise: Promise) -> (Self, mpsc::UnboundedReceiver<Kept>) {
         // As many as there are files at most.
         let (told, at_told) = mpsc::unbounded_channel();
         let left = files.into_iter().map(|(file, path)| (shown(&path), file)).collect();
-        (Self { left: Mutex::new(left), told }, at_told)
+        (Self { left: Mutex::new(left), told, promise }, at_told)
     }
 
     fn tell(&self, path: &str, what: impl FnOnce(String) -> Kept) {
@@ -171,7 +158,8 @@ impl Teller {
         let _unwanted = file.map(|file| self.told.send(what(file.name)));
     }
 
-    fn left(&self) -> Vec<Offered> {
+    /// What was not told of; nothing is told from now on.
+    fn into_left(self) -> Vec<Offered> {
         std::mem::take(&mut *self.left.locked()).into_values().collect()
     }
 }
@@ -184,13 +172,13 @@ fn shown(path: &SharedPath) -> String {
 impl Observer for Teller {
     fn offered(&self, _: &PeerUrl, _: usize, _: Option<u64>) {}
     fn begun(&self, _: &SharedPath, _: &PeerUrl, _: Option<u64>) {}
-    fn moved(&self, _: &SharedPath, _: u64) {}
+    fn moved(&self, _: &SharedPath, bytes: u64) {
+        self.promise.written(bytes);
+    }
     fn kept(&self, _: &SharedPath, _: u64) {}
     fn given_up(&self, _: &SharedPath) {}
     fn planned(&self, _: &Offered, _: &SharedPath, _: &PeerUrl) {}
-    fn differs(&self, file: &Offered, _: &PeerUrl, _: &str) {
-        self.tell(&shown(&file.path), |name| not_kept(name, "another file got that name meanwhile; put it again"));
-    }
+    fn differs(&self, _: &Offered, _: &PeerUrl, _: &str) {}
     fn saved(&self, saved: &SavedFile<'_>) {
         tracing::info!(file = %Printable(saved.save_as.as_str()), from = %saved.peer, "a file was put here");
         self.tell(&shown(saved.path), |name| Kept {
@@ -217,7 +205,8 @@ mod tests {
             let file = Offered::of_put(shared::bridge::Offered::new(path.into(), 1, 0)).unwrap();
             (file, SharedPath::parse(save_as).unwrap())
         };
-        let (teller, mut told) = Teller::new(vec![file("a?", "a_"), file("b", "b (1)"), file("c", "c")]);
+        let files = vec![file("a?", "a_"), file("b", "b (1)"), file("c", "c")];
+        let (teller, mut told) = Teller::new(files, Promise::default());
         let peer = PeerUrl::parse("http://a:1").unwrap();
         let missed = |file: &str| Missed { peer: peer.clone(), file: Some(file.into()), reason: "x".into(), count: 1 };
         for name in ["a_", "a_", "nothing"] {
@@ -228,7 +217,7 @@ mod tests {
         let told: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).collect();
         let saved = Kept { save_as: Some("b (1)".into()), verified: Some(false), ..kept("b".into()) };
         assert_eq!(told, [not_kept("a?".into(), "x"), saved]);
-        let left: Vec<_> = teller.left().into_iter().map(|file| file.name).collect();
+        let left: Vec<_> = teller.into_left().into_iter().map(|file| file.name).collect();
         assert_eq!(left, ["c"]);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use shared::bridge::{Files, Message, ReadMany, ResetCode};
+use shared::bridge::{Files, ReadMany, ResetCode};
 use shared::limits::{BATCH_BYTES, BATCH_FILE_BYTES, BATCH_FILES};
 use shared::{PeerUrl, SharedPath};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -12,8 +12,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::refusal::{Refusal, ours};
 use super::session::Desk;
 use crate::folder::{Share, append_small};
-use crate::link::{Answer, LinkError, Reply};
-use crate::source::{self, Holder, SourceError};
+use crate::link::Answer;
+use crate::source::{Holder, SourceError};
 
 /// Answers of this kind that are held at once; each is [`BATCH_BYTES`] at most.
 const AT_ONCE: usize = 32;
@@ -50,24 +50,17 @@ async fn gather(desk: &Desk, read: ReadMany) -> Result<(Batch, SemaphorePermit<'
         return Err(Refusal::new(ResetCode::BAD_REQUEST, format!("at most {BATCH_FILES} files at once")));
     }
     let place = tokio::time::timeout(PATIENCE, PLACES.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())?;
-    let batch = match Holder::of(node, &peer)? {
-        Holder::Tab(tab) => {
-            let link = tab.link().await.ok_or(SourceError::NotHere)?;
-            let asked = ReadMany { of: tab.id().path(), paths: read.paths };
-            from_tab(link, asked).await.map_err(source::said)?
-        }
-        _ => {
-            let wanted: Vec<_> = node.with_host(|host, _| {
-                let shared = |path: &String| shared_path(host, node.url(), path);
-                read.paths.iter().map(shared).collect()
-            });
-            let share = node.share();
-            // The place goes along: the reading goes on where nobody waits for it any more.
-            let reading = tokio::task::spawn_blocking(move || (from_folder(&share, &wanted), place));
-            return reading.await.map_err(|_| SourceError::Interrupted.into());
-        }
-    };
-    Ok((batch, place))
+    if let Holder::Tab(_) = Holder::of(node, &peer)? {
+        return Err(Refusal::new(ResetCode::UNKNOWN, "a tab gives one file at a time"));
+    }
+    let wanted: Vec<_> = node.with_host(|host, _| {
+        let shared = |path: &String| shared_path(host, node.url(), path);
+        read.paths.iter().map(shared).collect()
+    });
+    let share = node.share();
+    // The place goes along: the reading goes on where nobody waits for it any more.
+    let reading = tokio::task::spawn_blocking(move || (from_folder(&share, &wanted), place));
+    reading.await.map_err(|_| SourceError::Interrupted.into())
 }
 
 /// A file that is shared, and small as far as we know.
@@ -90,25 +83,4 @@ fn from_folder(share: &Arc<Share>, wanted: &[Option<SharedPath>]) -> Batch {
     };
     let sizes = wanted.iter().map(read).collect();
     (sizes, all)
-}
-
-/// The same from a tab, which must keep to what it was asked for.
-async fn from_tab(link: crate::link::Link, asked: ReadMany) -> Result<Batch, LinkError> {
-    let count = asked.paths.len();
-    let mut replies = link.ask(asked, 0).await?;
-    let Message::Files(Files { sizes }) = replies.message().await? else { return Err(LinkError::Senseless) };
-    let total: u64 = sizes.iter().flatten().map(|size| u64::from(*size)).sum();
-    let is_small = |size: &u32| u64::from(*size) <= BATCH_FILE_BYTES;
-    if sizes.len() != count || total > BATCH_BYTES || !sizes.iter().flatten().all(is_small) {
-        return Err(LinkError::Senseless);
-    }
-    let mut bytes = Vec::new();
-    while let Some(reply) = replies.next().await? {
-        let Reply::Data(record) = reply else { return Err(LinkError::Senseless) };
-        bytes.extend_from_slice(record.payload());
-        if bytes.len() as u64 > total {
-            return Err(LinkError::Senseless);
-        }
-    }
-    if bytes.len() as u64 == total { Ok((sizes, bytes)) } else { Err(LinkError::Senseless) }
 }

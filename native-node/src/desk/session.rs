@@ -37,7 +37,7 @@ const FOLLOWERS: usize = 2;
 /// Contents that are fetched in one session at once, each told of twice for a moment.
 const SWARMS: usize = 16;
 /// Lists of files of one session that are fetched from it at once; further ones wait.
-const PUTS: usize = 4;
+const PUTS: usize = 3;
 /// Searches of one session that are under way at once; further ones wait.
 const SEARCHES: usize = 4;
 

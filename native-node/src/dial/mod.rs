@@ -32,6 +32,8 @@ const SEARCH: Duration = Duration::from_secs(15);
 const OWN_URL: Duration = Duration::from_secs(1);
 /// How much of one file may be under way to us, in bytes: what a LAN holds, several times.
 const WINDOW: u32 = 4 << 20;
+/// The same in a session of somebody who puts files here.
+const WINDOW_OVER: u32 = 1 << 20;
 /// Most bytes of names that one search may bring us.
 const FOUND_BYTES: usize = limits::REPLY_BYTES;
 
@@ -225,7 +227,7 @@ impl Dialer {
             reader: None,
             aside: None,
         };
-        ContentStream::of_bridge(link.ask(read, WINDOW).await?).await
+        ContentStream::of_bridge(link.ask(read, self.window(WINDOW)).await?).await
     }
 
     /// The bytes of several small files of a modern node in the order asked for; none for what it would not give this way.
@@ -235,7 +237,7 @@ impl Dialer {
     pub async fn fetch_all(&self, url: &PeerUrl, names: &[&str]) -> Result<Vec<Option<Vec<u8>>>, CallError> {
         let link = self.link(url).await?;
         let paths = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut replies = link.ask(ReadMany { of: url.tab_path().to_owned(), paths }, 2 * WINDOW).await?;
+        let mut replies = link.ask(ReadMany { of: url.tab_path().to_owned(), paths }, self.window(2 * WINDOW)).await?;
         let Message::Files(files) = replies.message().await? else { return Err(LinkError::Senseless.into()) };
         let announced: u64 = files.sizes.iter().flatten().map(|size| u64::from(*size)).sum();
         if files.sizes.len() != names.len() || announced > limits::BATCH_BYTES {
@@ -262,6 +264,11 @@ impl Dialer {
     }
 
     /// The session with a URL's node, or none: then it is of 2004, and may be called so.
+    /// How much may be under way to us: less where we fetch for others to have it, from many at once.
+    fn window(&self, of_person: u32) -> u32 {
+        if self.over.is_some() { WINDOW_OVER } else { of_person }
+    }
+
     async fn way(&self, url: &PeerUrl) -> Result<Asked, CallError> {
         if let Some(link) = &self.over {
             return Ok(Asked::Bridge(link.clone()));

@@ -37,7 +37,8 @@ impl Dialer {
         part: Range<u64>,
         version: Version,
     ) -> Result<ContentStream, CallError> {
-        part_of(&self.link(url).await?, read(url, name), part, version).await
+        let window = self.window(WINDOW);
+        part_of(&self.link(url).await?, read(url, name), part, version, window).await
     }
 
     /// The version that a modern node has of a file now.
@@ -113,13 +114,19 @@ pub async fn fetch_part_over(
 ) -> Result<ContentStream, CallError> {
     let (of, path) = (String::new(), name.to_owned());
     let all = Read { peer: None, of, path, from: 0, length: None, version: None, reader: None, aside: None };
-    part_of(link, all, part, version).await
+    part_of(link, all, part, version, WINDOW).await
 }
 
-async fn part_of(link: &Link, all: Read, part: Range<u64>, version: Version) -> Result<ContentStream, CallError> {
+async fn part_of(
+    link: &Link,
+    all: Read,
+    part: Range<u64>,
+    version: Version,
+    window: u32,
+) -> Result<ContentStream, CallError> {
     let length = part.end.saturating_sub(part.start);
     let read = Read { from: part.start, length: Some(length), version: Some(version.into()), ..all };
-    let stream = ContentStream::of_bridge(link.ask(read, WINDOW).await?).await?;
+    let stream = ContentStream::of_bridge(link.ask(read, window).await?).await?;
     if stream.at_most() != Some(length) || stream.version() != Some(version) {
         return Err(LinkError::Senseless.into());
     }

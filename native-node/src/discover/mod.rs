@@ -221,7 +221,7 @@ async fn find_with(
         if let Some(url) = finds.poll_dial(now, None, |_| false) {
             let outcome = tokio::time::timeout(PROOF, dial(dialer, &url)).await.unwrap_or(Outcome::Unreachable);
             if let Outcome::Proved(url) = &outcome {
-                if will_do(url).await {
+                if tokio::time::timeout(PROOF, will_do(url)).await.unwrap_or(false) {
                     return Ok(Some(url.clone()));
                 }
                 *unfit += 1;

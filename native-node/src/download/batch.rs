@@ -88,7 +88,10 @@ impl Download<'_> {
         let destination = self.destination.clone()?;
         let Ok(Planned::SaveAs(path)) = self.plan(&file.path) else { return None };
         // One that is not what was offered may have changed since: that is told where it is fetched by itself.
-        if bytes.len() > SMALL || file.id.is_some_and(|id| id != Hashing::id_of(&bytes)) {
+        if bytes.len() > SMALL
+            || (self.is_exact && file.size != Some(bytes.len() as u64))
+            || file.id.is_some_and(|id| id != Hashing::id_of(&bytes))
+        {
             return None;
         }
         self.observer.begun(&file.path, peer, file.size);

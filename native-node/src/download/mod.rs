@@ -31,6 +31,7 @@ use crate::source::Version;
 use crate::swarm::Swarm;
 
 use claims::{Claims, Turn};
+pub(crate) use large::content_words;
 use large::{LARGE, Registry, TOO_LARGE};
 use patience::Patience;
 
@@ -73,7 +74,7 @@ pub async fn run(
         true => None,
         false => Some(Arc::new(Destination::open(&job.to)?)),
     };
-    let (places, commits) = (Places::new(PARTS), CommitQueue::start().map_err(DownloadError::Thread)?);
+    let (places, commits) = (Places::new(), CommitQueue::start().map_err(DownloadError::Thread)?);
     let download = Download {
         destination,
         dry_run: job.dry_run,
@@ -115,7 +116,8 @@ pub async fn run(
     Ok(Report { interrupted, dry_run: job.dry_run, unfinished: unfinished.into_inner(), ..report })
 }
 
-/// Fetches what one peer offers into a folder, with places that others fetch with, too, until all is done or `shutdown`.
+/// Fetches what one peer offers into a folder, each file in the version that is offered and no other, until all is done or
+/// `shutdown`.
 pub(crate) async fn take(
     dialer: &Dialer,
     peer: PeerUrl,
@@ -126,7 +128,8 @@ pub(crate) async fn take(
 ) {
     let (destination, commits, places) = into;
     let destination = Some(Arc::new(destination));
-    let download = Download { destination, ..Download::new(dialer, observer, places, commits, shutdown) };
+    let download =
+        Download { destination, is_exact: true, ..Download::new(dialer, observer, places, commits, shutdown) };
     download.take(peer, Ok(offered)).await;
 }
 
@@ -141,10 +144,15 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// For so many parts of large files at once: each holds some three mebibytes.
-    pub(crate) fn new(parts: usize) -> Self {
+    /// For a download that a person waits for.
+    fn new() -> Self {
+        Self::few(FILES, PARTS)
+    }
+
+    /// For so many files at once, and parts of large ones, each of which holds some three mebibytes.
+    pub(crate) fn few(files: usize, parts: usize) -> Self {
         Self {
-            files: Semaphore::new(FILES),
+            files: Semaphore::new(files),
             unsaved: Semaphore::new(open_files::most().map_or(UNSAVED, |most| UNSAVED.min(most * 3 / 4))),
             large: Semaphore::new(LARGE_FILES),
             parts: Semaphore::new(parts),
@@ -179,6 +187,8 @@ struct Download<'a> {
     commits: CommitQueue,
     dry_run: bool,
     max_file_size: Option<u64>,
+    /// Whether a file that became another since it was offered is not wanted.
+    is_exact: bool,
     places: &'a Places,
     patience: Patience,
     /// What others who fetch the same are given; none where nothing is.
@@ -209,6 +219,7 @@ impl<'a> Download<'a> {
             commits,
             dry_run: false,
             max_file_size: None,
+            is_exact: false,
             places,
             patience: Patience::default(),
             swarm: None,
@@ -296,7 +307,7 @@ impl Download<'_> {
     fn claim(&self, peer: &PeerUrl, file: &mut Offered) -> Turn {
         let here = Cell::new(None);
         let is_here = |path: &SharedPath| match self.plan(path) {
-            Ok(Planned::AlreadyHere(facts)) => {
+            Ok(Planned::AlreadyHere(_, facts)) => {
                 here.set(facts);
                 true
             }
@@ -378,6 +389,9 @@ impl Download<'_> {
         let bounds = fetch::Bounds { announced: file.size, otherwise: self.max_file_size.unwrap_or(MAX_UNANNOUNCED) };
         let moved = |bytes| self.observer.moved(&file.path, bytes);
         let content = self.dialer.fetch(peer, &file.name).await?;
+        if self.is_exact && content.version() != file.version {
+            return Err(fetch::FetchError::Lied);
+        }
         // What was hashed was the version that was offered.
         let id = file.id.filter(|_| file.version.is_some() && content.version() == file.version);
         let stamp = file.stamp(content.version());
@@ -432,7 +446,7 @@ impl Download<'_> {
                 self.observer.planned(file, &target, peer);
                 self.count(file.size.unwrap_or_default(), false);
             }
-            Ok(Planned::AlreadyHere(_)) => {}
+            Ok(Planned::AlreadyHere(..)) => {}
             Err(reason) => self.miss(peer, Some(Printable(file.path.as_str()).to_string()), 1, &reason.to_string()),
         }
     }

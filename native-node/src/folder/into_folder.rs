@@ -55,6 +55,12 @@ impl IntoFolder {
         facts.is_ok_and(|facts| (facts.dev(), facts.ino()) == (self.device, self.inode))
     }
 
+    /// Whether it is what this path leads to.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let facts = Dir::open_ambient_dir(path, ambient_authority()).and_then(|dir| dir.dir_metadata());
+        facts.is_ok_and(|facts| (facts.dev(), facts.ino()) == (self.device, self.inode))
+    }
+
     /// Whether anything, also a dangling link, has this name.
     pub(super) fn holds(&self, name: &str) -> bool {
         self.dir.symlink_metadata(name).is_ok()

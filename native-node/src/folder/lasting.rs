@@ -76,6 +76,13 @@ impl Destination {
         resume().map_err(|error| self.wrong(path, error))
     }
 
+    /// Bytes of the disk that an earlier download left for [`Destination::resume`] to go on with, about.
+    pub(crate) fn unfinished(&self, path: &SharedPath, content: &[String]) -> u64 {
+        let Ok(folder) = self.folders.find(path) else { return 0 };
+        let facts = content.iter().find_map(|content| folder.dir.symlink_metadata(name_for(path, content)).ok());
+        facts.map_or(0, |facts| bytes_on_disk(&facts))
+    }
+
     /// How far somebody else is with writing what [`Destination::resume`] would: a length in bytes and the time of the last
     /// change, which differ from those of before if more was written. None where nobody writes it.
     #[must_use]
@@ -126,6 +133,14 @@ fn open_left(dir: &Dir, name: &str) -> Option<File> {
     let (facts, named) = (Metadata::from_file(&file).ok()?, dir.symlink_metadata(name).ok()?);
     let is_same = (facts.dev(), facts.ino()) == (named.dev(), named.ino());
     (is_same && facts.is_file() && facts.nlink() == 1 && is_of_this_user(&facts)).then_some(file)
+}
+
+/// A file that is written at several places has holes.
+fn bytes_on_disk(facts: &Metadata) -> u64 {
+    #[cfg(unix)]
+    return cap_std::fs::MetadataExt::blocks(facts).saturating_mul(512).min(facts.len());
+    #[cfg(not(unix))]
+    facts.len()
 }
 
 /// Elsewhere than on Unix a file says nothing of its owner by itself.

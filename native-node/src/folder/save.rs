@@ -60,8 +60,8 @@ impl SaveError {
 /// What to do about a file that somebody offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Planned {
-    /// Something of this name, or the numbered one it would get, is here: leave it out. Its facts, if it is a file.
-    AlreadyHere(Option<Entry>),
+    /// Something of this name, or the numbered one it would get, is here: leave it out. Which, and its facts if it is a file.
+    AlreadyHere(SharedPath, Option<Entry>),
     /// It will get this name, unless another program takes it meanwhile.
     SaveAs(SharedPath),
 }
@@ -91,6 +91,11 @@ impl Destination {
             _ => SaveError::from_io(shown, error),
         })?;
         Ok(Self { folders: Arc::new(folders) })
+    }
+
+    /// Whether it is still what this path leads to.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        self.folders.root().is_at(path)
     }
 
     /// As a person would find it.
@@ -132,7 +137,7 @@ impl Destination {
             if folder.holds(name) {
                 if folder.has_spelled(name).map_err(wrong)? {
                     let facts = folder.dir.symlink_metadata(name).ok().filter(cap_std::fs::Metadata::is_file);
-                    return Ok(Planned::AlreadyHere(facts.as_ref().map(beneath::entry)));
+                    return Ok(Planned::AlreadyHere(candidate, facts.as_ref().map(beneath::entry)));
                 }
             } else if !folder.has_double_of(name).map_err(wrong)? {
                 return Ok(Planned::SaveAs(candidate));

@@ -121,7 +121,7 @@ fn a9_names_that_some_disk_takes_for_one_are_numbered_and_known_later() {
     // A later run, which has seen nothing of this one.
     let later = Destination::open(temp.path()).unwrap();
     for name in ["A.txt", "a.txt", "a.TXT", "caf\u{e9}", "cafe\u{301}", "ﬁ", "fi"] {
-        assert!(matches!(later.final_name(&path(name)).unwrap(), Planned::AlreadyHere(Some(_))), "{name}");
+        assert!(matches!(later.final_name(&path(name)).unwrap(), Planned::AlreadyHere(_, Some(_))), "{name}");
     }
     assert_eq!(later.final_name(&path("new/a")).unwrap(), Planned::SaveAs(path("new/a")));
     assert_eq!(entries(temp.path()).len(), 7);

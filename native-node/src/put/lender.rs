@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use shared::PeerUrl;
@@ -47,9 +46,8 @@ pub(super) struct Lender {
     files: Mutex<BTreeMap<String, Arc<Lent>>>,
     /// Who is told how it goes, and which node it is, once that is known.
     seen: OnceLock<(PeerUrl, Arc<dyn Observer>)>,
-    begun: Instant,
-    /// When it was asked for anything, or something of that left, last; in milliseconds since `begun`.
-    last: AtomicU64,
+    /// How often the node got something.
+    heard: AtomicU64,
     reads: Semaphore,
     batches: Semaphore,
 }
@@ -59,8 +57,7 @@ impl Default for Lender {
         Self {
             files: Mutex::default(),
             seen: OnceLock::new(),
-            begun: Instant::now(),
-            last: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
             reads: Semaphore::new(READS),
             batches: Semaphore::new(BATCHES),
         }
@@ -97,15 +94,14 @@ impl Lender {
         }
     }
 
-    /// For how long the node has not been heard of.
-    pub(super) fn idle(&self) -> Duration {
-        self.begun.elapsed().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
+    /// How often the node got something so far: it grows as long as all goes on.
+    pub(super) fn last(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
-    /// The node is heard of.
+    /// The node got something.
     pub(super) fn heard(&self) {
-        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(now, Ordering::Relaxed);
+        self.heard.fetch_add(1, Ordering::Relaxed);
     }
 
     fn find(&self, path: &str) -> Result<Arc<Lent>, SourceError> {
@@ -198,12 +194,9 @@ impl Lender {
 }
 
 impl Handler for Lender {
-    fn said(&self, _: Message) {
-        self.heard();
-    }
+    fn said(&self, _: Message) {}
 
     async fn asked(self: Arc<Self>, request: Message, answer: Answer) {
-        self.heard();
         match request {
             Message::Read(read) => self.read(read, answer).await,
             Message::ReadMany(read) => self.read_many(read, answer).await,

@@ -12,8 +12,8 @@ mod named;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use shared::bridge::{self, Kept, Message, ResetCode, Side};
@@ -36,7 +36,7 @@ const LISTS: usize = 3;
 const LIST_BYTES: u64 = 64 << 20;
 /// For how long a node that went away is called again.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// For how long one that is there may ask for nothing: it may read what an earlier try left, and that may be long.
+/// For how long one that is there may fetch nothing: others may have their turn, or it reads what an earlier try left.
 const STUCK: Duration = Duration::from_secs(600);
 /// How often that is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -91,12 +91,6 @@ impl Putting {
         Ok(Self { files, left_out, lender: Arc::default() })
     }
 
-    /// What of the folders cannot be put.
-    #[must_use]
-    pub fn left_out(&self) -> LeftOut {
-        self.left_out
-    }
-
     /// How a dialer is to begin its sessions, so that the node at the other end can fetch what is put.
     #[must_use]
     pub fn start(&self) -> Start {
@@ -124,10 +118,11 @@ impl Putting {
         let lender = self.lender;
         lender.tell(node.clone(), Arc::clone(&observer));
         let bytes = self.files.iter().fold(0_u64, |bytes, file| bytes.saturating_add(file.entry.size));
-        let run = Run { dialer, node, observer, lender, report: Mutex::default() };
+        let run = Run { dialer, node, observer, lender, report: Mutex::default(), gone: OnceLock::new() };
         let all = async {
             takes(dialer, node).await?;
             run.observer.offered(node, self.files.len(), Some(bytes));
+            run.left_out(self.left_out);
             let lists = futures_util::stream::iter(lists(self.files));
             let hashed = lists.map(|list| run.hash(list, shutdown)).buffered(1);
             hashed.map(|list| run.put(list)).buffer_unordered(LISTS).for_each(async |()| {}).await;
@@ -194,6 +189,8 @@ struct Run<'a> {
     observer: Arc<dyn Observer>,
     lender: Arc<Lender>,
     report: Mutex<Report>,
+    /// Why the node is given up, once it is: each further list would only wait as long again.
+    gone: OnceLock<String>,
 }
 
 /// Why a list of files is not with the node yet.
@@ -226,16 +223,24 @@ impl Run<'_> {
         let mut left: BTreeMap<String, Arc<Lent>> =
             list.iter().map(|lent| (lent.file.path.to_string(), Arc::clone(lent))).collect();
         self.lender.lend(list.iter().cloned());
-        // It waited while they were hashed.
-        self.lender.heard();
+        let mut since = Instant::now();
         let why = loop {
+            if let Some(why) = self.gone.get().filter(|_| !left.is_empty()) {
+                break why.clone();
+            }
             if left.is_empty() {
                 break String::new();
             }
+            let before = self.lender.last();
             match self.try_to_put(&mut left).await {
                 Ok(()) => break "the node said nothing of it".to_owned(),
-                Err(Broken::ForNow(why)) if self.lender.idle() > PATIENCE => break why,
-                Err(Broken::ForNow(_)) => {
+                Err(Broken::ForNow(why)) => {
+                    if self.lender.last() > before {
+                        since = Instant::now();
+                    }
+                    if since.elapsed() > PATIENCE {
+                        break self.gone.get_or_init(|| why).clone();
+                    }
                     left.values().for_each(|lent| self.lender.comes_again(lent));
                     tokio::time::sleep(CALL_AGAIN).await;
                 }
@@ -266,13 +271,14 @@ impl Run<'_> {
                 reply = replies.next() => reply,
                 () = self.stuck() => {
                     link.close();
-                    return Err(Broken::ForNow("it fetches nothing any more".into()));
+                    let why = self.gone.get_or_init(|| "the node fetches nothing any more".into());
+                    return Err(Broken::ForGood(why.clone()));
                 }
             };
-            self.lender.heard();
             match reply.map_err(|error| broken(&error))? {
                 Some(Reply::Message(Message::Kept(kept), _)) => {
                     if let Some(lent) = left.remove(&kept.path) {
+                        self.lender.heard();
                         self.kept(&lent, &kept);
                     }
                 }
@@ -282,10 +288,15 @@ impl Run<'_> {
         }
     }
 
-    /// Waits until nothing was heard of the node for too long.
+    /// Waits until the node got nothing for too long.
     async fn stuck(&self) {
-        while self.lender.idle() < STUCK {
+        let (mut last, mut since) = (self.lender.last(), Instant::now());
+        while since.elapsed() < STUCK {
             tokio::time::sleep(LOOK_EVERY).await;
+            let now = self.lender.last();
+            if now > last {
+                (last, since) = (now, Instant::now());
+            }
         }
     }
 
@@ -300,6 +311,8 @@ impl Run<'_> {
                 self.missed(path, &Printable::short(why, 300).to_string());
             }
             (None, _) if kept.was_here == Some(true) => {
+                // It may have come in part, while another's came whole.
+                self.lender.comes_again(lent);
                 self.observer.kept(path, lent.version.size);
                 self.report.locked().already_here += 1;
             }
@@ -316,6 +329,16 @@ impl Run<'_> {
                 report.bytes += bytes;
                 report.unverified += usize::from(!how.verified);
             }
+        }
+    }
+
+    /// What of the folders cannot be put at all.
+    fn left_out(&self, left_out: LeftOut) {
+        let count = usize::try_from(left_out.unnamable.saturating_add(left_out.unreadable)).unwrap_or(usize::MAX);
+        if count > 0 {
+            let missed = Missed { peer: self.node.clone(), file: None, reason: left_out.to_string(), count };
+            self.observer.missed(&missed);
+            self.report.locked().missed.push(missed);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the arguments of a command name: files, and all that is shared of folders, each with the path that it is put under.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,8 +34,10 @@ impl Named {
 /// That one of them cannot be put at all: nothing is then.
 pub(super) fn named(arguments: &[PathBuf]) -> Result<(Vec<Named>, LeftOut), PutError> {
     let (mut all, mut left_out) = (Vec::new(), LeftOut::default());
+    // A thousand files of one folder are opened beneath one handle.
+    let mut parents = BTreeMap::new();
     for argument in arguments {
-        let more = add(argument, &mut all)?;
+        let more = add(argument, &mut parents, &mut all)?;
         left_out.unnamable += more.unnamable;
         left_out.unreadable += more.unreadable;
     }
@@ -50,7 +52,11 @@ pub(super) fn named(arguments: &[PathBuf]) -> Result<(Vec<Named>, LeftOut), PutE
     Ok((all, left_out))
 }
 
-fn add(argument: &Path, all: &mut Vec<Named>) -> Result<LeftOut, PutError> {
+fn add(
+    argument: &Path,
+    parents: &mut BTreeMap<PathBuf, Arc<Share>>,
+    all: &mut Vec<Named>,
+) -> Result<LeftOut, PutError> {
     let wrong = |error| PutError::Unreadable(argument.into(), error);
     // A link that a person names is meant to be followed.
     let real = dunce::canonicalize(argument).map_err(wrong)?;
@@ -68,7 +74,14 @@ fn add(argument: &Path, all: &mut Vec<Named>) -> Result<LeftOut, PutError> {
     };
     let within = within.ok_or_else(|| PutError::NoName(argument.into()))?;
     // Who names a hidden file means it.
-    let share = Arc::new(Share::open(folder, ShareOptions { hidden: true })?);
+    let share = match parents.get(folder) {
+        Some(share) => Arc::clone(share),
+        None => {
+            let share = Arc::new(Share::open(folder, ShareOptions { hidden: true })?);
+            parents.insert(folder.to_owned(), Arc::clone(&share));
+            share
+        }
+    };
     let opened = share.open_file(&within).map_err(|error| PutError::NoFile(argument.into(), error))?;
     let entry = Entry { executable: opened.executable, ..Entry::unread(opened.size, opened.modified) };
     all.push(Named { share, within, path: name, entry });

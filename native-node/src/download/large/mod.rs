@@ -87,6 +87,12 @@ struct State {
     crowd: Crowd,
 }
 
+/// What a file will hold, in words by which an unfinished one is found again, the best first.
+pub(crate) fn content_words(version: Version, id: Option<ContentId>) -> Vec<String> {
+    let of_version = format!("{}:{}", version.size, version.modified);
+    id.map(|id| id.to_string()).into_iter().chain([of_version]).collect()
+}
+
 /// Whether a file is another one than was asked for.
 fn is_changed(error: &FetchError) -> bool {
     matches!(error, FetchError::Call(CallError::Link(error)) if error.code() == Some(ResetCode::CHANGED))
@@ -107,7 +113,7 @@ impl Download<'_> {
         // It changed since it was listed: as it is now will do, too. Who is writing it may not be done yet, and its holder may
         // not have seen that.
         for wait in CHANGED_AGAIN {
-            if !came.as_ref().is_err_and(is_changed) {
+            if self.is_exact || !came.as_ref().is_err_and(is_changed) {
                 break;
             }
             self.observer.given_up(&file.path);
@@ -133,10 +139,7 @@ impl Download<'_> {
         version: Version,
         id: Option<ContentId>,
     ) -> Result<(Arrived, u64, Provenance), FetchError> {
-        let mut content = vec![format!("{}:{}", version.size, version.modified)];
-        if let Some(id) = id {
-            content.insert(0, id.to_string());
-        }
+        let content = content_words(version, id);
         self.wait_for_other_writers(&file.path, &content).await?;
         let (destination, target) = self.target(&file.path)?;
         let size = version.size;
