@@ -314,7 +314,10 @@ mod tests {
         let (mut one, mut other) = (Promise::of(&promised), Promise::of(&promised));
         one.add(10, 6);
         other.add(5, 5);
-        let now = || (promised.locked().all, promised.locked().unwritten);
+        let now = || {
+            let Promised { all, unwritten } = *promised.locked();
+            (all, unwritten)
+        };
         assert_eq!(now(), (15, 11));
         one.written(4);
         one.written(100);

@@ -141,7 +141,10 @@ fn together() {
     assert!(put.status.success() && told.contains(&garden.url), "{told}");
     let none = run(tinyp2p(OTHER).args(["put", "lan"]).arg(given.path().join("given.txt")));
     let words = String::from_utf8(none.stderr).unwrap();
-    assert!(!none.status.success() && words.contains("no node of this password on this network takes files"), "{words}");
+    assert!(
+        !none.status.success() && words.contains("no node of this password on this network takes files"),
+        "{words}"
+    );
 
     // At another port it is found again.
     cellar.process.kill();

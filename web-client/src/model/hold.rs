@@ -9,8 +9,8 @@ pub struct Hold {
     pub files: Vec<Held>,
     /// Who reads them, oldest first; those that have ended stay for a while.
     pub readings: Vec<Reading>,
-    /// Why the node last kept no copy, in its words.
-    pub not_kept: String,
+    /// Of which file the node last kept no copy, and why, in its words.
+    pub not_kept: (String, String),
 }
 
 /// A file as the browser hands it over: dropped, picked or pasted.

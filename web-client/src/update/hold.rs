@@ -32,8 +32,14 @@ pub(super) fn update(model: &mut Model, event: HoldEvent, effects: &mut Vec<Effe
             missing.for_each(|file| file.kept = Kept::Wanted);
             put(model, effects);
         }
-        HoldEvent::Copied { path, error } => keep(model, |file| file.path.as_str() == path, error),
-        HoldEvent::CopiesEnded => keep(model, |_| true, Some(String::new())),
+        HoldEvent::Copied { path, error } => {
+            let kept = if error.is_some() { Kept::Failed } else { Kept::There };
+            keep(model, |file| file.path.as_str() == path, kept);
+            if let Some(why) = error {
+                model.hold.not_kept = (path, why);
+            }
+        }
+        HoldEvent::CopiesEnded => keep(model, |_| true, Kept::Failed),
         HoldEvent::Reading { id, reader, handle, bytes } => {
             let (readings, now) = (&mut model.hold.readings, model.now);
             // The last word of whoever read what was withdrawn.
@@ -79,15 +85,10 @@ pub(super) fn update(model: &mut Model, event: HoldEvent, effects: &mut Vec<Effe
     effects.push(Effect::Draw);
 }
 
-/// Something came, or not, of the copies of those files that the node was to have.
-fn keep(model: &mut Model, which: impl Fn(&Held) -> bool, error: Option<String>) {
-    let kept = if error.is_some() { Kept::Failed } else { Kept::There };
+/// This came of the copies of those files that the node was to have.
+fn keep(model: &mut Model, which: impl Fn(&Held) -> bool, kept: Kept) {
     let wanted = model.hold.files.iter_mut().filter(|file| file.kept == Kept::Wanted && which(file));
     wanted.for_each(|file| file.kept = kept);
-    // What is said of one that failed stays, though others come.
-    if let Some(why) = error.filter(|why| !why.is_empty()) {
-        model.hold.not_kept = why;
-    }
 }
 
 /// Has the node fetch what it is to have a copy of, all of it in one go: what was asked for before is not any more.
@@ -224,10 +225,8 @@ mod tests {
         let _ = send(&mut model, HoldEvent::Copied { path: "b.txt".into(), error: Some("full".into()) });
         let _ = send(&mut model, HoldEvent::CopiesEnded);
         let kept: Vec<_> = model.hold.files.iter().map(|file| file.kept).collect();
-        assert_eq!(
-            (kept.as_slice(), model.hold.not_kept.as_str()),
-            (&[Kept::There, Kept::Failed, Kept::Failed][..], "full")
-        );
+        assert_eq!(kept, [Kept::There, Kept::Failed, Kept::Failed]);
+        assert_eq!(model.hold.not_kept, ("b.txt".into(), "full".into()));
         assert!(send(&mut model, HoldEvent::CopiesWanted).contains(&put), "what failed is tried again");
         model.unlock.secret = Some(crate::model::Secret::new("x".into()));
         let _ = update(&mut model, Event::Link(LinkEvent::Lost(crate::model::Loss::Interrupted)));

@@ -63,8 +63,8 @@ pub(super) fn draw(scene: &Scene<'_>) {
         if !copy.is_empty() {
             what.push(copy.to_owned());
         }
-        if file.kept == Kept::Failed {
-            what.push(Printable::short(&hold.not_kept, 200).to_string());
+        if file.kept == Kept::Failed && hold.not_kept.0 == file.path.as_str() {
+            what.push(Printable::short(&hold.not_kept.1, 200).to_string());
         }
         write_part(line, "what", &joined(&what, DOT));
         if let Some(button) = tag(line, "button") {
