@@ -139,16 +139,19 @@ fn together() {
     let put = run(tinyp2p(PASSWORD).args(["put", "--json", "lan"]).arg(given.path().join("given.txt")));
     let told = String::from_utf8(put.stdout).unwrap();
     assert!(put.status.success() && told.contains(&garden.url), "{told}");
-    let none = run(tinyp2p(OTHER).args(["put", "lan"]).arg(given.path().join("given.txt")));
+
+    // At another port it is found again.
+    cellar.process.kill();
+    let cellar = serve(PASSWORD, "cellar", &[]);
+    meet(&cellar, &attic);
+    // Where none takes any, that is said.
+    garden.process.kill();
+    let none = run(tinyp2p(PASSWORD).args(["put", "lan"]).arg(given.path().join("given.txt")));
     let words = String::from_utf8(none.stderr).unwrap();
     assert!(
         !none.status.success() && words.contains("no node of this password on this network takes files"),
         "{words}"
     );
-
-    // At another port it is found again.
-    cellar.process.kill();
-    meet(&serve(PASSWORD, "cellar", &[]), &attic);
 
     // Who makes a password beside them is told that there is something to join.
     let mut command = program();

@@ -30,7 +30,7 @@ async fn stay(browser: &Browser) -> Result<(), Failed> {
     browser.until("document.getElementById('put-all').textContent == 'Leave copies with attic'").await?;
     browser.click("#put-all").await?;
     for name in ["film é.bin", "Trip/day one.txt", "Trip/empty.txt", "taken.txt"] {
-        until_line(browser, "held", name, "copied").await?;
+        until_line(browser, "held", name, "· copied").await?;
     }
     browser.until("!document.getElementById('put-all').checkVisibility()").await?;
     // Another tab, for a browser without one ends; and nothing warns that something would be lost.
