@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use shared::transfer::Hashing;
 use shared::{ContentId, Entry, SharedPath};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-use crate::bridge::network_of;
 use crate::download::{Offered, Places, content_words};
-use crate::folder::{CommitQueue, Destination, Planned, SaveError, has_room};
+use crate::folder::{CommitQueue, Destination, Planned, Room, SaveError};
 use crate::lock::LockExt;
 use crate::node::Node;
 
@@ -28,6 +28,10 @@ const FILES: usize = 4;
 const PARTS: usize = 2;
 /// Lists that are looked at at once: each has a thread meanwhile, and may have it read a file.
 const PLANS: usize = 4;
+/// For how long the folder is kept open: what others do in it is seen then, and what nobody goes on with is swept away.
+const KEPT_OPEN: Duration = Duration::from_secs(60);
+/// How long who puts files may wait for what is in the folder to be known, where there is a limit.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
 /// Numbers of one name that are tried.
 const MOST_NUMBERED: u32 = 100;
 /// What is read of a file at once, in bytes.
@@ -47,11 +51,11 @@ pub struct DropBoxLimits {
 pub(crate) struct DropBox {
     limits: DropBoxLimits,
     commits: CommitQueue,
-    /// Opened once, and anew when another folder has its name.
-    folder: Mutex<Option<Destination>>,
+    /// Opened for a while, and anew when another folder has its name.
+    folder: Mutex<Option<(Destination, Instant)>>,
     lists: Semaphore,
     by_address: Mutex<BTreeMap<IpAddr, Arc<Semaphore>>>,
-    planning: Semaphore,
+    planning: Arc<Semaphore>,
     promised: Arc<Mutex<Promised>>,
 }
 
@@ -103,8 +107,8 @@ pub(crate) enum NotTaken {
 pub(crate) enum Place {
     /// Under this path, which is free.
     At(SharedPath),
-    /// It is here already; whether that is proved, or it only looks so.
-    Here(SharedPath, bool),
+    /// It is here already, and holds the same.
+    Here(SharedPath),
 }
 
 /// What is to become of each file of a list.
@@ -126,7 +130,7 @@ impl DropBox {
             folder: Mutex::default(),
             lists: Semaphore::new(LISTS),
             by_address: Mutex::default(),
-            planning: Semaphore::new(PLANS),
+            planning: Arc::new(Semaphore::new(PLANS)),
             promised: Arc::default(),
         })
     }
@@ -142,7 +146,7 @@ impl DropBox {
             let mut by_address = self.by_address.locked();
             by_address.retain(|_, places| Arc::strong_count(places) > 1);
             let new = || Arc::new(Semaphore::new(LISTS_OF_ADDRESS));
-            Arc::clone(by_address.entry(network_of(address)).or_insert_with(new))
+            Arc::clone(by_address.entry(address.to_canonical()).or_insert_with(new))
         };
         let of_address = of_address.acquire_owned().await.ok()?;
         let permits = (self.lists.acquire().await.ok()?, of_address);
@@ -151,20 +155,26 @@ impl DropBox {
 
     /// Finds out what is to become of each of these files, and keeps room for what is to come. None when the node is ending.
     pub(crate) async fn plan(&self, node: &Arc<Node>, files: Vec<Offered>) -> Option<Planning> {
-        let _place = self.planning.acquire().await.ok()?;
-        let (node, into, limits) = (Arc::clone(node), self.open(node), self.limits);
-        let mut promise = Promise::of(&self.promised);
+        let place = Arc::clone(&self.planning).acquire_owned().await.ok()?;
+        if self.limits.folder_bytes.is_some() {
+            node.wait_for_the_first_look(FIRST_LOOK).await;
+        }
+        let (node, limits, mut promise) = (Arc::clone(node), self.limits, Promise::of(&self.promised));
         let planning = move || {
+            // It goes along: looking goes on where nobody waits for it any more.
+            let _place = place;
+            let into = node.drop_box().and_then(|drop_box| drop_box.open(&node));
             let Some(folder) = &into else {
                 let places = files.into_iter().map(|file| (file, Err(NotTaken::Gone))).collect();
                 return Planning { into, places, promise };
             };
-            let held = limits.folder_bytes.map(|_| bytes_of(&node)).unwrap_or_default();
-            let mut taken = BTreeSet::new();
+            let (room, held) = (Room::of(node.folder()), limits.folder_bytes.map(|_| bytes_of(&node)));
+            let admission = Admission { limits, room, held: held.unwrap_or_default() };
+            let (mut taken, mut ids) = (BTreeSet::new(), BTreeMap::new());
             let places = files.into_iter().map(|file| {
-                let place = place_for(&node, folder, &file, &taken).and_then(|place| {
+                let place = place_for(&node, folder, &file, &taken, &mut ids).and_then(|place| {
                     if let Place::At(path) = &place {
-                        admit(&node, folder, (&file, path), (limits, held), &mut promise)?;
+                        admission.admit(folder, &file, path, &mut promise)?;
                         taken.insert(path.clone());
                     }
                     Ok(place)
@@ -181,25 +191,18 @@ impl DropBox {
     /// made anew, it may be where a disk is to be mounted.
     fn open(&self, node: &Node) -> Option<Destination> {
         let (path, mut folder) = (node.folder(), self.folder.locked());
-        if !folder.as_ref().is_some_and(|folder| folder.is_at(path)) {
-            *folder = path.is_dir().then(|| Destination::open_as(path, Path::new(node.name())).ok()).flatten();
+        let is_good = |(folder, opened): &(Destination, Instant)| opened.elapsed() < KEPT_OPEN && folder.is_at(path);
+        if !folder.as_ref().is_some_and(is_good) {
+            let opened = path.is_dir().then(|| Destination::open_as(path, Path::new(node.name())).ok()).flatten();
+            *folder = opened.map(|folder| (folder, Instant::now()));
         }
-        folder.clone()
+        folder.as_ref().map(|(folder, _)| folder.clone())
     }
 }
 
 impl Promise {
     fn of(promised: &Arc<Mutex<Promised>>) -> Self {
         Self { of: Arc::clone(promised), all: 0, unwritten: Mutex::new(0) }
-    }
-
-    fn add(&mut self, all: u64, unwritten: u64) {
-        let mut promised = self.of.locked();
-        promised.all = promised.all.saturating_add(all);
-        promised.unwritten = promised.unwritten.saturating_add(unwritten);
-        self.all = self.all.saturating_add(all);
-        let mut of_list = self.unwritten.locked();
-        *of_list = of_list.saturating_add(unwritten);
     }
 
     /// So much of it came.
@@ -226,38 +229,59 @@ fn bytes_of(node: &Node) -> u64 {
     catalog.iter().fold(0, |bytes, (_, entry)| bytes.saturating_add(entry.size))
 }
 
-/// Whether there is room for a file, which is kept for it then.
-fn admit(
-    node: &Node,
-    into: &Destination,
-    (file, path): (&Offered, &SharedPath),
-    (limits, held): (DropBoxLimits, u64),
-    promise: &mut Promise,
-) -> Result<(), NotTaken> {
-    let size = file.size.unwrap_or_default();
-    if limits.file_bytes.is_some_and(|most| size > most) {
-        return Err(NotTaken::TooLarge);
+/// What decides whether a file is taken.
+struct Admission {
+    limits: DropBoxLimits,
+    room: Room,
+    /// Bytes in the folder.
+    held: u64,
+}
+
+impl Admission {
+    /// Whether there is room for a file, which is kept for it then.
+    fn admit(
+        &self,
+        into: &Destination,
+        file: &Offered,
+        path: &SharedPath,
+        promise: &mut Promise,
+    ) -> Result<(), NotTaken> {
+        let size = file.size.unwrap_or_default();
+        // What an earlier try left takes its room already.
+        let left = file.version.map_or(0, |version| into.unfinished(path, &content_words(version, file.id)));
+        self.add(size, size.saturating_sub(left), promise)
     }
-    // What an earlier try left takes its room already.
-    let left = file.version.map_or(0, |version| into.unfinished(path, &content_words(version, file.id)));
-    let unwritten = size.saturating_sub(left);
-    let (all_promised, all_unwritten) = {
-        let promised = promise.of.locked();
-        (promised.all, promised.unwritten)
-    };
-    let all = held.saturating_add(all_promised).saturating_add(size);
-    if limits.folder_bytes.is_some_and(|most| all > most) {
-        return Err(NotTaken::Quota);
+
+    fn add(&self, size: u64, unwritten: u64, promise: &mut Promise) -> Result<(), NotTaken> {
+        if self.limits.file_bytes.is_some_and(|most| size > most) {
+            return Err(NotTaken::TooLarge);
+        }
+        // Under one lock, or several would be promised the same room.
+        let mut promised = promise.of.locked();
+        let all = promised.all.saturating_add(size);
+        let all_unwritten = promised.unwritten.saturating_add(unwritten);
+        if self.limits.folder_bytes.is_some_and(|most| self.held.saturating_add(all) > most) {
+            return Err(NotTaken::Quota);
+        }
+        if !self.room.fits(all_unwritten) {
+            return Err(NotTaken::NoRoom);
+        }
+        (promised.all, promised.unwritten) = (all, all_unwritten);
+        promise.all = promise.all.saturating_add(size);
+        let of_list = promise.unwritten.get_mut().unwrap_or_else(PoisonError::into_inner);
+        *of_list = of_list.saturating_add(unwritten);
+        Ok(())
     }
-    if !has_room(node.folder(), all_unwritten.saturating_add(unwritten)) {
-        return Err(NotTaken::NoRoom);
-    }
-    promise.add(size, unwritten);
-    Ok(())
 }
 
 /// As what `file` is kept in the folder that this node shares, `taken` being meant for others. Looks at the disk.
-fn place_for(node: &Node, into: &Destination, file: &Offered, taken: &BTreeSet<SharedPath>) -> Result<Place, NotTaken> {
+fn place_for(
+    node: &Node,
+    into: &Destination,
+    file: &Offered,
+    taken: &BTreeSet<SharedPath>,
+    ids: &mut BTreeMap<SharedPath, Option<ContentId>>,
+) -> Result<Place, NotTaken> {
     if !node.share().offers(&file.path) {
         return Err(NotTaken::Hidden);
     }
@@ -265,30 +289,31 @@ fn place_for(node: &Node, into: &Destination, file: &Offered, taken: &BTreeSet<S
     for path in std::iter::once(file.path.clone()).chain(numbered) {
         match into.final_name(&path)? {
             Planned::SaveAs(path) if !taken.contains(&path) => return Ok(Place::At(path)),
-            Planned::AlreadyHere(path, Some(here)) => {
-                if let Some(is_proved) = is_same(node, file, &path, &here) {
-                    return Ok(Place::Here(path, is_proved));
-                }
+            Planned::AlreadyHere(path, Some(here)) if is_same(node, file, &path, &here, ids) => {
+                return Ok(Place::Here(path));
             }
-            Planned::SaveAs(_) | Planned::AlreadyHere(_, None) => {}
+            Planned::SaveAs(_) | Planned::AlreadyHere(..) => {}
         }
     }
     Err(NotTaken::Crowded)
 }
 
-/// Whether what is here is the file that is put, and if so, whether that is proved. It may have to be read for that.
-fn is_same(node: &Node, file: &Offered, path: &SharedPath, here: &Entry) -> Option<bool> {
+/// Whether what is here holds the same as what is put. It may have to be read for that, once for a list.
+fn is_same(
+    node: &Node,
+    file: &Offered,
+    path: &SharedPath,
+    here: &Entry,
+    ids: &mut BTreeMap<SharedPath, Option<ContentId>>,
+) -> bool {
+    // Of what was not hashed nothing is known: a file of its size and its time could be made.
+    let Some(id) = file.id.filter(|_| file.size == Some(here.size)) else { return false };
     let is_of_now = |listed: &Entry| (listed.size, listed.modified) == (here.size, here.modified);
-    let listed = node.entry(path).filter(is_of_now).and_then(|listed| listed.id);
-    if file.size != Some(here.size) {
-        return None;
-    }
-    match (listed, file.id) {
-        (Some(here), Some(put)) => (here == put).then_some(true),
-        // A file that was put has kept its time. Another could be made to have it.
-        _ if file.version.is_none_or(|version| version.modified != here.modified) => None,
-        (None, Some(put)) => (id_of(node, path)? == put).then_some(true),
-        (_, None) => Some(false),
+    match node.entry(path).filter(is_of_now).and_then(|listed| listed.id) {
+        Some(held) => held == id,
+        // A file that was put has kept its time.
+        None if file.version.is_none_or(|version| version.modified != here.modified) => false,
+        None => *ids.entry(path.clone()).or_insert_with(|| id_of(node, path)) == Some(id),
     }
 }
 
@@ -312,8 +337,13 @@ mod tests {
     fn room_that_is_promised_is_given_back_as_it_fills_and_in_the_end() {
         let promised = Arc::new(Mutex::new(Promised::default()));
         let (mut one, mut other) = (Promise::of(&promised), Promise::of(&promised));
-        one.add(10, 6);
-        other.add(5, 5);
+        let room = Room::of(Path::new("/"));
+        let limits = DropBoxLimits { folder_bytes: Some(100), file_bytes: Some(10) };
+        let admission = Admission { limits, room, held: 84 };
+        admission.add(10, 6, &mut one).unwrap();
+        admission.add(5, 5, &mut other).unwrap();
+        assert!(matches!(admission.add(11, 0, &mut other), Err(NotTaken::TooLarge)));
+        assert!(matches!(admission.add(2, 0, &mut other), Err(NotTaken::Quota)));
         let now = || {
             let Promised { all, unwritten } = *promised.locked();
             (all, unwritten)

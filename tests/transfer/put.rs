@@ -298,16 +298,20 @@ fn hostile() {
     tab.promise("long.bin", &promised[..10], &promised);
     let lie = |name: &str| Offered {
         id: Some(Hashing::id_of(&promised).0),
-        ..Offered::new(name.to_owned(), promised.len() as u64, 0)
+        ..Offered::new(name.to_owned(), promised.len() as u64, MODIFIED)
     };
     let said = told(
         &tab,
         vec![lie("lie.bin"), lie("short.bin"), lie("not offered.bin"), Offered::new("long.bin".into(), 10, MODIFIED)],
     );
-    assert!(said.values().all(Result::is_err), "{said:?}");
+    assert!(said.len() == 4 && said.values().all(Result::is_err), "{said:?}");
+    assert!(said["lie.bin"].as_ref().is_err_and(|why| why.contains("not what it says")), "{said:?}");
     // More than there is room for, and than may be asked for at once.
     let said = told(&tab, vec![Offered::new("huge".into(), u64::MAX, 0), Offered::new("huge too".into(), u64::MAX, 0)]);
-    assert!(said.values().all(|said| said.as_ref().is_err_and(|why| why.contains("no room"))), "{said:?}");
+    assert!(
+        said.len() == 2 && said.values().all(|said| said.as_ref().is_err_and(|why| why.contains("no room"))),
+        "{said:?}"
+    );
     let many = (0..=PUT_FILES).map(|number| Offered::new(number.to_string(), 1, 0)).collect();
     let refused = tab.ask(Put { files: many }).unwrap_err();
     assert_eq!(refused.code(), Some(ResetCode::BAD_REQUEST), "{refused}");
@@ -360,6 +364,10 @@ fn looks_alike() {
         assert_eq!(got.done["already_here"], round, "{}", got.words());
         let expected = [("a.txt".to_owned(), b"other".to_vec()), ("a (1).txt".to_owned(), b"mine!".to_vec())];
         assert_same(&content(share.path()), &BTreeMap::from(expected));
+        wait_for("all to be hashed", Duration::from_secs(60), || {
+            let rows = super::ls(&node.url);
+            (rows.len() == 2 && rows.iter().all(|row| row["id"].is_string())).then_some(())
+        });
     }
 }
 
@@ -412,6 +420,7 @@ fn gone() {
     let got = Got::of(putting.wait(Duration::from_secs(120)));
     got.exits_with(1);
     assert!(got.words().contains("big.bin"), "{}", got.words());
+    assert!(holder.proxy.refused() > 10, "it was called again and again");
     assert!(!content(holder.share.path()).contains_key("big.bin"));
 }
 
@@ -446,7 +455,8 @@ fn half_full() {
     let disk = SmallDisk::mount().unwrap();
     let mine = tree(&[("fits.bin", &binary(3_400_000))]);
     let mut holder = Holder::taking_in(disk.path(), 0);
-    holder.proxy.may_pass(3 * MIB);
+    // All but its end.
+    holder.proxy.may_pass(3_350_000);
     let putting = begin(holder.url(), &[&mine.path().join("fits.bin")]);
     wait_for_part(disk.path(), 2 * MIB);
     drop(putting.kill());

@@ -77,7 +77,7 @@ async fn keep(
         for (file, place) in places {
             match place {
                 Ok(Place::At(path)) => wanted.push((file, path)),
-                Ok(Place::Here(here, is_proved)) => answer.reply(is_here(file.name, &here, is_proved)).await?,
+                Ok(Place::Here(here)) => answer.reply(is_here(file.name, &here)).await?,
                 Err(why) => answer.reply(not_kept(file.name, &why.to_string())).await?,
             }
         }
@@ -128,8 +128,8 @@ fn kept(path: String) -> Kept {
     Kept { path, error: None, save_as: None, was_here: None, from_before: None, verified: None }
 }
 
-fn is_here(path: String, here: &SharedPath, is_proved: bool) -> Kept {
-    Kept { save_as: Some(here.to_string()), was_here: Some(true), verified: Some(is_proved), ..kept(path) }
+fn is_here(path: String, here: &SharedPath) -> Kept {
+    Kept { save_as: Some(here.to_string()), was_here: Some(true), verified: Some(true), ..kept(path) }
 }
 
 fn not_kept(path: String, why: &str) -> Kept {

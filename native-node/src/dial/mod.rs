@@ -33,7 +33,7 @@ const OWN_URL: Duration = Duration::from_secs(1);
 /// How much of one file may be under way to us, in bytes: what a LAN holds, several times.
 const WINDOW: u32 = 4 << 20;
 /// The same in a session of somebody who puts files here.
-const WINDOW_OVER: u32 = 1 << 20;
+const WINDOW_OVER: u32 = 2 << 20;
 /// Most bytes of names that one search may bring us.
 const FOUND_BYTES: usize = limits::REPLY_BYTES;
 
@@ -263,12 +263,12 @@ impl Dialer {
         Ok(files.sizes.into_iter().map(file).collect())
     }
 
-    /// The session with a URL's node, or none: then it is of 2004, and may be called so.
     /// How much may be under way to us: less where we fetch for others to have it, from many at once.
     fn window(&self, of_person: u32) -> u32 {
         if self.over.is_some() { WINDOW_OVER } else { of_person }
     }
 
+    /// The session with a URL's node, or none: then it is of 2004, and may be called so.
     async fn way(&self, url: &PeerUrl) -> Result<Asked, CallError> {
         if let Some(link) = &self.over {
             return Ok(Asked::Bridge(link.clone()));

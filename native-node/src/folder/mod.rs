@@ -39,7 +39,7 @@ pub(crate) use inspect::inspect_unless;
 pub use inspect_unknown::{Inspecting, inspect_unknown};
 pub use lasting::LastingPart;
 pub use open::{OpenError, OpenedFile};
-pub(crate) use room::has_room;
+pub(crate) use room::Room;
 pub use save::{Destination, FinishedPart, PartFile, Planned, SaveError};
 pub use scan::{Found, LeftOut, Walk};
 pub use share::{FolderError, Share, ShareOptions};

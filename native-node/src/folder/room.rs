@@ -7,14 +7,21 @@ const LEFT_PART: u64 = 20;
 /// … and on a large one, in bytes.
 const LEFT_BYTES: u64 = 1 << 30;
 
-/// Whether so many bytes more leave some of the disk that `folder` is on to its owner. Where the system does not tell, a full
-/// disk will.
-pub(crate) fn has_room(folder: &Path, bytes: u64) -> bool {
-    facts(folder).is_none_or(|(all, free)| fits(all, free, bytes))
-}
+/// What there is of a disk, in bytes; unknown where the system does not tell. A full disk will, then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room(Option<(u64, u64)>);
 
-fn fits(all: u64, free: u64, bytes: u64) -> bool {
-    free.checked_sub((all / LEFT_PART).min(LEFT_BYTES)).is_some_and(|room| bytes <= room)
+impl Room {
+    /// Of the disk that `folder` is on.
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self(facts(folder))
+    }
+
+    /// Whether so many bytes more leave some of it to its owner.
+    pub(crate) fn fits(self, bytes: u64) -> bool {
+        let Some((all, free)) = self.0 else { return true };
+        free.checked_sub((all / LEFT_PART).min(LEFT_BYTES)).is_some_and(|room| bytes <= room)
+    }
 }
 
 /// Bytes of the disk, and how many of those are free for us.
@@ -37,6 +44,8 @@ mod tests {
     fn some_of_a_disk_is_left_to_its_owner() {
         // A stick of 64 MiB, and a disk of 4 TiB.
         let (small, large) = (64 << 20, 4 << 40);
+        let fits = |all, free, bytes| Room(Some((all, free))).fits(bytes);
+        assert!(Room(None).fits(u64::MAX));
         assert!(fits(small, small, small - small / 20) && !fits(small, small, small));
         assert!(fits(large, 150 << 30, 149 << 30) && !fits(large, 150 << 30, 150 << 30));
         assert!(!fits(large, 1 << 20, 0) && !fits(large, 1 << 40, u64::MAX));
@@ -47,6 +56,6 @@ mod tests {
     fn the_system_tells_of_a_folder_that_is_there() {
         let temp = tempfile::tempdir().unwrap();
         assert!(facts(temp.path()).is_some_and(|(all, free)| all > 0 && free <= all));
-        assert!(!has_room(temp.path(), u64::MAX));
+        assert!(!Room::of(temp.path()).fits(u64::MAX));
     }
 }

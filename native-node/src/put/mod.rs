@@ -37,7 +37,7 @@ const LIST_BYTES: u64 = 64 << 20;
 /// For how long a node that went away is called again.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// For how long one that is there may fetch nothing: others may have their turn, or it reads what an earlier try left.
-const STUCK: Duration = Duration::from_secs(600);
+const STUCK: Duration = Duration::from_secs(6 * 60 * 60);
 /// How often that is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long it is waited before the node is called again.
@@ -231,11 +231,12 @@ impl Run<'_> {
             if left.is_empty() {
                 break String::new();
             }
-            let before = self.lender.last();
+            let (before, begun) = (self.lender.last(), Instant::now());
             match self.try_to_put(&mut left).await {
                 Ok(()) => break "the node said nothing of it".to_owned(),
                 Err(Broken::ForNow(why)) => {
-                    if self.lender.last() > before {
+                    // It was there, be it that it did nothing but wait for its turn.
+                    if self.lender.last() > before || begun.elapsed() > PATIENCE {
                         since = Instant::now();
                     }
                     if since.elapsed() > PATIENCE {
