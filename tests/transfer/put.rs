@@ -293,7 +293,9 @@ fn hostile() {
     }
     // Other bytes than were promised, fewer, more, and none at all.
     let promised = binary(3_000_000);
-    tab.promise("lie.bin", &promised, &text(3_000_000));
+    let mut other = promised.clone();
+    other[2_000_000] ^= 1;
+    tab.promise("lie.bin", &promised, &other);
     tab.promise("short.bin", &promised, &promised[..1_000_000]);
     tab.promise("long.bin", &promised[..10], &promised);
     let lie = |name: &str| Offered {
