@@ -1,21 +1,20 @@
 //! Several small files in one answer: opened and read in one go, because a hop for each would cost more than its bytes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use shared::bridge::{Files, ReadMany, ResetCode};
-use shared::limits::{BATCH_BYTES, BATCH_FILE_BYTES, BATCH_FILES};
+use shared::limits::{BATCH_FILE_BYTES, BATCH_FILES};
 use shared::{PeerUrl, SharedPath};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::refusal::{Refusal, ours};
 use super::session::Desk;
-use crate::folder::{Share, append_small};
+use crate::folder::read_small;
 use crate::link::Answer;
 use crate::source::{Holder, SourceError};
 
-/// Answers of this kind that are held at once; each is [`BATCH_BYTES`] at most.
+/// Answers of this kind that are held at once; each is [`shared::limits::BATCH_BYTES`] at most.
 const AT_ONCE: usize = 32;
 /// How long one waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -59,7 +58,10 @@ async fn gather(desk: &Desk, read: ReadMany) -> Result<(Batch, SemaphorePermit<'
     });
     let share = node.share();
     // The place goes along: the reading goes on where nobody waits for it any more.
-    let reading = tokio::task::spawn_blocking(move || (from_folder(&share, &wanted), place));
+    let reading = tokio::task::spawn_blocking(move || {
+        let open = |path: Option<SharedPath>| share.open_file(&path?).ok();
+        (read_small(wanted.into_iter().map(open)), place)
+    });
     reading.await.map_err(|_| SourceError::Interrupted.into())
 }
 
@@ -68,19 +70,4 @@ fn shared_path(host: &shared::Host, peer: &PeerUrl, path: &str) -> Option<Shared
     let path = SharedPath::parse(path).ok()?;
     host.entry(peer, &path).filter(|entry| entry.size <= BATCH_FILE_BYTES)?;
     Some(path)
-}
-
-fn from_folder(share: &Arc<Share>, wanted: &[Option<SharedPath>]) -> Batch {
-    let mut all = Vec::new();
-    let read = |path: &Option<SharedPath>| {
-        let start = all.len();
-        let opened = share.open_file(path.as_ref()?).ok()?;
-        let size = append_small(&opened, &mut all, BATCH_BYTES.saturating_sub(start as u64));
-        if size.is_none() {
-            all.truncate(start);
-        }
-        size
-    };
-    let sizes = wanted.iter().map(read).collect();
-    (sizes, all)
 }

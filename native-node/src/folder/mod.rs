@@ -43,6 +43,6 @@ pub(crate) use room::Room;
 pub use save::{Destination, FinishedPart, PartFile, Planned, SaveError};
 pub use scan::{Found, LeftOut, Walk};
 pub use share::{FolderError, Share, ShareOptions};
-pub(crate) use small::append_small;
+pub(crate) use small::read_small;
 pub use stamp::Stamp;
 pub use watch::{Watching, watch};

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 use bytes::Bytes;
 use shared::PeerUrl;
 use shared::bridge::{self, Files, Message, Outlined, Read, ReadMany, ResetCode, Version};
-use shared::limits::{BATCH_BYTES, BATCH_FILES, CHUNK_BYTES};
+use shared::limits::{BATCH_FILES, CHUNK_BYTES};
 use shared::transfer::Outline;
 use tokio::sync::Semaphore;
 
 use super::named::Named;
 use crate::download::Observer;
-use crate::folder::append_small;
+use crate::folder::read_small;
 use crate::link::{Answer, Handler, Unwanted};
 use crate::lock::LockExt;
 use crate::source::{self, ReadPermit, Source, SourceError};
@@ -153,7 +153,9 @@ impl Lender {
         let wanted: Vec<_> = read.paths.iter().map(|path| self.find(path).ok()).collect();
         let reading = {
             let wanted = wanted.clone();
-            tokio::task::spawn_blocking(move || gather(&wanted)).await
+            // As it was hashed, and no other.
+            let open = |lent: Arc<Lent>| lent.file.open().ok().filter(|opened| opened.version() == lent.version);
+            tokio::task::spawn_blocking(move || read_small(wanted.into_iter().map(|lent| open(lent?)))).await
         };
         let Ok((sizes, bytes)) = reading else { return };
         let sent = async {
@@ -162,9 +164,9 @@ impl Lender {
             answer.end().await
         };
         if sent.await.is_ok() {
-            for (lent, size) in wanted.iter().flatten().zip(sizes.iter().flatten()) {
+            for (lent, size) in given(&wanted, &sizes) {
                 self.begin(lent);
-                self.moved(lent, u64::from(*size));
+                self.moved(lent, u64::from(size));
             }
         }
         drop(place);
@@ -224,18 +226,20 @@ async fn open(lent: &Arc<Lent>, read: &Read) -> Result<Source, SourceError> {
     Ok(Source::own(Arc::new(opened), from..to, ReadPermit::small()))
 }
 
-/// The sizes of those that are small and as they were hashed, and the bytes of all of them.
-fn gather(wanted: &[Option<Arc<Lent>>]) -> (Vec<Option<u32>>, Vec<u8>) {
-    let mut all = Vec::new();
-    let read = |lent: &Option<Arc<Lent>>| {
-        let (lent, start) = (lent.as_ref()?, all.len());
-        let opened = lent.file.open().ok().filter(|opened| opened.version() == lent.version)?;
-        let size = append_small(&opened, &mut all, BATCH_BYTES.saturating_sub(start as u64));
-        if size.is_none() {
-            all.truncate(start);
-        }
-        size
-    };
-    let sizes = wanted.iter().map(read).collect();
-    (sizes, all)
+/// Those that were given, each with its own length.
+fn given<'a, T>(wanted: &'a [Option<T>], sizes: &'a [Option<u32>]) -> impl Iterator<Item = (&'a T, u32)> {
+    wanted.iter().zip(sizes).filter_map(|(wanted, size)| wanted.as_ref().zip(*size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Symptom: after one that was not given, progress counted each file with the length of the next.
+    #[test]
+    fn what_is_not_given_shifts_no_lengths() {
+        let wanted = [Some("changed"), None, Some("a"), Some("b")];
+        let given: Vec<_> = given(&wanted, &[None, None, Some(1), Some(2)]).collect();
+        assert_eq!(given, [(&"a", 1), (&"b", 2)]);
+    }
 }
