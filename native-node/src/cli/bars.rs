@@ -41,6 +41,8 @@ struct State {
     /// Files that came, or never will.
     ended: usize,
     is_size_unknown: bool,
+    /// While what is put is read through.
+    reading: Option<ProgressBar>,
     files: BTreeMap<SharedPath, File>,
 }
 
@@ -118,6 +120,23 @@ impl Observer for Bars {
         self.total.set_length(self.total.length().unwrap_or_default() + bytes.unwrap_or_default());
         self.total.set_style(style(!state.is_size_unknown));
         self.count(&state);
+    }
+
+    fn read(&self, bytes: u64) {
+        let mut state = self.state();
+        let all = self.total.length().unwrap_or_default();
+        if state.reading.is_none() && all >= WORTH_A_BAR {
+            let bar = self.all.insert_before(&self.total, ProgressBar::new(all));
+            bar.set_style(style(true));
+            bar.set_message("reading");
+            state.reading = Some(bar);
+        }
+        if let Some(bar) = &state.reading {
+            bar.inc(bytes);
+            if bar.position() >= all && !bar.is_finished() {
+                bar.finish_and_clear();
+            }
+        }
     }
 
     fn begun(&self, path: &SharedPath, _: &PeerUrl, size: Option<u64>) {

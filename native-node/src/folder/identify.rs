@@ -12,13 +12,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use shared::transfer::{MOST_PIECES, Outline, Outlining, PIECE_BYTES, pieces_of};
+use shared::transfer::{MOST_PIECES, Outline, pieces_of};
 use shared::{ContentId, Entry, SharedPath};
 
 use super::content_log::{ContentLog, Facts, ValuesAt};
+use super::hash::hash_pieces;
 use super::inspect::is_at_rest_for;
 use super::inspect_unknown::yield_to_others;
-use super::positioned::read_full_at;
 use super::{Change, OpenedFile, Share};
 use crate::lock::LockExt;
 use crate::source::Version;
@@ -281,27 +281,18 @@ where
 
     /// Reads the whole file; none if it changed, or all is to stop.
     fn hash(&mut self, opened: &OpenedFile, is_urgent: bool) -> io::Result<Option<Outline>> {
-        let mut outlining = Outlining::default();
-        let mut piece = vec![0; usize::try_from(opened.size).unwrap_or(PIECE_BYTES).min(PIECE_BYTES)];
-        let mut at = 0;
-        while at < opened.size {
-            if self.contents.is_stopped() {
-                return Ok(None);
-            }
+        let hashed = hash_pieces(opened, 0..pieces_of(opened.size), |_| {
             if !is_urgent {
                 // They do not come here again: those are urgent.
                 self.urgent_ones();
                 self.tell(false);
             }
-            let length = usize::try_from(opened.size - at).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
-            piece.truncate(length);
-            if read_full_at(&opened.file, &mut piece, at)? < length {
-                return Ok(None);
-            }
-            outlining.push(&piece);
-            at += length as u64;
+            !self.contents.is_stopped()
+        })?;
+        match hashed {
+            Some(hashed) => Ok(opened.is_unchanged()?.then(|| hashed.finish())),
+            None => Ok(None),
         }
-        Ok(opened.is_unchanged()?.then(|| outlining.finish()))
     }
 }
 
@@ -313,7 +304,7 @@ mod tests {
     use std::time::SystemTime;
 
     use shared::Catalog;
-    use shared::transfer::Hashing;
+    use shared::transfer::{Hashing, PIECE_BYTES};
 
     use super::*;
     use crate::folder::{self, Found as Walked, ShareOptions, apply};

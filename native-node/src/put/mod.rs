@@ -7,6 +7,7 @@
 //! The node fetches as everybody does who downloads: proved, resumed, in groups durable before it says so. A session that
 //! breaks is opened again, and what is not kept yet is told of again; the node goes on with what it has of that.
 
+mod hash;
 mod lender;
 mod named;
 
@@ -18,13 +19,12 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use shared::bridge::{self, Kept, Message, ResetCode, Side};
 use shared::limits::{PUT_FILES, PUT_PATH_BYTES};
-use shared::transfer::{MOST_PIECES, Outline, Outlining, PIECE_BYTES, pieces_of};
 use shared::{PeerUrl, Printable, SharedPath};
 use tokio_util::sync::CancellationToken;
 
 use crate::dial::{CallError, Dialer, Start, hello_of_command};
 use crate::download::{Missed, Observer, Provenance, Report, SavedFile};
-use crate::folder::{FolderError, LeftOut, OpenError, OpenedFile};
+use crate::folder::{FolderError, LeftOut, OpenError};
 use crate::link::{Link, LinkError, Reply};
 use crate::lock::LockExt;
 use lender::{Lender, Lent};
@@ -202,17 +202,12 @@ enum Broken {
 
 impl Run<'_> {
     /// Reads all of these through.
-    async fn hash(&self, list: Vec<Named>, shutdown: &CancellationToken) -> Vec<Arc<Lent>> {
+    async fn hash(&self, list: Vec<Named>, stop: &CancellationToken) -> Vec<Arc<Lent>> {
         let mut hashed = Vec::with_capacity(list.len());
-        for some in list.chunks(PUT_FILES / 8) {
-            let (some, stop) = (some.to_vec(), shutdown.clone());
-            let hash = move || some.into_iter().map(|file| (file.path.clone(), lent(file, &stop))).collect::<Vec<_>>();
-            let Ok(outcomes) = tokio::task::spawn_blocking(hash).await else { continue };
-            for (path, outcome) in outcomes {
-                match outcome {
-                    Ok(lent) => hashed.push(Arc::new(lent)),
-                    Err(why) => self.missed(&path, &why),
-                }
+        for (path, outcome) in hash::hashed(list, &self.observer, stop).await {
+            match outcome {
+                Ok(lent) => hashed.push(Arc::new(lent)),
+                Err(why) => self.missed(&path, &why),
             }
         }
         hashed
@@ -365,38 +360,5 @@ fn offered(lent: &Lent) -> bridge::Offered {
         id: lent.outline.as_ref().map(|outline| outline.id().0),
         executable: lent.file.entry.executable.then_some(true),
         ..bridge::Offered::new(source.0, source.1, source.2)
-    }
-}
-
-/// Reads a file through, so that the node can prove what it gets.
-fn lent(file: Named, stop: &CancellationToken) -> Result<Lent, String> {
-    let opened = file.open().map_err(|error| error.to_string())?;
-    let version = opened.version();
-    let outline = match pieces_of(version.size) > MOST_PIECES as u64 {
-        true => None,
-        false => Some(outline(&opened, stop)?),
-    };
-    Ok(Lent::new(file, version, outline))
-}
-
-fn outline(opened: &OpenedFile, stop: &CancellationToken) -> Result<Outline, String> {
-    let mut outlining = Outlining::default();
-    let (mut piece, mut at) = (vec![0; PIECE_BYTES], 0);
-    while at < opened.size {
-        if stop.is_cancelled() {
-            return Err("interrupted".into());
-        }
-        let length = usize::try_from(opened.size - at).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
-        piece.truncate(length);
-        let read = opened.read_full_at(&mut piece, at).map_err(|error| format!("it cannot be read: {error}"))?;
-        if read < length {
-            break;
-        }
-        outlining.push(&piece);
-        at += length as u64;
-    }
-    match opened.is_unchanged() {
-        Ok(true) if at == opened.size => Ok(outlining.finish()),
-        _ => Err("it changes while it is read; put it again once it is at rest".into()),
     }
 }

@@ -154,6 +154,8 @@ impl Outline {
 /// An outline in the making: whole pieces in, in their order.
 #[derive(Debug, Default)]
 pub struct Outlining {
+    /// The piece it begins with.
+    first: u64,
     size: u64,
     values: Vec<Value>,
     /// Of a file of one piece.
@@ -161,9 +163,22 @@ pub struct Outlining {
 }
 
 impl Outlining {
+    /// A part, which begins with this piece: for [`Outlining::append`].
+    #[must_use]
+    pub fn from_piece(first: u64) -> Self {
+        Self { first, ..Self::default() }
+    }
+
+    /// Puts the part to it that begins where this one ends: two can be made at the same time.
+    pub fn append(&mut self, next: Self) {
+        debug_assert_eq!(next.first, self.first + self.values.len() as u64, "parts in their order");
+        self.size = self.size.saturating_add(next.size);
+        self.values.extend(next.values);
+    }
+
     /// Takes in the next piece: [`PIECE_BYTES`] of it, or the last of the file, which is empty only where that is.
     pub fn push(&mut self, piece: &[u8]) {
-        let index = self.values.len() as u64;
+        let index = self.first.saturating_add(self.values.len() as u64);
         let mut hasher = Hasher::new();
         hasher.set_input_offset(index.saturating_mul(PIECE_BYTES as u64)).update(piece);
         if index == 0 {
@@ -178,7 +193,7 @@ impl Outlining {
     /// The outline of all that was taken in.
     #[must_use]
     pub fn finish(self) -> Outline {
-        let Self { size, values, whole } = self;
+        let Self { size, values, whole, .. } = self;
         match (root(&values), whole) {
             (Some(id), _) => Outline { id, size, values },
             (None, Some(id)) => Outline { id, size, values: Vec::new() },
@@ -246,6 +261,14 @@ mod tests {
         assert_eq!(again.as_ref(), Ok(&outline));
         for (index, piece) in bytes.chunks(PIECE_BYTES).enumerate() {
             assert!(outline.proves(index as u64, piece));
+        }
+        for first in 1..bytes.len().div_ceil(PIECE_BYTES) {
+            let (before, after) = bytes.split_at(first * PIECE_BYTES);
+            let (mut all, mut part) = (Outlining::default(), Outlining::from_piece(first as u64));
+            before.chunks(PIECE_BYTES).for_each(|piece| all.push(piece));
+            after.chunks(PIECE_BYTES).for_each(|piece| part.push(piece));
+            all.append(part);
+            assert_eq!(all.finish(), outline, "in two parts, the second from piece {first} on");
         }
         outline
     }
