@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
@@ -15,13 +16,14 @@ use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::harness::node::{Node, program, tinyp2p};
 use crate::harness::process::{Running, wait_for};
-use crate::harness::tree::tree;
+use crate::harness::tree::{binary, tree};
 use crate::harness::{ok, test};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         test("a_prompt_that_is_ended_leaves_the_terminal_with_its_echo", prompt),
         test("a_password_is_typed_and_never_shown", typed),
+        test("what_is_put_has_a_bar_while_it_is_read_and_another_while_it_is_sent", bars),
         test("a_closed_window_ends_a_node_as_ctrl_c_does", closed_window),
     ]
 }
@@ -75,6 +77,32 @@ fn typed() {
     assert!(shown.starts_with("Password: ") && shown.contains("listed.txt"), "{shown:?}");
     assert!(!shown.contains("horse"), "{shown:?}");
     assert!(shows_what_is_typed(&tty));
+}
+
+fn bars() {
+    let password = "correct horse battery";
+    let (share, mine) = (tree(&[]), tree(&[("film.bin", &binary(9 << 20))]));
+    let node = Node::serve(share.path(), password, &["--drop-box"]);
+    let (screen, name) = terminal();
+    let tty = File::options().read(true).write(true).open(name).unwrap();
+    let mut command = at(&tty, &["put", &node.url]);
+    command.arg(mine.path().join("film.bin")).env("TINYP2P_PASSWORD", password);
+    command.stdout(tty.try_clone().unwrap()).stderr(tty.try_clone().unwrap());
+    let putting = Running::new(command.spawn().unwrap());
+    // Until nobody is at the terminal any more, which a screen is told by an error.
+    drop((tty, command));
+    let shown = thread::spawn(move || {
+        let (mut screen, mut shown) = (File::from(screen), Vec::new());
+        let _nobody_is_there = screen.read_to_end(&mut shown);
+        String::from_utf8(shown).unwrap()
+    });
+    ok(&putting.wait(Duration::from_secs(60)));
+    let shown = shown.join().unwrap();
+    let of = |what: &str| shown.find(what).unwrap_or_else(|| panic!("no {what:?} in {shown:?}"));
+    assert!(of("0 of 1 files") < of("reading") && of("reading") < of("film.bin"), "{shown:?}");
+    // Symptom: the last words stood behind the bar, which was there still.
+    let last = shown.trim_end().rsplit(['\r', '\n']).next().unwrap();
+    assert_eq!(last.trim_start_matches("\u{1b}[2K"), "1 file, 9.00 MiB", "{shown:?}");
 }
 
 fn prompt() {

@@ -20,7 +20,7 @@ use crate::follow::{Callers, Replicas};
 use crate::known_peers::KnownPeers;
 use crate::lock::LockExt;
 use crate::names::OwnNames;
-use crate::source::{OpenFileCache, Relays};
+use crate::source::{Crowds, OpenFileCache, Relays};
 use crate::swim::Membership;
 use crate::tabs::{self, Tabs};
 use crate::ticket::{Grant, Owner, Ticket, Tickets};
@@ -56,6 +56,8 @@ pub struct Node {
     known_peers: KnownPeers,
     tabs: Tabs,
     relays: Relays,
+    /// Who reads the same file of somebody else's through this node.
+    crowds: Crowds,
     told: PeerBroadcast,
     /// Nodes that have a session with us.
     callers: Callers,
@@ -127,6 +129,7 @@ impl Node {
             known_peers: KnownPeers::default(),
             tabs: Tabs::default(),
             relays: Relays::default(),
+            crowds: Crowds::default(),
             told: PeerBroadcast::default(),
             callers: Callers::default(),
             replicas: Replicas::default(),
@@ -272,6 +275,11 @@ impl Node {
     /// Memory for files that pass through.
     pub(crate) fn relays(&self) -> &Relays {
         &self.relays
+    }
+
+    /// Who reads the same file of somebody else's through this node.
+    pub(crate) fn crowds(&self) -> &Crowds {
+        &self.crowds
     }
 
     /// What tabs are told of who is there.

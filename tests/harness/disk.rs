@@ -2,13 +2,21 @@
 
 use std::process::Command;
 
-/// A disk in memory that holds 4 MiB, unmounted when dropped.
+/// A disk in memory that holds little, unmounted when dropped.
 pub(crate) struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
+    /// One of 4 MiB.
     pub(crate) fn mount() -> Result<Self, String> {
+        Self::of_mib(4)
+    }
+
+    pub(crate) fn of_mib(mib: usize) -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(dir.path()).output();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
+            .arg(dir.path())
+            .output();
         match mounted {
             Ok(output) if output.status.success() => Ok(Self(dir)),
             Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),

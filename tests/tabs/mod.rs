@@ -3,6 +3,7 @@
 mod archive;
 mod aside;
 mod away;
+mod class;
 mod crowd;
 mod fetch;
 mod neighbours;
@@ -29,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         aside::trials(),
         away::trials(),
         stalled::trials(),
+        class::trials(),
         crowd::trials(),
         neighbours::trials(),
         fetch::trials(),

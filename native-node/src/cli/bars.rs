@@ -201,14 +201,18 @@ impl Observer for Bars {
     fn missed(&self, missed: &Missed) {
         self.all.suspend(|| note(missed_line(missed)));
     }
-}
 
-impl Drop for Bars {
-    fn drop(&mut self) {
+    fn over(&self) {
         self.total.disable_steady_tick();
         // A line that is left is ugly and no more.
         let _cleared = self.all.clear();
         // Files that were interrupted still have bars, which would draw themselves once more as they end.
         self.all.set_draw_target(ProgressDrawTarget::hidden());
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.over();
     }
 }

@@ -46,11 +46,7 @@ impl PutArguments {
             Ok::<_, Failure>((dialer, node))
         };
         let (dialer, node) = shutdown.run_until_cancelled(found).await.ok_or(Failure::Interrupted)??;
-        // Its bars are gone before the last word is said.
-        let report = {
-            let observer = Arc::from(output::observer(self.json));
-            putting.run(&dialer, &node, observer, &shutdown).await?
-        };
+        let report = putting.run(&dialer, &node, Arc::from(output::observer(self.json)), &shutdown).await?;
         Ok(output::conclude_put(&report, self.json))
     }
 }

@@ -140,6 +140,8 @@ pub trait Observer: Send + Sync {
     fn saved(&self, saved: &SavedFile<'_>);
     /// It, or a peer, did not work out.
     fn missed(&self, missed: &Missed);
+    /// All is over, even if some of it has not noticed yet: the last words are said next.
+    fn over(&self) {}
 }
 
 /// Why a download could not even begin.

@@ -130,6 +130,8 @@ impl Putting {
         };
         let ended = shutdown.run_until_cancelled(all).await;
         let report = std::mem::take(&mut *run.report.locked());
+        // Sessions and threads that have not ended yet know it, too.
+        run.observer.over();
         dialer.links().close();
         match ended {
             Some(Err(error)) => Err(error),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use shared::{PeerUrl, SharedPath};
 
+use super::crowd::{self, Joined};
 use super::holder::Holder;
 use super::legacy::{self, Counted};
 use super::relay::Relay;
@@ -74,11 +75,29 @@ pub async fn find(node: &Node, wanted: &FileVersion) -> Result<Found, SourceErro
     Ok(Found { version: wanted.version, held })
 }
 
-/// Begins to read a file, or a part of it, wherever it is held.
+/// Begins to read a file, or a part of it, wherever it is held; with others who read it, where they do.
 ///
 /// # Errors
 /// See [`SourceError`].
 pub async fn open(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceError> {
+    with_others(node, reading, async |reading| open_alone(node, reading).await).await
+}
+
+/// Reads with others, or as it is said.
+async fn with_others(
+    node: &Arc<Node>,
+    reading: Reading,
+    alone: impl AsyncFnOnce(Reading) -> Result<Source, SourceError>,
+) -> Result<Source, SourceError> {
+    match crowd::join(node, &Holder::of(node, &reading.peer)?, &reading).await? {
+        Joined::With(source) => Ok(source),
+        Joined::First(first) => Ok(Source { first: Some(first), ..alone(reading).await? }),
+        Joined::Alone => alone(reading).await,
+    }
+}
+
+/// Begins to read it as if nobody else did.
+pub(super) async fn open_alone(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceError> {
     match Holder::of(node, &reading.peer)? {
         Holder::Own => {
             let opened = open_own(node, &reading.path).await?;
@@ -112,12 +131,17 @@ pub async fn open(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceEr
 /// # Errors
 /// See [`SourceError`].
 pub async fn open_proved(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceError> {
+    with_others(node, reading, async |reading| open_proved_alone(node, reading).await).await
+}
+
+/// The same as if nobody else read it.
+pub(super) async fn open_proved_alone(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceError> {
     match Holder::of(node, &reading.peer)? {
         holder @ (Holder::Tab(_) | Holder::Node(_)) => match proved::open(node, &reading, holder).await? {
             Some(source) => Ok(source),
-            None => open(node, reading).await,
+            None => open_alone(node, reading).await,
         },
-        Holder::Own | Holder::Legacy(_) => open(node, reading).await,
+        Holder::Own | Holder::Legacy(_) => open_alone(node, reading).await,
     }
 }
 

@@ -5,6 +5,7 @@
 //! in (plain HTTP, XML, records of the bridge) is not known here.
 
 mod arriving;
+mod crowd;
 mod find;
 mod holder;
 mod holders;
@@ -29,9 +30,11 @@ use shared::bridge::{self, ResetCode};
 use shared::{Entry, PeerUrl, SharedPath};
 
 use crate::folder::OpenedFile;
+use crowd::First;
 use own::OwnReader;
 
 pub use arriving::{Feeder, PIECES_AHEAD};
+pub(crate) use crowd::Crowds;
 pub use find::{Found, Reading, find, look, look_at_own, look_closely, open, open_proved};
 pub(crate) use holder::Holder;
 pub(crate) use open_cache::OpenFileCache;
@@ -135,6 +138,8 @@ pub struct Source {
     held: Held,
     #[expect(dead_code, reason = "held, not read: it is given back when the reading ends")]
     place: ReadPermit,
+    #[expect(dead_code, reason = "held, not read: others see by it that somebody reads the file")]
+    first: Option<Arc<First>>,
 }
 
 /// Where the bytes come from.
@@ -152,7 +157,14 @@ impl Source {
     pub fn own(opened: Arc<OpenedFile>, part: Range<u64>, place: ReadPermit) -> Self {
         let (version, is_executable) = (opened.version(), opened.executable);
         let left = part.end.saturating_sub(part.start);
-        Self { version, is_executable, left, held: Held::Own(OwnReader::new(opened, part, place.piece())), place }
+        Self {
+            version,
+            is_executable,
+            left,
+            held: Held::Own(OwnReader::new(opened, part, place.piece())),
+            place,
+            first: None,
+        }
     }
 
     /// The same, over a connection that may send from files: what is given for its bytes is then good for nothing else.
@@ -175,7 +187,10 @@ impl Source {
     #[must_use]
     pub fn arriving(version: Version, length: u64, place: ReadPermit) -> (Feeder, Self) {
         let (feeder, arriving) = arriving::channel(length);
-        (feeder, Self { version, is_executable: false, left: length, held: Held::Arriving(arriving), place })
+        (
+            feeder,
+            Self { version, is_executable: false, left: length, held: Held::Arriving(arriving), place, first: None },
+        )
     }
 
     /// The version these bytes are of.
