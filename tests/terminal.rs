@@ -99,7 +99,9 @@ fn bars() {
     ok(&putting.wait(Duration::from_secs(60)));
     let shown = shown.join().unwrap();
     let of = |what: &str| shown.find(what).unwrap_or_else(|| panic!("no {what:?} in {shown:?}"));
-    assert!(of("0 of 1 files") < of("reading") && of("reading") < of("film.bin"), "{shown:?}");
+    // A name, and a bar in its colour.
+    let bar = |name: &str| of(&format!("{name:24} \u{1b}[36m"));
+    assert!(of("0 of 1 files") < bar("reading") && bar("reading") < bar("film.bin"), "{shown:?}");
     // Symptom: the last words stood behind the bar, which was there still.
     let last = shown.trim_end().rsplit(['\r', '\n']).next().unwrap();
     assert_eq!(last.trim_start_matches("\u{1b}[2K"), "1 file, 9.00 MiB", "{shown:?}");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use shared::bridge::PeerInfo;
-use shared::{Answer, Call, Caller, Entry, Fault, Host, Moment, PeerUrl, Scope, SharedPath};
+use shared::{Answer, Call, Caller, Entry, Fault, Host, MemberState, Moment, PeerUrl, Scope, SharedPath};
 use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::aside::Asides;
@@ -333,9 +333,15 @@ impl Node {
         self.dialer.links().has(peer) || self.known_peers.is_modern(peer)
     }
 
+    /// What the roster says of a peer; none where it has not heard of it.
+    #[must_use]
+    pub fn state_of(&self, peer: &PeerUrl) -> Option<MemberState> {
+        self.with_host(|host, _| host.roster().state_of(peer))
+    }
+
     /// Takes over what `from`, a node that proved the password to us, says of a peer.
     pub fn learn_about(&self, from: &PeerUrl, said: &PeerInfo) {
-        if self.known_peers.learn(from, said, |url| self.with_host(|host, _| host.roster().state_of(url).is_some())) {
+        if self.known_peers.learn(from, said, |url| self.state_of(url).is_some()) {
             self.peers_changed();
         }
     }

@@ -7,8 +7,8 @@ use libtest_mimic::Trial;
 use native_node::dial::Way;
 use native_node::node::Node;
 use native_node::run::{Config, bind, prepare};
-use shared::Password;
 use shared::bridge::{Answered, Found, Message, Read, ResetCode, Search, SearchKind, SearchScope, Ticket};
+use shared::{MemberState, Password};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn trials() -> Vec<Trial> {
     vec![
         test("tabs::a_tab_finds_and_reads_what_a_tab_at_another_node_holds", through),
+        test("tabs::a_tab_at_another_node_is_listed_as_soon_as_it_is_found", listed),
         test("tabs::a_node_that_cannot_be_asked_is_told_of_and_delays_nobody", unreachable),
         test("tabs::a_broken_session_to_a_node_is_no_end", broken),
     ]
@@ -36,17 +37,18 @@ struct Two {
     tabs: [Tab; 2],
     /// Each ends one of the nodes.
     ends: [CancellationToken; 2],
-    // Keeps the nodes going.
-    runtime: Runtime,
+    /// Keep the nodes going, each its own.
+    runtimes: [Option<Runtime>; 2],
     _shares: [TempDir; 2],
 }
 
 impl Two {
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtimes = [runtime(), runtime()];
         let shares = [tree(&[("first.txt", b"of the first")]), tree(&[("second.txt", b"of the second")])];
         let ends = [CancellationToken::new(), CancellationToken::new()];
-        let serve = |share: &TempDir, join: Option<&Node>, end: &CancellationToken| {
+        let serve = |runtime: &Runtime, share: &TempDir, join: Option<&Node>, end: &CancellationToken| {
             let config = Config {
                 state: Some(fresh_state()),
                 join: join.map(|node| node.url().clone()).into_iter().collect(),
@@ -60,11 +62,11 @@ impl Two {
                 node
             })
         };
-        let first = serve(&shares[0], None, &ends[0]);
-        let second = serve(&shares[1], Some(&first), &ends[1]);
+        let first = serve(&runtimes[0], &shares[0], None, &ends[0]);
+        let second = serve(&runtimes[1], &shares[1], Some(&first), &ends[1]);
         let tabs = [(&first, 1), (&second, 2)]
             .map(|(node, secret)| Tab::open(node.url().as_str(), PASSWORD, &format!("tab {secret}"), [secret; 16]));
-        let two = Self { nodes: [first, second], tabs, ends, runtime, _shares: shares };
+        let two = Self { nodes: [first, second], tabs, ends, runtimes: runtimes.map(Some), _shares: shares };
         two.tabs[0].offer(&[("made.bin", Content::Made(5 << 20))]);
         let lists = |url: &str| two.tabs[1].peers().iter().any(|(listed, ..)| listed == url);
         wait_for("the first's tab to be listed by the second", PATIENCE, || lists(&two.tabs[0].url()).then_some(()));
@@ -134,9 +136,24 @@ fn through() {
     });
 }
 
-fn unreachable() {
+/// Symptom: what a tab shared was found at the other node at once, and the tab was listed there up to twelve seconds later.
+fn listed() {
     let two = Two::new();
-    two.ends[0].cancel();
+    let mut late = Tab::open(two.nodes[0].url().as_str(), PASSWORD, "late", [3; 16]);
+    late.offer(&[("late.bin", Content::Made(1))]);
+    let (url, row) = (peer(&late.url()), (late.url(), "late.bin".to_owned()));
+    wait_for("its file to be found", PATIENCE, || two.search().0.contains(&row).then_some(()));
+    assert_ne!(two.nodes[1].state_of(&url), None, "it is asked whether it is there");
+    wait_for("it to be listed", PATIENCE, || two.tabs[1].peers().iter().find(|(listed, ..)| *listed == row.0).cloned());
+    late.close();
+    wait_for("it to be gone", PATIENCE, || (two.nodes[1].state_of(&url) == Some(MemberState::Gone)).then_some(()));
+    assert!(!two.search().0.contains(&row));
+}
+
+fn unreachable() {
+    let mut two = Two::new();
+    // Its connections go at once, as those of a program that is killed.
+    two.runtimes[0].take().unwrap().shutdown_background();
     let tab = two.tabs[0].url();
     // What the second holds of it is found for as long as their session stands, which is moments.
     wait_for("it to be noticed", PATIENCE, || {
@@ -154,7 +171,8 @@ fn broken() {
     let replies = two.tabs[1].begin(two.read());
     wait_for("three mebibytes to be sent", PATIENCE, || (two.tabs[0].has_left() == 0).then_some(()));
     // The next is dialed when it is missed.
-    let way = two.runtime.block_on(two.nodes[1].dialer().links().way(two.nodes[0].url())).unwrap();
+    let runtime = two.runtimes[1].as_ref().unwrap();
+    let way = runtime.block_on(two.nodes[1].dialer().links().way(two.nodes[0].url())).unwrap();
     let Way::Bridge(link) = way else { panic!("{way:?}") };
     link.close();
     two.tabs[0].may_send(100 << 20);

@@ -68,7 +68,9 @@ pub(crate) fn outline(
     };
     let others = u64::try_from(threads.get() - 1).unwrap_or(0).min(runs - 1);
     let hashed: Vec<io::Result<_>> = thread::scope(|scope| {
-        let others: Vec<_> = (0..others).map(|_| scope.spawn(hash_runs)).collect();
+        // Where the system gives no thread, fewer do it.
+        let others: Vec<_> =
+            (0..others).map_while(|_| thread::Builder::new().spawn_scoped(scope, hash_runs).ok()).collect();
         let ours = hash_runs();
         let others =
             others.into_iter().map(|it| it.join().unwrap_or_else(|_| Err(io::Error::other("a thread failed"))));

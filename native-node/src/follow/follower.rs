@@ -185,6 +185,11 @@ impl Follower {
         {
             return Err(Stopped::Senseless);
         }
+        if !self.replicas.contains_key(&of) {
+            // A tab that came; others would name it in seconds. The roster asks whether it is there.
+            self.node.with_host(|host, now| host.roster_mut().handle_found(now, &peer));
+            self.node.rouse_roster();
+        }
         let mut replica = self.replicas.remove(&of).unwrap_or_default();
         let Ok(turn) = TURN.acquire().await else { return Err(Stopped::Senseless) };
         let begun = Instant::now();
@@ -210,6 +215,8 @@ impl Follower {
         self.replicas.remove(of);
         if let Some(peer) = self.peer(of) {
             self.node.replicas().forget_peer(&self.url, &peer);
+            self.node.with_host(|host, now| host.roster_mut().handle_told_down(now, &peer));
+            self.node.rouse_roster();
         }
     }
 

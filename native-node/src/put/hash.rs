@@ -26,15 +26,18 @@ pub(super) async fn hashed(
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
     // Either one file is read by all of them, or each reads files of its own.
     let of_each = if list.len() == 1 { NonZeroUsize::new(threads) } else { None }.unwrap_or(NonZeroUsize::MIN);
-    let some = list.chunks(list.len().div_ceil(threads).max(1)).map(|some| {
-        let (some, observer, stop) = (some.to_vec(), Arc::clone(observer), stop.clone());
-        tokio::task::spawn_blocking(move || {
+    let some = list.chunks(list.len().div_ceil(threads).max(1)).map(|some| async {
+        let (mine, observer, stop) = (some.to_vec(), Arc::clone(observer), stop.clone());
+        let hash = move || {
             let hashed = |file: Named| (file.path.clone(), lent(file, of_each, observer.as_ref(), &stop));
-            some.into_iter().map(hashed).collect::<Vec<_>>()
+            mine.into_iter().map(hashed).collect::<Vec<_>>()
+        };
+        tokio::task::spawn_blocking(hash).await.unwrap_or_else(|error| {
+            some.iter().map(|file| (file.path.clone(), Err(format!("it cannot be read: {error}")))).collect()
         })
     });
-    let outcomes: Vec<_> = futures_util::stream::iter(some).buffered(threads).collect().await;
-    outcomes.into_iter().flatten().flatten().collect()
+    let outcomes: Vec<Vec<_>> = futures_util::stream::iter(some).buffered(threads).collect().await;
+    outcomes.into_iter().flatten().collect()
 }
 
 fn lent(file: Named, threads: NonZeroUsize, observer: &dyn Observer, stop: &CancellationToken) -> Result<Lent, String> {

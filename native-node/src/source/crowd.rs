@@ -11,8 +11,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
+use shared::ContentId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::find::{Reading, open_alone, open_proved_alone};
@@ -29,13 +31,15 @@ const LEAST: u64 = 4 << 20;
 const MOST_MIB: usize = 4 << 10;
 /// How much is read before anybody wants it, and how far beyond what there is somebody may begin, in bytes.
 const AHEAD: u64 = 16 << 20;
-/// What a reader takes from the file at a time, in bytes.
-const PIECE: u64 = 256 << 10;
+/// How long is waited for what those who go on alone need, where all of them do at once.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// What is read by several.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct What {
     file: FileVersion,
+    /// What it holds, where that is known: then nothing else is given.
+    id: Option<ContentId>,
     /// As [`Reading::alone`] has it.
     is_of_its_peer_only: bool,
 }
@@ -45,11 +49,13 @@ struct What {
 pub(crate) struct Crowds {
     of: Mutex<HashMap<What, Crowd>>,
     room: Arc<Semaphore>,
+    /// Held by whoever is the second, until others find what it makes.
+    making: tokio::sync::Mutex<()>,
 }
 
 impl Default for Crowds {
     fn default() -> Self {
-        Self { of: Mutex::default(), room: Arc::new(Semaphore::new(MOST_MIB)) }
+        Self { of: Mutex::default(), room: Arc::new(Semaphore::new(MOST_MIB)), making: tokio::sync::Mutex::default() }
     }
 }
 
@@ -103,33 +109,48 @@ struct Come {
 /// # Errors
 /// [`SourceError::Busy`] where it may, and there is no place for one more reader for too long.
 pub(super) async fn join(node: &Arc<Node>, holder: &Holder, reading: &Reading) -> Result<Joined, SourceError> {
-    let told = || Holding::find(node, holder, &reading.path, None).map(|(holding, _)| holding.version);
-    let Some(version) = reading.version.or_else(told) else { return Ok(Joined::Alone) };
+    // What is ours is on our disk, and what a peer of 2004 sends comes through a file anyway.
+    if !matches!(holder, Holder::Tab(_) | Holder::Node(_)) {
+        return Ok(Joined::Alone);
+    }
+    let told = Holding::find(node, holder, &reading.path, reading.version);
+    let (version, id) = match (reading.version, told) {
+        (_, Some((holding, id))) => (holding.version, Some(id)),
+        (Some(version), None) => (version, None),
+        (None, None) => return Ok(Joined::Alone),
+    };
     let part = reading.range(version.size);
     if part.end < version.size || part.end - part.start < LEAST {
         return Ok(Joined::Alone);
     }
     let file = FileVersion { peer: reading.peer.clone(), path: reading.path.clone(), version };
-    let what = What { file, is_of_its_peer_only: reading.alone };
+    let what = What { file, id, is_of_its_peer_only: reading.alone };
     let reading = Reading { version: Some(version), ..reading.clone() };
-    let (kept, come) = match node.crowds().look(&what, &part) {
+    let crowds = node.crowds();
+    let mut looked = crowds.look(&what, &part);
+    let mut making = None;
+    if let Looked::Second = looked {
+        // A class begins at one moment: all but one of them find what that one makes.
+        making = Some(crowds.making.lock().await);
+        looked = crowds.look(&what, &part);
+    }
+    let (kept, come) = match looked {
         Looked::First(first) => return Ok(Joined::First(first)),
-        Looked::Several(kept) => (kept, None),
         Looked::NotThere => return Ok(Joined::Alone),
+        Looked::Several(kept) => {
+            let come = kept.come.subscribe();
+            (kept, come)
+        }
         Looked::Second => {
             let Some(new) = Kept::create(node, &part).await else { return Ok(Joined::Alone) };
             // Before it is filled: what nobody reads is not.
             let come = new.come.subscribe();
-            match node.crowds().add(what, &new, &part) {
-                Some(others) => (others, None),
-                None => {
-                    tokio::spawn(Filling(Arc::clone(&new)).run(Arc::clone(node), reading.clone()));
-                    (new, Some(come))
-                }
-            }
+            crowds.of.locked().insert(what, Crowd::Several(Arc::downgrade(&new)));
+            tokio::spawn(Filling(Arc::clone(&new)).run(Arc::clone(node), reading.clone()));
+            (new, come)
         }
     };
-    let come = come.unwrap_or_else(|| kept.come.subscribe());
+    drop(making);
     follow(node, kept, come, reading, part).await
 }
 
@@ -146,16 +167,22 @@ async fn follow(
     // It says by itself why not.
     let Some(is_executable) = begun else { return Ok(Joined::Alone) };
     let place = ReadPermit::take(node, part.end - part.start).await?;
+    let most = place.piece() as u64;
     let (feeder, source) = Source::arriving(version, part.end - part.start, place);
     let node = Arc::clone(node);
     tokio::spawn(feeder.pour(async move |feeder: &Feeder| {
-        let left = kept.pour(come, part, feeder).await?;
+        let left = kept.pour(come, part, most, feeder).await?;
         drop(kept);
         if left.is_empty() {
             return Ok(());
         }
         let rest = Reading { from: left.start, length: Some(left.end - left.start), ..reading };
-        let mut source = open(&node, rest).await?;
+        let mut source = loop {
+            match open(&node, rest.clone()).await {
+                Err(SourceError::Busy) => tokio::time::sleep(BUSY).await,
+                opened => break opened?,
+            }
+        };
         while let Some(bytes) = source.next().await? {
             feeder.give(bytes).await?;
         }
@@ -198,18 +225,6 @@ impl Crowds {
             }
         }
     }
-
-    /// Has others find it; answers with what they found in the meantime, if that will do.
-    fn add(&self, what: What, new: &Arc<Kept>, part: &Range<u64>) -> Option<Arc<Kept>> {
-        let mut of = self.of.locked();
-        if let Some(Crowd::Several(others)) = of.get(&what)
-            && let Some(others) = others.upgrade().filter(|others| others.has(part))
-        {
-            return Some(others);
-        }
-        of.insert(what, Crowd::Several(Arc::downgrade(new)));
-        None
-    }
 }
 
 impl Crowd {
@@ -228,7 +243,9 @@ impl Kept {
         let mib = u32::try_from(bytes.div_ceil(1 << 20)).ok()?;
         let room = Arc::clone(&node.crowds().room).try_acquire_many_owned(mib).ok()?;
         let folder = node.known().folder().map(Path::to_path_buf)?;
-        let created = tokio::task::spawn_blocking(move || Nameless::create(&folder, bytes)).await.ok()?;
+        // All that is promised may yet be written.
+        let promised = (MOST_MIB - node.crowds().room.available_permits()) as u64;
+        let created = tokio::task::spawn_blocking(move || Nameless::create(&folder, promised << 20)).await.ok()?;
         let file = created.inspect_err(|error| tracing::info!(%error, "no file for several readers")).ok()??;
         let start = part.start;
         let come = watch::Sender::new(Come { to: start, begun: None, is_over: false, is_short: true });
@@ -237,7 +254,7 @@ impl Kept {
 
     fn has(&self, part: &Range<u64>) -> bool {
         let come = *self.come.borrow();
-        self.start <= part.start && part.start <= come.to + AHEAD && !self.is_given_up()
+        self.start <= part.start && part.start <= come.to.saturating_add(AHEAD) && !self.is_given_up()
     }
 
     /// Whether it ended before its end: others are better off without it.
@@ -246,16 +263,23 @@ impl Kept {
         come.is_over && come.is_short
     }
 
-    /// Gives this part as it comes; answers with what of it does not.
+    /// Somebody is as far as this.
+    fn is_wanted_to(&self, to: u64) {
+        self.wanted.send_if_modified(|wanted| to > std::mem::replace(wanted, to.max(*wanted)));
+    }
+
+    /// Gives this part as it comes, so many bytes at a time at most; answers with what of it does not.
     async fn pour(
         self: &Arc<Self>,
         mut come: watch::Receiver<Come>,
         mut part: Range<u64>,
+        most: u64,
         feeder: &Feeder,
     ) -> Result<Range<u64>, SourceError> {
+        self.is_wanted_to(part.start);
         while part.start < part.end {
             let there = come.wait_for(|come| come.to > part.start || come.is_over).await.map(|come| come.to);
-            let to = there.unwrap_or_default().min(part.end).min(part.start + PIECE);
+            let to = there.unwrap_or_default().min(part.end).min(part.start.saturating_add(most));
             if to <= part.start {
                 break;
             }
@@ -270,7 +294,7 @@ impl Kept {
             let read = tokio::task::spawn_blocking(read).await.map_err(|_| SourceError::Interrupted)?;
             let Ok(bytes) = read.inspect_err(|error| tracing::info!(%error, "what several read")) else { break };
             part.start = to;
-            self.wanted.send_if_modified(|wanted| to > std::mem::replace(wanted, to.max(*wanted)));
+            self.is_wanted_to(to);
             feeder.give(bytes).await?;
         }
         Ok(part)
@@ -300,7 +324,7 @@ impl Filling {
         let mut wanted = kept.wanted.subscribe();
         while let Some(bytes) = source.next().await? {
             // It sends itself: this cannot fail.
-            drop(wanted.wait_for(|wanted| at <= *wanted + AHEAD).await);
+            drop(wanted.wait_for(|wanted| at <= wanted.saturating_add(AHEAD)).await);
             let (file, from, length) = (Arc::clone(kept), at - kept.start, bytes.len() as u64);
             let written = tokio::task::spawn_blocking(move || file.file.write_all_at(&bytes, from)).await;
             written.map_err(|_| SourceError::Interrupted)??;
