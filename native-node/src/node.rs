@@ -20,7 +20,7 @@ use crate::follow::{Callers, Replicas};
 use crate::known_peers::KnownPeers;
 use crate::lock::LockExt;
 use crate::names::OwnNames;
-use crate::source::{Crowds, OpenFileCache, Relays};
+use crate::source::{Audiences, OpenFileCache, Relays};
 use crate::swim::Membership;
 use crate::tabs::{self, Tabs};
 use crate::ticket::{Grant, Owner, Ticket, Tickets};
@@ -57,7 +57,7 @@ pub struct Node {
     tabs: Tabs,
     relays: Relays,
     /// Who reads the same file of somebody else's through this node.
-    crowds: Crowds,
+    audiences: Audiences,
     told: PeerBroadcast,
     /// Nodes that have a session with us.
     callers: Callers,
@@ -129,7 +129,7 @@ impl Node {
             known_peers: KnownPeers::default(),
             tabs: Tabs::default(),
             relays: Relays::default(),
-            crowds: Crowds::default(),
+            audiences: Audiences::default(),
             told: PeerBroadcast::default(),
             callers: Callers::default(),
             replicas: Replicas::default(),
@@ -278,8 +278,8 @@ impl Node {
     }
 
     /// Who reads the same file of somebody else's through this node.
-    pub(crate) fn crowds(&self) -> &Crowds {
-        &self.crowds
+    pub(crate) fn audiences(&self) -> &Audiences {
+        &self.audiences
     }
 
     /// What tabs are told of who is there.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shared::{PeerUrl, SharedPath};
 
-use super::crowd::{self, Joined};
+use super::audience::{self, Joined};
 use super::holder::Holder;
 use super::legacy::{self, Counted};
 use super::relay::Relay;
@@ -89,7 +89,7 @@ async fn with_others(
     reading: Reading,
     alone: impl AsyncFnOnce(Reading) -> Result<Source, SourceError>,
 ) -> Result<Source, SourceError> {
-    match crowd::join(node, &Holder::of(node, &reading.peer)?, &reading).await? {
+    match audience::join(node, &Holder::of(node, &reading.peer)?, &reading).await? {
         Joined::With(source) => Ok(source),
         Joined::First(first) => Ok(Source { first: Some(first), ..alone(reading).await? }),
         Joined::Alone => alone(reading).await,

@@ -5,7 +5,7 @@
 //! in (plain HTTP, XML, records of the bridge) is not known here.
 
 mod arriving;
-mod crowd;
+mod audience;
 mod find;
 mod holder;
 mod holders;
@@ -30,11 +30,11 @@ use shared::bridge::{self, ResetCode};
 use shared::{Entry, PeerUrl, SharedPath};
 
 use crate::folder::OpenedFile;
-use crowd::First;
+use audience::First;
 use own::OwnReader;
 
 pub use arriving::{Feeder, PIECES_AHEAD};
-pub(crate) use crowd::Crowds;
+pub(crate) use audience::Audiences;
 pub use find::{Found, Reading, find, look, look_at_own, look_closely, open, open_proved};
 pub(crate) use holder::Holder;
 pub(crate) use open_cache::OpenFileCache;

@@ -46,14 +46,14 @@ struct What {
 
 /// All files that somebody reads through this node.
 #[derive(Debug)]
-pub(crate) struct Crowds {
-    of: Mutex<HashMap<What, Crowd>>,
+pub(crate) struct Audiences {
+    of: Mutex<HashMap<What, Audience>>,
     room: Arc<Semaphore>,
     /// Held by whoever is the second, until others find what it makes.
     making: tokio::sync::Mutex<()>,
 }
 
-impl Default for Crowds {
+impl Default for Audiences {
     fn default() -> Self {
         Self { of: Mutex::default(), room: Arc::new(Semaphore::new(MOST_MIB)), making: tokio::sync::Mutex::default() }
     }
@@ -61,7 +61,7 @@ impl Default for Crowds {
 
 /// Who reads a file.
 #[derive(Debug)]
-enum Crowd {
+enum Audience {
     One(Weak<First>),
     Several(Weak<Kept>),
 }
@@ -126,13 +126,13 @@ pub(super) async fn join(node: &Arc<Node>, holder: &Holder, reading: &Reading) -
     let file = FileVersion { peer: reading.peer.clone(), path: reading.path.clone(), version };
     let what = What { file, id, is_of_its_peer_only: reading.alone };
     let reading = Reading { version: Some(version), ..reading.clone() };
-    let crowds = node.crowds();
-    let mut looked = crowds.look(&what, &part);
+    let audiences = node.audiences();
+    let mut looked = audiences.look(&what, &part);
     let mut making = None;
     if let Looked::Second = looked {
         // A class begins at one moment: all but one of them find what that one makes.
-        making = Some(crowds.making.lock().await);
-        looked = crowds.look(&what, &part);
+        making = Some(audiences.making.lock().await);
+        looked = audiences.look(&what, &part);
     }
     let (kept, come) = match looked {
         Looked::First(first) => return Ok(Joined::First(first)),
@@ -145,7 +145,7 @@ pub(super) async fn join(node: &Arc<Node>, holder: &Holder, reading: &Reading) -
             let Some(new) = Kept::create(node, &part).await else { return Ok(Joined::Alone) };
             // Before it is filled: what nobody reads is not.
             let come = new.come.subscribe();
-            crowds.of.locked().insert(what, Crowd::Several(Arc::downgrade(&new)));
+            audiences.of.locked().insert(what, Audience::Several(Arc::downgrade(&new)));
             tokio::spawn(Filling(Arc::clone(&new)).run(Arc::clone(node), reading.clone()));
             (new, come)
         }
@@ -196,7 +196,7 @@ async fn open(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceError>
     if reading.alone { open_alone(node, reading).await } else { open_proved_alone(node, reading).await }
 }
 
-/// What there is of a crowd for one more.
+/// What there is of a audience for one more.
 enum Looked {
     /// It is the first.
     First(Arc<First>),
@@ -208,26 +208,26 @@ enum Looked {
     NotThere,
 }
 
-impl Crowds {
+impl Audiences {
     fn look(&self, what: &What, part: &Range<u64>) -> Looked {
         let mut of = self.of.locked();
-        of.retain(|_, crowd| crowd.is_there());
+        of.retain(|_, audience| audience.is_there());
         match of.get(what) {
-            Some(Crowd::One(_)) => Looked::Second,
-            Some(Crowd::Several(kept)) => match kept.upgrade().filter(|kept| kept.has(part)) {
+            Some(Audience::One(_)) => Looked::Second,
+            Some(Audience::Several(kept)) => match kept.upgrade().filter(|kept| kept.has(part)) {
                 Some(kept) => Looked::Several(kept),
                 None => Looked::NotThere,
             },
             None => {
                 let first = Arc::new(First);
-                of.insert(what.clone(), Crowd::One(Arc::downgrade(&first)));
+                of.insert(what.clone(), Audience::One(Arc::downgrade(&first)));
                 Looked::First(first)
             }
         }
     }
 }
 
-impl Crowd {
+impl Audience {
     fn is_there(&self) -> bool {
         match self {
             Self::One(first) => first.strong_count() > 0,
@@ -241,10 +241,10 @@ impl Kept {
     async fn create(node: &Node, part: &Range<u64>) -> Option<Arc<Self>> {
         let bytes = part.end - part.start;
         let mib = u32::try_from(bytes.div_ceil(1 << 20)).ok()?;
-        let room = Arc::clone(&node.crowds().room).try_acquire_many_owned(mib).ok()?;
+        let room = Arc::clone(&node.audiences().room).try_acquire_many_owned(mib).ok()?;
         let folder = node.known().folder().map(Path::to_path_buf)?;
         // All that is promised may yet be written.
-        let promised = (MOST_MIB - node.crowds().room.available_permits()) as u64;
+        let promised = (MOST_MIB - node.audiences().room.available_permits()) as u64;
         let created = tokio::task::spawn_blocking(move || Nameless::create(&folder, promised << 20)).await.ok()?;
         let file = created.inspect_err(|error| tracing::info!(%error, "no file for several readers")).ok()??;
         let start = part.start;
