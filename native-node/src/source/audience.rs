@@ -196,7 +196,7 @@ async fn open(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceError>
     if reading.alone { open_alone(node, reading).await } else { open_proved_alone(node, reading).await }
 }
 
-/// What there is of a audience for one more.
+/// What there is of an audience for one more.
 enum Looked {
     /// It is the first.
     First(Arc<First>),
