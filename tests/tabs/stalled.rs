@@ -21,7 +21,7 @@ pub(super) fn trials() -> Vec<Trial> {
             let places = RELAYS_BYTES / RELAY_BYTES;
             stalled(READERS, places, places);
         }),
-        test("tabs::c22_stalled_readers_of_one_file_hold_64_mib_at_most", || stalled(1, 2, READERS)),
+        test("tabs::c22_stalled_readers_of_one_file_hold_64_mib_at_most", || stalled(1, 3, READERS)),
     ]
 }
 

@@ -1,10 +1,11 @@
-//! A file that several read through this node at once, to its end: whoever holds it sends it twice at most, however many they are.
+//! A file that several read through this node at once, to its end: whoever holds it sends it three times, however many they are.
 //!
 //! ```text
-//! holder ─► the first reader, as if there were nobody else
-//!       └─► a file without a name here ─► the second, the third, … each at its own pace
+//! holder ─► the first and the second reader, as if there were nobody else
+//!       └─► a file without a name here ─► the third, the fourth, … each at its own pace
 //! ```
-//! The file begins with the second reader, where that begins, and is gone with the last. Whoever wants what is not in it, and
+//! For two, which may be one whose player begins again elsewhere, a disk would be written to for nothing. The file begins with
+//! the third reader, where that begins, and is gone with the last. Whoever wants what is not in it, and
 //! everybody where it is not to be had to its end, reads alone.
 
 use std::collections::HashMap;
@@ -25,6 +26,8 @@ use crate::folder::Nameless;
 use crate::lock::LockExt;
 use crate::node::Node;
 
+/// So many read each alone.
+const FEW: usize = 2;
 /// What is less is soon read, in bytes.
 const LEAST: u64 = 4 << 20;
 /// What all such files hold together at most, in MiB.
@@ -49,7 +52,7 @@ struct What {
 pub(crate) struct Audiences {
     of: Mutex<HashMap<What, Audience>>,
     room: Arc<Semaphore>,
-    /// Held by whoever is the second, until others find what it makes.
+    /// Held by whoever makes a file, until others find it.
     making: tokio::sync::Mutex<()>,
 }
 
@@ -62,11 +65,11 @@ impl Default for Audiences {
 /// Who reads a file.
 #[derive(Debug)]
 enum Audience {
-    One(Weak<First>),
+    Few(Weak<First>),
     Several(Weak<Kept>),
 }
 
-/// The first reader of a file, for as long as it reads.
+/// The first readers of a file, each for as long as it reads.
 #[derive(Debug)]
 pub(super) struct First;
 
@@ -129,7 +132,7 @@ pub(super) async fn join(node: &Arc<Node>, holder: &Holder, reading: &Reading) -
     let audiences = node.audiences();
     let mut looked = audiences.look(&what, &part);
     let mut making = None;
-    if let Looked::Second = looked {
+    if let Looked::Enough = looked {
         // A class begins at one moment: all but one of them find what that one makes.
         making = Some(audiences.making.lock().await);
         looked = audiences.look(&what, &part);
@@ -141,7 +144,7 @@ pub(super) async fn join(node: &Arc<Node>, holder: &Holder, reading: &Reading) -
             let come = kept.come.subscribe();
             (kept, come)
         }
-        Looked::Second => {
+        Looked::Enough => {
             let Some(new) = Kept::create(node, &part).await else { return Ok(Joined::Alone) };
             // Before it is filled: what nobody reads is not.
             let come = new.come.subscribe();
@@ -198,10 +201,10 @@ async fn open(node: &Arc<Node>, reading: Reading) -> Result<Source, SourceError>
 
 /// What there is of an audience for one more.
 enum Looked {
-    /// It is the first.
+    /// It is one of the first.
     First(Arc<First>),
-    /// There is one.
-    Second,
+    /// There are so many that it is worth a file.
+    Enough,
     /// There are several, and what it wants is there or will be soon.
     Several(Arc<Kept>),
     /// There are, and it is not.
@@ -213,14 +216,18 @@ impl Audiences {
         let mut of = self.of.locked();
         of.retain(|_, audience| audience.is_there());
         match of.get(what) {
-            Some(Audience::One(_)) => Looked::Second,
+            Some(Audience::Few(first)) => match first.upgrade() {
+                // With us.
+                Some(first) if Arc::strong_count(&first) <= FEW => Looked::First(first),
+                _ => Looked::Enough,
+            },
             Some(Audience::Several(kept)) => match kept.upgrade().filter(|kept| kept.has(part)) {
                 Some(kept) => Looked::Several(kept),
                 None => Looked::NotThere,
             },
             None => {
                 let first = Arc::new(First);
-                of.insert(what.clone(), Audience::One(Arc::downgrade(&first)));
+                of.insert(what.clone(), Audience::Few(Arc::downgrade(&first)));
                 Looked::First(first)
             }
         }
@@ -230,7 +237,7 @@ impl Audiences {
 impl Audience {
     fn is_there(&self) -> bool {
         match self {
-            Self::One(first) => first.strong_count() > 0,
+            Self::Few(first) => first.strong_count() > 0,
             Self::Several(kept) => kept.upgrade().is_some_and(|kept| !kept.is_given_up()),
         }
     }
