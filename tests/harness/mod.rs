@@ -18,7 +18,7 @@ pub(crate) mod tab;
 pub(crate) mod tree;
 mod trials;
 
-pub(crate) use trials::{Trials, ok, stdout, test};
+pub(crate) use trials::{Trials, can_be_run, ok, stdout, test};
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};

@@ -1,13 +1,18 @@
 //! How a module brings its trials: each with a name, and left out loudly where what it needs is not on this machine.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Output;
+use std::process::{Command, Output};
 
 use libtest_mimic::{Completion, Failed, Trial};
 
 /// A trial that needs nothing but this project.
 pub(crate) fn test(name: &str, body: impl FnOnce() + Send + 'static) -> Trial {
     Trial::test(name, move || caught(body))
+}
+
+/// Whether there is a program of this name, or why not: what [`Trials::needing`] takes.
+pub(crate) fn can_be_run(program: &str) -> Result<(), String> {
+    Command::new(program).arg("--version").output().map(drop).map_err(|error| error.to_string())
 }
 
 /// Trials that all need one thing, which may be missing here.

@@ -16,7 +16,7 @@ use crate::harness::node::{Node, tinyp2p};
 use crate::harness::process::{Running, wait_for};
 use crate::harness::tab::Tab;
 use crate::harness::tree::{binary, tree};
-use crate::harness::{Trials, ok};
+use crate::harness::{Trials, can_be_run, ok};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const NAME: &str = "film.bin";
@@ -26,7 +26,7 @@ const PUPILS: usize = 12;
 const SOME: usize = 3 << 19;
 
 pub(super) fn trials() -> Vec<Trial> {
-    let curl = Command::new("curl").arg("--version").output().map(drop).map_err(|error| error.to_string());
+    let curl = can_be_run("curl");
     let disk = curl.clone().and_then(|()| SmallDisk::can_be());
     let mut by_curl = Trials::needing("curl", &curl);
     by_curl.add("tabs::a_class_has_a_tab_send_its_file_three_times", |()| class());

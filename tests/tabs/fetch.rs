@@ -11,14 +11,14 @@ use crate::harness::original::Original;
 use crate::harness::process::wait_for;
 use crate::harness::tab::{Content, made};
 use crate::harness::tree::{assert_same, binary, content, text};
-use crate::harness::{Trials, ok, stdout, test};
+use crate::harness::{Trials, can_be_run, ok, stdout, test};
 
 const MIB: u64 = 1 << 20;
 
 pub(super) fn trials() -> Vec<Trial> {
     let original = Original::find();
-    let curl = Command::new("curl").arg("--version").output().map(drop).map_err(|error| error.to_string());
-    let python = Command::new("python3").arg("--version").output().map(drop).map_err(|error| error.to_string());
+    let curl = can_be_run("curl");
+    let python = can_be_run("python3");
     let mut of_2004 = Trials::needing("the program of 2004 under Python 2.7", &original);
     of_2004.add("tabs::the_client_of_2004_fetches_from_a_tab", of_2004_fetches);
     let mut by_curl = Trials::needing("curl", &curl);

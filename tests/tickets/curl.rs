@@ -9,7 +9,7 @@ use shared::xmlrpc::Value;
 use super::Site;
 use crate::harness::node::run;
 use crate::harness::tree::{binary, content, text};
-use crate::harness::{Trials, ok, stdout};
+use crate::harness::{Trials, can_be_run, ok, stdout};
 
 pub(super) fn trials(curl: &Result<(), String>) -> Vec<Trial> {
     let mut trials = Trials::needing("curl", curl);
@@ -19,7 +19,7 @@ pub(super) fn trials(curl: &Result<(), String>) -> Vec<Trial> {
     trials.add("tickets::curl_fetches_parts", |()| parts());
     trials.add("tickets::curl_is_told_when_nothing_changed", |()| unchanged());
     trials.add("tickets::only_who_knows_the_password_gets_one", |()| refuses());
-    let python = Command::new("python3").arg("--version").output().map(drop).map_err(|error| error.to_string());
+    let python = can_be_run("python3");
     let mut with_python = Trials::needing("Python 3 and curl", &python);
     with_python.add("tickets::python_fetches_whole_and_in_parts", |()| python_fetches());
     trials.into_vec().into_iter().chain(with_python.into_vec()).collect()

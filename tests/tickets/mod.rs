@@ -14,14 +14,14 @@ use shared::{Password, PeerUrl};
 use tempfile::TempDir;
 
 use crate::harness::node::{Node, run, tinyp2p};
-use crate::harness::ok;
 use crate::harness::process::wait_for;
 use crate::harness::tree::tree;
+use crate::harness::{can_be_run, ok};
 
 const PASSWORD: &str = "correct horse";
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let curl = Command::new("curl").arg("--version").output().map(drop).map_err(|error| error.to_string());
+    let curl = can_be_run("curl");
     [archive::trials(&curl), curl::trials(&curl), changes::trials(&curl), load::trials()]
         .into_iter()
         .flatten()

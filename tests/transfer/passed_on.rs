@@ -12,12 +12,12 @@ use super::{MIB, PASSWORD};
 use crate::harness::process::{Running, wait_for};
 use crate::harness::tab::Tab;
 use crate::harness::tree::binary;
-use crate::harness::{Trials, ok};
+use crate::harness::{Trials, can_be_run, ok};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) fn trials() -> Vec<Trial> {
-    let curl = Command::new("curl").arg("--version").output().map(drop).map_err(|error| error.to_string());
+    let curl = can_be_run("curl");
     let mut trials = Trials::needing("curl", &curl);
     trials.add("a_plain_download_goes_on_with_whoever_else_holds_the_file", |()| goes_on());
     trials.add("a_plain_download_never_has_a_byte_that_was_not_promised", |()| never_wrong());

@@ -15,15 +15,14 @@ use crate::harness::process::wait_for;
 use crate::harness::proxy::Spoiled;
 use crate::harness::tab::{Tab, hello};
 use crate::harness::tree::binary;
-use crate::harness::{Trials, ok, test};
+use crate::harness::{Trials, can_be_run, ok, test};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Of each holder, in bytes a second: 20 Mbit/s.
 const RATE: u64 = 5 * MIB / 2;
 
 pub(super) fn trials() -> Vec<Trial> {
-    let curl =
-        std::process::Command::new("curl").arg("--version").output().map(drop).map_err(|error| error.to_string());
+    let curl = can_be_run("curl");
     let mut trials = Trials::needing("curl", &curl);
     trials.add("a_plain_download_of_what_three_hold_comes_from_all_of_them", |()| plain());
     trials.add("a_part_of_what_several_hold_is_that_part", |()| part());

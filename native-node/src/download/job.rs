@@ -121,9 +121,7 @@ pub trait Observer: Send + Sync {
     /// A peer offers this many files that are not here yet; how large they are, a peer of 2004 does not say.
     fn offered(&self, peer: &PeerUrl, files: usize, bytes: Option<u64>);
     /// Of what is offered so many bytes were read through: what is put is, before it goes on its way.
-    fn read(&self, bytes: u64) {
-        let _what_is_fetched_is_not = bytes;
-    }
+    fn read(&self, _bytes: u64) {}
     /// A file is on its way; `size` is in bytes, where it is known.
     fn begun(&self, path: &SharedPath, peer: &PeerUrl, size: Option<u64>);
     /// More of it came.

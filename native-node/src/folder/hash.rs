@@ -88,7 +88,7 @@ pub(crate) fn outline(
         all.append(part);
         all
     });
-    Ok(whole.filter(|_| opened.is_unchanged().unwrap_or(false)).map(Outlining::finish))
+    Ok(if opened.is_unchanged()? { whole.map(Outlining::finish) } else { None })
 }
 
 #[cfg(test)]

@@ -178,6 +178,8 @@ impl Follower {
         let of = changes.of.clone();
         if changes.left {
             self.left(&of);
+            self.node.with_host(|host, now| host.roster_mut().handle_told_down(now, &peer));
+            self.node.rouse_roster();
             return Ok(());
         }
         if changes.put.len() + changes.gone.len() > ROWS_PER_RECORD
@@ -215,8 +217,6 @@ impl Follower {
         self.replicas.remove(of);
         if let Some(peer) = self.peer(of) {
             self.node.replicas().forget_peer(&self.url, &peer);
-            self.node.with_host(|host, now| host.roster_mut().handle_told_down(now, &peer));
-            self.node.rouse_roster();
         }
     }
 

@@ -1,4 +1,4 @@
-//! Reads files through before they are put, on all cores: the node can prove what it gets, and knows what it has already.
+//! Reads files through before they are put, on several cores: the node can prove what it gets, and knows what it has already.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::find::{Reading, open_alone, open_proved_alone};
 use super::holder::Holder;
 use super::holding::Holding;
-use super::{Feeder, FileVersion, ReadPermit, Source, SourceError};
+use super::{Feeder, FileVersion, ReadPermit, Source, SourceError, Version};
 use crate::folder::Nameless;
 use crate::lock::LockExt;
 use crate::node::Node;
@@ -87,6 +87,7 @@ pub(super) enum Joined {
 #[derive(Debug)]
 struct Kept {
     file: Nameless,
+    version: Version,
     start: u64,
     come: watch::Sender<Come>,
     /// How far the foremost reader is.
@@ -145,7 +146,7 @@ pub(super) async fn join(node: &Arc<Node>, holder: &Holder, reading: &Reading) -
             (kept, come)
         }
         Looked::Enough => {
-            let Some(new) = Kept::create(node, &part).await else { return Ok(Joined::Alone) };
+            let Some(new) = Kept::create(node, version, &part).await else { return Ok(Joined::Alone) };
             // Before it is filled: what nobody reads is not.
             let come = new.come.subscribe();
             audiences.of.locked().insert(what, Audience::Several(Arc::downgrade(&new)));
@@ -165,13 +166,12 @@ async fn follow(
     reading: Reading,
     part: Range<u64>,
 ) -> Result<Joined, SourceError> {
-    let Some(version) = reading.version else { return Ok(Joined::Alone) };
     let begun = come.wait_for(|come| come.begun.is_some() || come.is_over).await.ok().and_then(|come| come.begun);
     // It says by itself why not.
     let Some(is_executable) = begun else { return Ok(Joined::Alone) };
     let place = ReadPermit::take(node, part.end - part.start).await?;
     let most = place.piece() as u64;
-    let (feeder, source) = Source::arriving(version, part.end - part.start, place);
+    let (feeder, source) = Source::arriving(kept.version, part.end - part.start, place);
     let node = Arc::clone(node);
     tokio::spawn(feeder.pour(async move |feeder: &Feeder| {
         let left = kept.pour(come, part, most, feeder).await?;
@@ -245,7 +245,7 @@ impl Audience {
 
 impl Kept {
     /// None where there is no room for it, or no place.
-    async fn create(node: &Node, part: &Range<u64>) -> Option<Arc<Self>> {
+    async fn create(node: &Node, version: Version, part: &Range<u64>) -> Option<Arc<Self>> {
         let bytes = part.end - part.start;
         let mib = u32::try_from(bytes.div_ceil(1 << 20)).ok()?;
         let room = Arc::clone(&node.audiences().room).try_acquire_many_owned(mib).ok()?;
@@ -256,7 +256,7 @@ impl Kept {
         let file = created.inspect_err(|error| tracing::info!(%error, "no file for several readers")).ok()??;
         let start = part.start;
         let come = watch::Sender::new(Come { to: start, begun: None, is_over: false, is_short: true });
-        Some(Arc::new(Self { file, start, come, wanted: watch::Sender::new(start), room }))
+        Some(Arc::new(Self { file, version, start, come, wanted: watch::Sender::new(start), room }))
     }
 
     fn has(&self, part: &Range<u64>) -> bool {
