@@ -6,7 +6,6 @@ mod names;
 mod peers;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -122,9 +121,4 @@ fn assert_clean(output: &Output) {
             |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         assert!(!text.contains(bad), "{what} has a control character: {text:?}");
     }
-}
-
-/// The names in a folder, our own hidden ones too.
-fn entries(dir: &Path) -> Vec<String> {
-    content(dir).into_keys().collect()
 }

@@ -1,6 +1,6 @@
 //! Folders with known content, and what became of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -16,9 +16,9 @@ pub(crate) fn tree(files: &[(&str, &[u8])]) -> TempDir {
     dir
 }
 
-/// Every file below a folder, hidden ones too, with its bytes.
-pub(crate) fn content(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
+/// The name of every file below a folder, hidden ones too. Nothing is opened: what is there may be renamed meanwhile.
+pub(crate) fn names(dir: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
@@ -27,11 +27,17 @@ pub(crate) fn content(dir: &Path) -> BTreeMap<String, Vec<u8>> {
                 folders.push(path);
             } else {
                 let name = path.strip_prefix(dir).expect("below").to_string_lossy().into_owned();
-                found.insert(name, std::fs::read(&path).expect("its bytes"));
+                found.insert(name);
             }
         }
     }
     found
+}
+
+/// Every file below a folder where nothing moves, hidden ones too, with its bytes.
+pub(crate) fn content(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let bytes = |name: &String| std::fs::read(dir.join(name)).expect("its bytes");
+    names(dir).into_iter().map(|name| (name.clone(), bytes(&name))).collect()
 }
 
 /// Names and lengths: what to show where the bytes are too many.

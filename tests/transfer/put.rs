@@ -17,7 +17,7 @@ use crate::harness::disk::SmallDisk;
 use crate::harness::node::{Node, peak_memory_in, program, run, tinyp2p};
 use crate::harness::process::{Running, wait_for};
 use crate::harness::tab::{Content, MODIFIED, Tab, hello, made};
-use crate::harness::tree::{assert_same, binary, content, text, tree};
+use crate::harness::tree::{assert_same, binary, content, names, text, tree};
 use crate::harness::{Trials, ok, test};
 
 pub(super) fn trials() -> Vec<Trial> {
@@ -189,7 +189,7 @@ fn put_killed() {
     wait_for_part(holder.share.path(), 14 * MIB);
     drop(putting.kill());
     holder.proxy.may_pass(u64::MAX);
-    assert!(!content(holder.share.path()).contains_key("big.bin"));
+    assert!(!names(holder.share.path()).contains("big.bin"));
     let before = holder.proxy.passed();
     let got = put(holder.url(), &[&disk.path().join("big.bin")]);
     got.exits_with(0).is_verified("big.bin");
@@ -228,8 +228,8 @@ fn interrupted() {
     let got = Got::of(putting.interrupt(Duration::from_secs(60)));
     got.exits_with(130);
     assert_eq!((&got.done["interrupted"], &got.done["files"]), (&true.into(), &0.into()), "{}", got.words());
-    let left = content(holder.share.path());
-    assert!(left.keys().all(|name| name.starts_with(".tinyp2p.") && name.ends_with(".part")), "{:?}", left.keys());
+    let left = names(holder.share.path());
+    assert!(left.iter().all(|name| name.starts_with(".tinyp2p.") && name.ends_with(".part")), "{left:?}");
     assert_eq!(super::ls(holder.url()).len(), 0, "nobody is shown a part");
 }
 
@@ -245,8 +245,7 @@ fn changed() {
     let got = Got::of(putting.wait(Duration::from_secs(120)));
     got.exits_with(1).is_verified("small.txt");
     assert!(got.words().contains("big.bin") && got.words().contains("changed"), "{}", got.words());
-    let left = content(holder.share.path());
-    assert_eq!(left.keys().collect::<Vec<_>>(), ["small.txt"]);
+    assert!(names(holder.share.path()).iter().eq(["small.txt"]));
     // It is at rest now.
     put(holder.url(), &[&big]).exits_with(0).is_verified("big.bin");
     assert_eq!(std::fs::read(holder.share.path().join("big.bin")).unwrap(), text(20 << 20));
@@ -424,7 +423,7 @@ fn gone() {
     got.exits_with(1);
     assert!(got.words().contains("big.bin"), "{}", got.words());
     assert!(holder.proxy.refused() > 10, "it was called again and again");
-    assert!(!content(holder.share.path()).contains_key("big.bin"));
+    assert!(!names(holder.share.path()).contains("big.bin"));
 }
 
 fn full_disk() {

@@ -34,6 +34,8 @@ const LEAST: u64 = 4 << 20;
 const MOST_MIB: usize = 4 << 10;
 /// How much is read before anybody wants it, and how far beyond what there is somebody may begin, in bytes.
 const AHEAD: u64 = 16 << 20;
+/// How much of it each takes from the file at a time, in bytes: many read at once, and no holder sends faster than this is read.
+const PIECE: u64 = 64 << 10;
 /// How long is waited for what those who go on alone need, where all of them do at once.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -170,7 +172,7 @@ async fn follow(
     // It says by itself why not.
     let Some(is_executable) = begun else { return Ok(Joined::Alone) };
     let place = ReadPermit::take(node, part.end - part.start).await?;
-    let most = place.piece() as u64;
+    let most = PIECE.min(place.piece() as u64);
     let (feeder, source) = Source::arriving(kept.version, part.end - part.start, place);
     let node = Arc::clone(node);
     tokio::spawn(feeder.pour(async move |feeder: &Feeder| {
