@@ -21,8 +21,8 @@ pub(super) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Other bytes, with the same length and time: the node takes it for what it hashed.
-fn rewrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+/// Other bytes, with the same length and time: whoever has hashed it takes it for what that was.
+pub(super) fn rewrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let time = std::fs::metadata(path).unwrap().modified().unwrap();
     let mut bytes = std::fs::read(path).unwrap();
     change(&mut bytes);

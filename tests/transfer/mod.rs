@@ -2,6 +2,7 @@
 //! right, or there is none; and what was there is not fetched again.
 
 mod changed;
+mod copies;
 mod crowd;
 mod crowd_strangers;
 mod interrupted;
@@ -39,6 +40,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         killed::trials(),
         spoiled::trials(),
         changed::trials(),
+        copies::trials(),
         many::trials(),
         mixed::trials(),
         outline::trials(),

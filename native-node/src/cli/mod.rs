@@ -18,6 +18,8 @@ mod whom;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+#[cfg(unix)]
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -194,7 +196,9 @@ where
         }
     };
     let shutdown = CancellationToken::new();
-    runtime.spawn(watch_signals(shutdown.clone()));
+    // Before anything is done: who ends it while it asks for a password has the terminal as it was.
+    let signals = runtime.block_on(async { Signals::listen() });
+    runtime.spawn(watch(signals, shutdown.clone()));
     let ended = runtime.block_on(command(shutdown));
     // Unfinished files are removed by then; a name that nobody resolves may take longer.
     runtime.shutdown_timeout(PATIENCE);
@@ -211,28 +215,52 @@ where
     }
 }
 
-async fn watch_signals(shutdown: CancellationToken) {
-    interrupted().await;
+async fn watch(mut signals: Signals, shutdown: CancellationToken) {
+    signals.next().await;
     shutdown.cancel();
-    interrupted().await;
+    signals.next().await;
     std::process::exit(INTERRUPTED.into());
 }
 
+/// The ways in which a person or the system ends a command.
+struct Signals {
+    #[cfg(unix)]
+    kinds: Vec<tokio::signal::unix::Signal>,
+    #[cfg(windows)]
+    ctrl_c: Option<tokio::signal::windows::CtrlC>,
+}
+
 #[cfg(unix)]
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    let mut hang_up = if is_to_outlive_its_window() { None } else { signal(SignalKind::hangup()).ok() };
-    let window_closed = async {
-        match &mut hang_up {
-            Some(hang_up) => drop(hang_up.recv().await),
+impl Signals {
+    /// Heard from now on. Within a runtime.
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let window_closed = (!is_to_outlive_its_window()).then(SignalKind::hangup);
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter().chain(window_closed);
+        Self { kinds: kinds.filter_map(|kind| signal(kind).ok()).collect() }
+    }
+
+    async fn next(&mut self) {
+        let poll = |cx: &mut Context<'_>| {
+            let came = self.kinds.iter_mut().any(|kind| kind.poll_recv(cx).is_ready());
+            if came { Poll::Ready(()) } else { Poll::Pending }
+        };
+        std::future::poll_fn(poll).await;
+    }
+}
+
+#[cfg(windows)]
+impl Signals {
+    /// Heard from now on. Within a runtime.
+    fn listen() -> Self {
+        Self { ctrl_c: tokio::signal::windows::ctrl_c().ok() }
+    }
+
+    async fn next(&mut self) {
+        match &mut self.ctrl_c {
+            Some(ctrl_c) => drop(ctrl_c.recv().await),
             None => std::future::pending().await,
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-        () = window_closed => {}
     }
 }
 
@@ -245,13 +273,6 @@ fn is_to_outlive_its_window() -> bool {
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     // Signal 1, SIGHUP, is the lowest bit; see proc_pid_status(5).
     ignored.is_none_or(|mask| mask & 1 == 1)
-}
-
-#[cfg(not(unix))]
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
 
 fn start_log(verbose: u8) {

@@ -396,7 +396,7 @@ pub(super) fn saved_line(saved: &SavedFile<'_>) -> String {
     let renamed = if saved.path == saved.save_as { "" } else { "  (another name was taken)" };
     let kept = match saved.how.kept {
         0 => String::new(),
-        kept => format!("  ({} were here from before)", HumanBytes(kept)),
+        kept => format!("  ({} were here already)", HumanBytes(kept)),
     };
     format!("{}  {}{from}{renamed}{kept}", Printable(saved.save_as.as_str()), HumanBytes(saved.bytes))
 }

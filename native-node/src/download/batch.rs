@@ -101,7 +101,7 @@ impl Download<'_> {
         // Of another length it is of another version, whose time nobody told.
         let stamp = file.stamp(file.version.filter(|version| version.size == length));
         let arrived = Arrived::Small { destination, path, bytes, stamp, is_proved: how.verified };
-        let came = Came { arrived, unsaved: None, bytes: length, how };
+        let came = Came { arrived, unsaved: None, bytes: length, how, turn: None };
         Some(Fetched { peer: peer.clone(), name: file.name.clone(), path: file.path.clone(), came })
     }
 }

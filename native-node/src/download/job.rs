@@ -93,7 +93,7 @@ impl Report {
 pub struct Provenance {
     /// Whether it was proved to be what its holder hashed.
     pub verified: bool,
-    /// Bytes of it that an earlier download had left.
+    /// Bytes of it that were here: an earlier download had left them, or another file holds the same.
     pub kept: u64,
     /// Bytes of it that came now, by peer; empty where they are all from one.
     pub from: BTreeMap<PeerUrl, u64>,
@@ -126,7 +126,7 @@ pub trait Observer: Send + Sync {
     fn begun(&self, path: &SharedPath, peer: &PeerUrl, size: Option<u64>);
     /// More of it came.
     fn moved(&self, path: &SharedPath, bytes: u64);
-    /// So much of it was here from before.
+    /// So much of it was here.
     fn kept(&self, path: &SharedPath, bytes: u64);
     /// What came of it so far is thrown away.
     fn given_up(&self, path: &SharedPath);

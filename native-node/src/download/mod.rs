@@ -5,6 +5,7 @@
 
 mod batch;
 mod claims;
+mod copies;
 mod fetch;
 mod job;
 mod large;
@@ -31,6 +32,7 @@ use crate::source::Version;
 use crate::swarm::Swarm;
 
 use claims::{Claims, Turn};
+use copies::{ContentTurn, Copies};
 pub(crate) use large::content_words;
 use large::{LARGE, Registry, TOO_LARGE};
 use patience::Patience;
@@ -177,6 +179,8 @@ struct Came<'a> {
     unsaved: Option<SemaphorePermit<'a>>,
     bytes: u64,
     how: Provenance,
+    /// Who is to be saved under another name waits for this one.
+    turn: Option<ContentTurn>,
 }
 
 struct Download<'a> {
@@ -195,6 +199,8 @@ struct Download<'a> {
     swarm: Option<Swarm>,
     /// Who holds which large content.
     registry: Registry,
+    /// Which of those are here.
+    copies: Copies,
     /// Files on the disk that the next download could go on with.
     unfinished: AtomicUsize,
     claims: Claims,
@@ -224,6 +230,7 @@ impl<'a> Download<'a> {
             patience: Patience::default(),
             swarm: None,
             registry: Registry::default(),
+            copies: Copies::default(),
             unfinished: AtomicUsize::new(0),
             claims: Claims::default(),
             report: Mutex::default(),
@@ -307,17 +314,20 @@ impl Download<'_> {
     fn claim(&self, peer: &PeerUrl, file: &mut Offered) -> Turn {
         let here = Cell::new(None);
         let is_here = |path: &SharedPath| match self.plan(path) {
-            Ok(Planned::AlreadyHere(_, facts)) => {
-                here.set(facts);
+            Ok(Planned::AlreadyHere(path, facts)) => {
+                here.set(Some((path, facts)));
                 true
             }
             _ => false,
         };
         let turn = self.claims.claim(peer, file, is_here);
         if turn == Turn::Here {
-            let differs = job::difference(file, here.take());
+            let (path, facts) = here.take().unzip();
+            let differs = job::difference(file, facts.flatten());
             if let Some(how) = differs {
                 self.observer.differs(file, peer, how);
+            } else if let Some((id, path)) = file.id.zip(path).filter(|_| file.size.is_some_and(|size| size > LARGE)) {
+                self.copies.was_here(id, path);
             }
             let mut report = self.report.locked();
             report.already_here += 1;
@@ -397,7 +407,7 @@ impl Download<'_> {
         let stamp = file.stamp(content.version());
         let (arrived, bytes) = fetch::arrive(content, destination, &target, bounds, id, moved).await?;
         let how = Provenance { verified: id.is_some(), ..Provenance::default() };
-        Ok(Came { arrived: arrived.stamped(stamp), unsaved: Some(unsaved), bytes, how })
+        Ok(Came { arrived: arrived.stamped(stamp), unsaved: Some(unsaved), bytes, how, turn: None })
     }
 
     /// Where a file is to go.
@@ -411,7 +421,7 @@ impl Download<'_> {
     /// Makes durable what came; where that fails, another peer's copy may still fit.
     async fn save(&self, fetched: Fetched<'_>) {
         let mut next = Some(fetched);
-        while let Some(Fetched { peer, name, path, came: Came { arrived, unsaved, bytes, how } }) = next {
+        while let Some(Fetched { peer, name, path, came: Came { arrived, unsaved, bytes, how, turn } }) = next {
             let unsaved = match unsaved {
                 None => self.places.unsaved.acquire().await.ok(),
                 has_place => has_place,
@@ -419,6 +429,9 @@ impl Download<'_> {
             let saved = self.commits.commit(arrived).await;
             // Given back before another holder is asked, which takes a place of its own.
             drop(unsaved);
+            if let Some((mut turn, saved)) = turn.zip(saved.as_ref().ok()) {
+                *turn = Some(saved.path.clone());
+            }
             let reason = match saved {
                 Ok(saved) if saved.was_here => {
                     self.observer.given_up(&path);

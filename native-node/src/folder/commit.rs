@@ -7,8 +7,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
-use cap_std::fs::OpenOptions;
 use shared::SharedPath;
 
 use super::durable;
@@ -110,11 +108,7 @@ fn place(part: &mut FinishedPart) -> Result<Saved, SaveError> {
 
 /// Whether the file of this name beside a part holds the same, byte by byte.
 fn holds_the_same(part: &FinishedPart, name: &str) -> io::Result<bool> {
-    let dir = &part.folder.dir;
-    if !dir.symlink_metadata(name)?.is_file() {
-        return Ok(false);
-    }
-    let here = dir.open_with(name, OpenOptions::new().read(true).follow(FollowSymlinks::No))?.into_std();
+    let here = part.folder.read(name)?;
     let size = part.file.metadata()?.len();
     let (mut one, mut other) = (vec![0; COMPARED], vec![0; COMPARED]);
     let mut at = 0;

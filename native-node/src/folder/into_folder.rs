@@ -4,14 +4,15 @@
 //! folded names it holds, so that saving a thousand files does not read the folder a thousand times (A9).
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use cap_fs_ext::{DirExt, MetadataExt};
+use cap_fs_ext::{DirExt, FollowSymlinks, MetadataExt, OpenOptionsFollowExt};
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, OpenOptions};
 use shared::SharedPath;
 
 use crate::lock::LockExt;
@@ -59,6 +60,14 @@ impl IntoFolder {
     pub(super) fn is_at(&self, path: &Path) -> bool {
         let facts = Dir::open_ambient_dir(path, ambient_authority()).and_then(|dir| dir.dir_metadata());
         facts.is_ok_and(|facts| (facts.dev(), facts.ino()) == (self.device, self.inode))
+    }
+
+    /// Opens a file to read it, and nothing else that has this name.
+    pub(super) fn read(&self, name: &str) -> io::Result<File> {
+        if !self.dir.symlink_metadata(name)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no file"));
+        }
+        Ok(self.dir.open_with(name, OpenOptions::new().read(true).follow(FollowSymlinks::No))?.into_std())
     }
 
     /// Whether anything, also a dangling link, has this name.

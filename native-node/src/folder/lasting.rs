@@ -5,7 +5,7 @@
 //! and no crash can make it claim what it has not. What nobody went on with for a week is swept away.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, SystemTime};
@@ -27,6 +27,9 @@ const SWEPT_AFTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// After so many bytes, in bytes, the disk is told to begin: it works while more comes in, and a power cut costs little more
 /// than this.
 const FLUSHED_EVERY: u64 = 32 << 20;
+
+/// How much is taken from another file before it can be interrupted, in bytes.
+const TAKEN_AT_ONCE: u64 = 256 << 20;
 
 /// A file that is being written, at any place in it and from several threads. Dropped before [`LastingPart::finish`] it
 /// stays, if it holds anything and is to last.
@@ -161,6 +164,19 @@ impl LastingPart {
     #[must_use]
     pub fn had(&self) -> u64 {
         self.had
+    }
+
+    /// Takes over some more of what another file holds, both from their beginning on, for whatever it is worth; false once it
+    /// has `size` bytes of it, or all. On some disks (btrfs, XFS) the two share their blocks then.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn take_from(&mut self, other: &File, size: u64) -> io::Result<bool> {
+        let at = (&self.file).stream_position()?;
+        let most = size.saturating_sub(at).min(TAKEN_AT_ONCE);
+        let taken = io::copy(&mut other.take(most), &mut &self.file)?;
+        self.had = self.had.max(at + taken);
+        Ok(taken > 0)
     }
 
     /// Reads at an offset; fewer bytes at the end.

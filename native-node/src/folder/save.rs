@@ -146,6 +146,14 @@ impl Destination {
         Err(SaveError::Crowded(folder.path.join(path.file_name())))
     }
 
+    /// Opens a file that is here, to read it; nothing that a link leads to.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn read(&self, path: &SharedPath) -> io::Result<File> {
+        self.folders.find(path)?.read(path.file_name())
+    }
+
     /// Begins a file, creating the folders it lies in.
     ///
     /// # Errors

@@ -70,8 +70,10 @@ impl Holder {
         Self { partner: Some(partner), ..Self::new(number, peer, id.to_string(), version, Some(id)) }
     }
 
-    pub(super) fn is_the(&self, peer: &PeerUrl, name: &str) -> bool {
-        self.peer == *peer && self.name == name
+    /// Whether nothing is won by asking this peer by this name, too: it is this one, or is asked by another name, from which
+    /// the last pieces would only come twice.
+    pub(super) fn is_as_good_as(&self, peer: &PeerUrl, name: &str) -> bool {
+        self.peer == *peer && (self.name == name || !self.is_gone())
     }
 
     /// A good piece came.

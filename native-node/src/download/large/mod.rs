@@ -7,6 +7,7 @@
 //!                                └ Outline: asked for first, and again until it is known
 //!                └ crowd: others who fetch the same, holders of what they have so far
 //! ```
+//! What is here under another name is taken from there, and so is what an earlier download left: as far as the outline proves it.
 //! Where no outline is known yet, the pieces come from one holder, in one version, and are proved once it is. What was left
 //! by an earlier download is used only as far as the outline proves it: there is no other account of it.
 
@@ -17,6 +18,7 @@ mod registry;
 mod run;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -106,10 +108,17 @@ impl Download<'_> {
         file: &Offered,
         version: Version,
     ) -> Result<Came<'_>, FetchError> {
+        let turn = match file.id {
+            Some(id) => Some(self.copies.turn(id).await),
+            None => None,
+        };
+        let here = turn.as_deref().cloned().flatten();
+        // As many as want may take it from here at once.
+        let turn = turn.filter(|_| here.is_none());
         let _large = self.places.large.acquire().await.map_err(|_| FetchError::Stopped)?;
         let _place = self.places.files.acquire().await.map_err(|_| FetchError::Stopped)?;
         let unsaved = self.places.unsaved.acquire().await.map_err(|_| FetchError::Stopped)?;
-        let mut came = self.transfer(peer, file, version, file.id).await;
+        let mut came = self.transfer(peer, file, version, file.id, here).await;
         // It changed since it was listed: as it is now will do, too. Who is writing it may not be done yet, and its holder may
         // not have seen that.
         for wait in CHANGED_AGAIN {
@@ -122,14 +131,14 @@ impl Download<'_> {
             if now.size > TOO_LARGE {
                 return Err(FetchError::Endless(TOO_LARGE));
             }
-            came = self.transfer(peer, file, now, None).await;
+            came = self.transfer(peer, file, now, None, None).await;
         }
         if came.as_ref().is_err_and(FetchError::is_lost) {
             // It was waited for, long enough for one file.
             self.patience.lost(peer);
         }
         let (arrived, bytes, how) = came?;
-        Ok(Came { arrived, unsaved: Some(unsaved), bytes, how })
+        Ok(Came { arrived, unsaved: Some(unsaved), bytes, how, turn })
     }
 
     async fn transfer(
@@ -138,6 +147,7 @@ impl Download<'_> {
         file: &Offered,
         version: Version,
         id: Option<ContentId>,
+        here: Option<SharedPath>,
     ) -> Result<(Arrived, u64, Provenance), FetchError> {
         let content = content_words(version, id);
         self.wait_for_other_writers(&file.path, &content).await?;
@@ -146,7 +156,15 @@ impl Download<'_> {
         let pieces = usize::try_from(pieces_of(size)).unwrap_or(MOST_PIECES);
         self.observer.begun(&file.path, peer, Some(size));
         let destination = Arc::clone(destination);
-        let part = blocking(move || destination.resume(&target, &content, size)).await?;
+        let (part, other) = blocking(move || {
+            let other = here.and_then(|here| destination.read(&here).ok());
+            Ok((destination.resume(&target, &content, size)?, other))
+        })
+        .await?;
+        let part = match other {
+            Some(other) => take_over(part, other, size).await?,
+            None => part,
+        };
         let first = Arc::new(Holder::new(0, peer.clone(), file.name.clone(), version, id));
         let transfer = Transfer {
             download: self,
@@ -283,7 +301,7 @@ impl Transfer<'_> {
         let mut state = self.lock();
         let Some(id) = state.id else { return };
         for (peer, file, version) in self.download.registry.holders_of(self.size, id, self.path) {
-            let is_known = state.holders.iter().any(|holder| holder.is_the(&peer, &file.name));
+            let is_known = state.holders.iter().any(|holder| holder.is_as_good_as(&peer, &file.name));
             let count = state.holders.iter().filter(|holder| holder.partner.is_none()).count();
             if count < HOLDERS && !is_known && self.download.patience.has(&peer) {
                 let number = u32::try_from(state.holders.len()).unwrap_or(u32::MAX);
@@ -358,6 +376,22 @@ impl Transfer<'_> {
     fn span(&self, pieces: std::ops::Range<u64>) -> std::ops::Range<u64> {
         let at = |piece: u64| piece.saturating_mul(PIECE_BYTES as u64).min(self.size);
         at(pieces.start)..at(pieces.end)
+    }
+}
+
+/// What another file here holds is taken over, as far as it goes: the rest is fetched.
+async fn take_over(mut part: LastingPart, mut other: File, size: u64) -> Result<LastingPart, FetchError> {
+    loop {
+        let taken = blocking(move || Ok((part.take_from(&other, size), part, other))).await?;
+        (part, other) = (taken.1, taken.2);
+        match taken.0 {
+            Ok(true) => {}
+            Ok(false) => return Ok(part),
+            Err(error) => {
+                tracing::info!(%error, "what is here under another name could not be taken to its end");
+                return Ok(part);
+            }
+        }
     }
 }
 
