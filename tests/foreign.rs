@@ -176,6 +176,7 @@ fn about_itself() -> Vec<Call> {
                 "f",
                 "tinyp2p.search",
                 "tinyp2p.ticket",
+                "tinyp2p.drop_box",
                 "system.getCapabilities",
                 "system.listMethods",
                 "system.methodHelp",

@@ -1,5 +1,5 @@
-//! Tickets: whoever knows one may fetch one version of one file, or of some files as one archive, over plain HTTP, and nothing
-//! else.
+//! Tickets: whoever knows one may fetch one version of one file, or of some files as one archive, or put files into the drop
+//! box, over plain HTTP, and nothing else.
 //!
 //! They exist for what cannot prove the password, such as a browser's download manager and `curl`. A ticket is 128 random
 //! bits in the path of a URL. It is kept as it is, in memory only: whoever can read that memory reads the password as well.
@@ -57,6 +57,12 @@ impl Ticket {
         let _written = write!(address, "{}", utf8_percent_encode(&safe_name(name), NOT_PLAIN));
         address
     }
+
+    /// The address of the drop box below its node: the path of a file follows.
+    #[must_use]
+    pub fn drop_box_address(self) -> String {
+        format!("/put/{:032x}/", self.0)
+    }
 }
 
 impl fmt::Debug for Ticket {
@@ -95,13 +101,15 @@ pub enum Grant {
     },
     /// Several files as one, to be saved.
     Archive(Arc<Archive>),
+    /// To put files at this node, where it takes any.
+    DropBox,
 }
 
 impl Grant {
     /// As how many tickets it counts.
     fn weight(&self) -> usize {
         match self {
-            Self::File { .. } => 1,
+            Self::File { .. } | Self::DropBox => 1,
             Self::Archive(archive) => archive.count().max(1),
         }
     }
@@ -273,6 +281,7 @@ mod tests {
         match grant {
             Grant::File { file, .. } => file.path.as_str(),
             Grant::Archive(archive) => archive.name(),
+            Grant::DropBox => "",
         }
     }
 

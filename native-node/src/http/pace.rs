@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep};
 pub(crate) const STALL: Duration = Duration::from_secs(30);
 
 /// Fewer bytes than this taken in one window means the reader is gone, or wishes us to think it is there.
-const LEAST_BYTES: usize = 16 << 10;
+pub(super) const LEAST_BYTES: usize = 16 << 10;
 
 /// A stream whose writes fail once the other end takes less than [`LEAST_BYTES`] in a window of time.
 pub(crate) struct Paced<S> {
