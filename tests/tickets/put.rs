@@ -22,9 +22,9 @@ use crate::harness::tree::{assert_same, binary, content, names, tree};
 pub(super) fn trials(curl: &Result<(), String>) -> Vec<Trial> {
     let mut trials = Trials::needing("curl", curl);
     trials.add("curl_puts_files_into_a_drop_box", |()| puts());
-    trials.add("a_url_of_a_drop_box_is_for_nothing_else", |()| nothing_else());
-    trials.add("what_may_not_be_put_is_refused_before_it_is_sent", |()| refused());
-    trials.add("a_file_that_breaks_off_on_its_way_into_a_drop_box_leaves_nothing", |()| broken_off());
+    trials.add("c25_a_url_of_a_drop_box_is_for_nothing_else", |()| nothing_else());
+    trials.add("c25_what_may_not_be_put_is_refused_before_it_is_sent", |()| refused());
+    trials.add("c25_a_file_that_breaks_off_on_its_way_into_a_drop_box_leaves_nothing", |()| broken_off());
     let disk = SmallDisk::can_be().and(curl.clone());
     let mut mounted = Trials::needing("root, for a small disk to fill, and curl", &disk);
     mounted.add("a_disk_that_fills_up_while_curl_puts_a_file_is_named", |()| full_disk());
