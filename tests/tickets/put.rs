@@ -54,7 +54,7 @@ fn url_of(node: &Node) -> String {
 impl Site {
     fn new(files: &[(&str, &[u8])], more: &[&str]) -> Self {
         let share = tree(files);
-        let node = Node::serve(share.path(), PASSWORD, &[&["--drop-box"], more].concat());
+        let node = Node::serve(share.path(), PASSWORD, more);
         let url = url_of(&node);
         Self { node, share, url }
     }
@@ -75,7 +75,7 @@ fn put(url: &str, file: &Path, more: &[&str]) -> (u16, String) {
 }
 
 fn puts() {
-    let site = Site::new(&[("there.txt", b"theirs")], &[]);
+    let site = Site::new(&[("there.txt", b"theirs")], &["--drop-box"]);
     let mine = tree(&[("a.bin", &binary(5_000_001)), ("empty", b""), ("there.txt", b"mine"), ("ü b.txt", b"umlaut")]);
     let at = |name: &str| mine.path().join(name);
     // As `curl -T FILE URL/` does it, and by a path.
@@ -104,7 +104,7 @@ fn puts() {
 }
 
 fn nothing_else() {
-    let site = Site::new(&[("a.txt", b"a")], &[]);
+    let site = Site::new(&[("a.txt", b"a")], &["--drop-box"]);
     let mine = tree(&[("b.txt", b"b")]);
     let file = mine.path().join("b.txt");
     // Of whoever does not know the password, and where no files are taken.
@@ -129,7 +129,7 @@ fn nothing_else() {
 }
 
 fn refused() {
-    let site = Site::new(&[("a.txt", b"a")], &["--max-file-size", "1M"]);
+    let site = Site::new(&[("a.txt", b"a")], &["--drop-box", "--max-file-size", "1M"]);
     let mine = tree(&[("b.txt", b"b"), ("large.bin", &binary(3_000_000))]);
     let (small, large) = (mine.path().join("b.txt"), mine.path().join("large.bin"));
     let is = |got: (u16, String), status: u16, words: &str| {
@@ -164,7 +164,7 @@ fn begin(site: &Site, name: &str, announced: usize, sent: usize) -> TcpStream {
 }
 
 fn broken_off() {
-    let site = Site::new(&[], &[]);
+    let site = Site::new(&[], &["--drop-box"]);
     let is_begun = |site: &Site| names(site.share.path()).iter().any(|name| name.ends_with(".part"));
     // Whoever says no more, and reads still, is told.
     let mut stream = begin(&site, "half.bin", 4 << 20, 2 << 20);
