@@ -14,6 +14,7 @@ use shared::transfer::Hashing;
 use shared::{ContentId, Entry, SharedPath};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
+use crate::bridge::network_of;
 use crate::download::{Offered, Places, content_words};
 use crate::folder::{CommitQueue, Destination, Planned, Room, SaveError};
 use crate::lock::LockExt;
@@ -21,7 +22,7 @@ use crate::node::Node;
 
 /// Lists of files that are fetched at once, of all members; further ones wait …
 const LISTS: usize = 16;
-/// … and so do those of one address, so that some are left to others, however slow its files come.
+/// … and so do those of one address, or of one network of IPv6, so that some are left to others, however slow its files come.
 const LISTS_OF_ADDRESS: usize = 6;
 /// Of one list, at once: files, and parts of large ones, each of which holds some three mebibytes.
 const FILES: usize = 4;
@@ -32,6 +33,10 @@ const PLANS: usize = 4;
 const KEPT_OPEN: Duration = Duration::from_secs(60);
 /// How long who puts files may wait for what is in the folder to be known, where there is a limit.
 const FIRST_LOOK: Duration = Duration::from_secs(60);
+/// A file that is saved is listed by then …
+const LISTED_WITHIN: Duration = Duration::from_secs(60);
+/// … for which is looked so often.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Numbers of one name that are tried.
 const MOST_NUMBERED: u32 = 100;
 /// What is read of a file at once, in bytes.
@@ -146,7 +151,7 @@ impl DropBox {
             let mut by_address = self.by_address.locked();
             by_address.retain(|_, places| Arc::strong_count(places) > 1);
             let new = || Arc::new(Semaphore::new(LISTS_OF_ADDRESS));
-            Arc::clone(by_address.entry(address.to_canonical()).or_insert_with(new))
+            Arc::clone(by_address.entry(network_of(address)).or_insert_with(new))
         };
         let of_address = of_address.acquire_owned().await.ok()?;
         let permits = (self.lists.acquire().await.ok()?, of_address);
@@ -203,6 +208,19 @@ impl DropBox {
 impl Promise {
     fn of(promised: &Arc<Mutex<Promised>>) -> Self {
         Self { of: Arc::clone(promised), all: 0, unwritten: Mutex::new(0) }
+    }
+
+    /// Keeps room for a file that is saved until the node lists it, or would have: meanwhile nobody else counts it.
+    pub(crate) fn until_listed(self, node: &Arc<Node>, path: SharedPath) {
+        let node = Arc::clone(node);
+        self.written(u64::MAX);
+        tokio::spawn(async move {
+            let began = Instant::now();
+            while node.entry(&path).is_none() && began.elapsed() < LISTED_WITHIN {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            drop(self);
+        });
     }
 
     /// So much of it came.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
+use rustix::process::Signal;
 
 use super::{PASSWORD, Pool, assert_clean, good_files, start};
 use crate::harness::disk::SmallDisk;
@@ -16,6 +17,7 @@ use crate::harness::{Trials, test};
 pub(super) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         test("ctrl_c_keeps_what_is_complete_and_nothing_else", ctrl_c),
+        test("two_signals_at_one_moment_are_one", two_signals),
         test("ctrl_c_while_nothing_comes_ends_at_once", ctrl_c_while_silent),
         test("a_crash_leaves_no_partial_file_under_a_final_name", crash),
         test("a_folder_that_cannot_be_written_is_named", read_only),
@@ -53,6 +55,22 @@ fn ctrl_c() {
     wait_for_both(&pool, &mut getting);
     let output = getting.interrupt(Duration::from_secs(60));
     let got = pool.got(output);
+    assert_eq!(got.output.status.code(), Some(130), "{}", got.errors());
+    assert_eq!(got.files, good_files());
+    assert!(got.errors().contains("interrupted") && got.errors().contains("3 files"), "{}", got.errors());
+}
+
+/// Symptom: who was logged out, which systemd tells by two signals, had unfinished files left, and was told of none.
+fn two_signals() {
+    let pool = Pool::new();
+    let evil = never_ending(&pool);
+    let mut getting = pool.start(&evil, &[]);
+    wait_for_both(&pool, &mut getting);
+    getting.freeze();
+    getting.send(Signal::TERM);
+    getting.send(Signal::INT);
+    getting.wake();
+    let got = pool.got(getting.wait(Duration::from_secs(60)));
     assert_eq!(got.output.status.code(), Some(130), "{}", got.errors());
     assert_eq!(got.files, good_files());
     assert!(got.errors().contains("interrupted") && got.errors().contains("3 files"), "{}", got.errors());

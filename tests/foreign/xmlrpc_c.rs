@@ -64,7 +64,7 @@ fn calls_a_node() {
     assert_eq!(fault("f", &[&token, "i/0", "s/no list"]), shared::Fault::BAD_PARAMETERS);
     assert_eq!(fault("no.such.method", &[]), shared::Fault::NO_SUCH_METHOD);
 
-    assert!(result("system.listMethods", &[]).starts_with("Array of 8 items:\n"));
+    assert!(result("system.listMethods", &[]).starts_with("Array of 9 items:\n"));
     assert!(result("system.methodHelp", &["s/f"]).contains("the function of tinyp2p 1.0"));
     assert!(result("system.methodSignature", &["s/tinyp2p.search"]).contains("Index  3 String: 'string'"));
     assert!(result("system.getCapabilities", &[]).starts_with("Struct of 5 members:\n"));

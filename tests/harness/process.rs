@@ -83,8 +83,12 @@ impl Running {
 
     /// Asks it to end by this signal, and waits for that.
     pub(crate) fn signal(self, signal: rustix::process::Signal, deadline: Duration) -> Output {
-        rustix::process::kill_process(pid(self.child.id()), signal).expect("it is running");
+        self.send(signal);
         self.wait(deadline)
+    }
+
+    pub(crate) fn send(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(pid(self.child.id()), signal).expect("it is running");
     }
 
     /// Ends it as a crash does.
@@ -96,12 +100,12 @@ impl Running {
 
     /// Stops it without ending it: its sockets stay open and silent.
     pub(crate) fn freeze(&self) {
-        rustix::process::kill_process(pid(self.child.id()), rustix::process::Signal::STOP).expect("it is running");
+        self.send(rustix::process::Signal::STOP);
     }
 
     /// Lets it go on where it was stopped.
     pub(crate) fn wake(&self) {
-        rustix::process::kill_process(pid(self.child.id()), rustix::process::Signal::CONT).expect("it is running");
+        self.send(rustix::process::Signal::CONT);
     }
 
     fn into_output(mut self, status: ExitStatus) -> Output {

@@ -147,10 +147,16 @@ fn refused() {
     is(site.put(&small, "c", &["--header", "Transfer-Encoding: chunked"]), 411, "Content-Length");
     is(site.put(&small, "c", &["--header", "Origin: http://evil.example"]), 403, "other sites");
     is(site.put(&small, "a.txt/below", &[]), 409, "would have to be a folder");
-    let limited = Site::new(&[("a.bin", &binary(800_000))], &["--drop-box=1M"]);
+    let nameless = run(Command::new("curl").args(["--silent", "--request", "PUT", "--data", "x", &site.url]));
+    assert!(String::from_utf8_lossy(&nameless.stdout).contains("the name of the file is missing"), "{nameless:?}");
+    let limited = Site::new(&[("a.bin", &binary(300_000))], &["--drop-box=1M"]);
     is(limited.put(&large, "", &[]), 507, "as much as may be put here");
+    // One after the other at once: what is saved counts, though it is not listed yet.
+    let some = tree(&[("some.bin", &binary(400_000))]);
+    is(limited.put(&some.path().join("some.bin"), "1", &[]), 201, "1");
+    is(limited.put(&some.path().join("some.bin"), "2", &[]), 507, "as much as may be put here");
     assert_eq!(names(site.share.path()).into_iter().collect::<Vec<_>>(), ["a.txt", "x/b.txt"]);
-    assert_eq!(names(limited.share.path()).len(), 1);
+    assert_eq!(names(limited.share.path()).len(), 2);
 }
 
 /// The head of a request that puts a file, and so much of its body.

@@ -128,7 +128,7 @@ pub(super) fn counted_as(address: IpAddr) -> Option<IpAddr> {
 }
 
 /// The address, or the network it is in where one owner has all of that.
-pub(super) fn network_of(address: IpAddr) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX))),
         v4 @ IpAddr::V4(_) => v4,

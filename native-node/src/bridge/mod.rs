@@ -30,6 +30,7 @@ pub use backoff::{DialBackoff, Doubt};
 pub(crate) use dial::may_dial;
 pub use dial::{Named, connect};
 pub use dial_error::DialError;
+pub(crate) use guesses::network_of;
 pub use guesses::{Guess, Guesses};
 pub use identity::{Identity, IdentityError};
 pub use known::KnownNodes;

@@ -48,6 +48,8 @@ const INTERRUPTED: u8 = 130;
 
 /// How long the end may wait for what cannot be called off.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What comes within this time after a signal is the same one.
+const SAME_SIGNAL: Duration = Duration::from_millis(300);
 
 const AFTER_HELP: &str = "\
 The password is asked for, or taken from TINYP2P_PASSWORD or --password-file.
@@ -218,6 +220,13 @@ where
 async fn watch(mut signals: Signals, shutdown: CancellationToken) {
     signals.next().await;
     shutdown.cancel();
+    // Who is logged out is told so in two ways at once (systemd: SIGTERM and SIGHUP).
+    let same = async {
+        loop {
+            signals.next().await;
+        }
+    };
+    let _over: Result<(), _> = tokio::time::timeout(SAME_SIGNAL, same).await;
     signals.next().await;
     std::process::exit(INTERRUPTED.into());
 }
@@ -241,9 +250,10 @@ impl Signals {
     }
 
     async fn next(&mut self) {
+        // All are polled, or what came at the same moment would count once more.
         let poll = |cx: &mut Context<'_>| {
-            let came = self.kinds.iter_mut().any(|kind| kind.poll_recv(cx).is_ready());
-            if came { Poll::Ready(()) } else { Poll::Pending }
+            let came = self.kinds.iter_mut().filter_map(|kind| kind.poll_recv(cx).is_ready().then_some(())).count();
+            if came > 0 { Poll::Ready(()) } else { Poll::Pending }
         };
         std::future::poll_fn(poll).await;
     }

@@ -176,6 +176,9 @@ impl Observer for Teller {
         self.promise.written(bytes);
     }
     fn kept(&self, _: &SharedPath, _: u64) {}
+    fn taken_over(&self, bytes: u64) {
+        self.promise.written(bytes);
+    }
     fn given_up(&self, _: &SharedPath) {}
     fn planned(&self, _: &Offered, _: &SharedPath, _: &PeerUrl) {}
     fn differs(&self, _: &Offered, _: &PeerUrl, _: &str) {}

@@ -85,7 +85,7 @@ impl CallError {
     /// Whether it cost a whole deadline.
     #[must_use]
     pub fn is_slowness(&self) -> bool {
-        matches!(self, Self::Silent | Self::Slow | Self::Link(LinkError::Silent))
+        matches!(self, Self::Silent | Self::Slow | Self::Link(LinkError::Silent | LinkError::Slow))
     }
 }
 

@@ -69,7 +69,7 @@ impl Download<'_> {
             let came = contents.next().flatten().and_then(|bytes| self.arrived(&peer, &file, bytes));
             match came {
                 Some(came) => fetched.push(came),
-                None => fetched.extend(self.get(peer.clone(), file).await),
+                None => fetched.extend(self.get(peer.clone(), file).await.map(Fetched::waits)),
             }
         }
         fetched

@@ -35,14 +35,10 @@ struct Facts {
 }
 
 impl Facts {
-    /// Whether it may be the same file: it holds the same or, where that is not known, has the same name and no other size.
+    /// Whether it may be the same file: it has no other size, and holds the same or, where that is not known, has the same name.
     fn can_be(&self, other: &Self) -> bool {
-        match self.id.zip(other.id) {
-            Some((id, of_other)) => id == of_other,
-            None => {
-                self.name == other.name && self.size.zip(other.size).is_none_or(|(size, of_other)| size == of_other)
-            }
-        }
+        let is_of_size = self.size.zip(other.size).is_none_or(|(size, of_other)| size == of_other);
+        is_of_size && self.id.zip(other.id).map_or(self.name == other.name, |(id, of_other)| id == of_other)
     }
 
     fn learn(&mut self, other: &Self) {
@@ -213,6 +209,8 @@ mod tests {
         assert_eq!(paths(&same), ["a"; 4]);
         assert!(claimed(&same)[1..].iter().all(|(_, turn)| *turn == Turn::Others));
         assert_eq!(paths(&[("a", 1, Some(1)), ("a", 1, Some(2)), ("a", 2, None)]), ["a", "a (1)", "a (2)"]);
+        // Who lies about one of them has a file of its own.
+        assert_eq!(paths(&[("a", 1, Some(1)), ("a", 2, Some(1)), ("a", 1, Some(1))]), ["a", "a (1)", "a"]);
         // What the second says goes for the first, which said nothing.
         assert_eq!(paths(&[("a", 0, None), ("a", 1, Some(1)), ("a", 1, Some(2))]), ["a", "a", "a (1)"]);
         // Who has fetched `a?` from elsewhere shares it as `a_`.

@@ -128,6 +128,8 @@ pub trait Observer: Send + Sync {
     fn moved(&self, path: &SharedPath, bytes: u64);
     /// So much of it was here.
     fn kept(&self, path: &SharedPath, bytes: u64);
+    /// So much was taken from another file that is here, for whatever it is worth.
+    fn taken_over(&self, _bytes: u64) {}
     /// What came of it so far is thrown away.
     fn given_up(&self, path: &SharedPath);
     /// It would be saved under this name, were this no dry run.

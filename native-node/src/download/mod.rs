@@ -4,6 +4,7 @@
 //! decides where a file goes; nothing that is already here is ever replaced.
 
 mod batch;
+mod came;
 mod claims;
 mod copies;
 mod fetch;
@@ -20,21 +21,21 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use shared::bridge::TabId;
 use shared::{PeerUrl, Printable, SharedPath};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::dial::{CallError, Dialer};
-use crate::folder::{Arrived, CommitQueue, Destination, Planned, SaveError};
+use crate::folder::{CommitQueue, Destination, Planned, SaveError};
 use crate::lock::LockExt;
 use crate::open_files;
-use crate::source::Version;
 use crate::swarm::Swarm;
 
+use came::{Came, Fetched};
 use claims::{Claims, Turn};
 use copies::{ContentTurn, Copies};
+use large::Registry;
 pub(crate) use large::content_words;
-use large::{LARGE, Registry, TOO_LARGE};
 use patience::Patience;
 
 pub use job::{DownloadError, Job, Missed, Observer, Provenance, Report, SavedFile};
@@ -161,26 +162,6 @@ impl Places {
             partner_parts: Semaphore::new(PARTNER_PARTS),
         }
     }
-}
-
-/// A file that came whole, and from whom.
-struct Fetched<'a> {
-    peer: PeerUrl,
-    /// What its holder calls it.
-    name: String,
-    path: SharedPath,
-    came: Came<'a>,
-}
-
-/// The same without its name.
-struct Came<'a> {
-    arrived: Arrived,
-    /// Its place among the unsaved, if it has one already; it keeps it until it is durable.
-    unsaved: Option<SemaphorePermit<'a>>,
-    bytes: u64,
-    how: Provenance,
-    /// Who is to be saved under another name waits for this one.
-    turn: Option<ContentTurn>,
 }
 
 struct Download<'a> {
@@ -326,8 +307,8 @@ impl Download<'_> {
             let differs = job::difference(file, facts.flatten());
             if let Some(how) = differs {
                 self.observer.differs(file, peer, how);
-            } else if let Some((id, path)) = file.id.zip(path).filter(|_| file.size.is_some_and(|size| size > LARGE)) {
-                self.copies.was_here(id, path);
+            } else if let Some((content, path)) = copies::content(file).zip(path) {
+                self.copies.was_here(content, path);
             }
             let mut report = self.report.locked();
             report.already_here += 1;
@@ -340,6 +321,8 @@ impl Download<'_> {
     async fn get(&self, peer: PeerUrl, file: Offered) -> Option<Fetched<'_>> {
         let mut next = Some((peer, file));
         while let Some((peer, file)) = next {
+            // Before it is looked at who is worth asking: that may be another by then.
+            let turn = self.turn(&file).await;
             if self.claims.was_tried(&peer, &file.path) {
                 next = self.claims.next_holder(&file.path);
                 continue;
@@ -351,7 +334,7 @@ impl Download<'_> {
                 }
                 continue;
             }
-            match self.get_from(&peer, &file).await {
+            match self.get_from(&peer, &file, turn).await {
                 Ok(came) => {
                     self.patience.succeeded(&peer);
                     return Some(Fetched { peer, name: file.name, path: file.path, came });
@@ -369,12 +352,16 @@ impl Download<'_> {
         None
     }
 
-    async fn get_from(&self, peer: &PeerUrl, file: &Offered) -> Result<Came<'_>, fetch::FetchError> {
+    async fn get_from(
+        &self,
+        peer: &PeerUrl,
+        file: &Offered,
+        turn: Option<ContentTurn>,
+    ) -> Result<Came<'_>, fetch::FetchError> {
         // Of what a tab holds nobody will know the outline: in pieces it would come no safer, and look like many readers there.
         let can_be_proved = file.id.is_some() || TabId::of_path(peer.path()).is_none();
-        let is_large = |version: &Version| version.size > LARGE && version.size <= TOO_LARGE;
-        if let Some(version) = file.version.filter(is_large).filter(|_| can_be_proved) {
-            return self.get_large(peer, file, version).await;
+        if let Some(version) = file.version.filter(large::is_large).filter(|_| can_be_proved) {
+            return self.get_large(peer, file, version, turn).await;
         }
         let mut tries = 0;
         loop {

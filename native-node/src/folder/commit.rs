@@ -106,6 +106,20 @@ fn place(part: &mut FinishedPart) -> Result<Saved, SaveError> {
     Err(SaveError::Crowded(part.folder.path.join(part.path.file_name())))
 }
 
+impl FinishedPart {
+    /// The first of the names it could get whose file holds the same, where so many are looked into that have its size. Reads
+    /// both.
+    pub(crate) fn twin(&self, most: usize) -> Option<SharedPath> {
+        let size = self.file.metadata().ok()?.len();
+        let is_of_size = |path: &SharedPath| {
+            self.folder.dir.symlink_metadata(path.file_name()).is_ok_and(|facts| facts.is_file() && facts.len() == size)
+        };
+        let taken = candidates(&self.path).take_while(|path| self.folder.holds(path.file_name()));
+        let mut alike = taken.filter(is_of_size).take(most);
+        alike.find(|path| holds_the_same(self, path.file_name()).unwrap_or_default())
+    }
+}
+
 /// Whether the file of this name beside a part holds the same, byte by byte.
 fn holds_the_same(part: &FinishedPart, name: &str) -> io::Result<bool> {
     let here = part.folder.read(name)?;

@@ -176,6 +176,7 @@ impl LastingPart {
         let most = size.saturating_sub(at).min(TAKEN_AT_ONCE);
         let taken = io::copy(&mut other.take(most), &mut &self.file)?;
         self.had = self.had.max(at + taken);
+        self.unflushed.fetch_add(taken, Ordering::Relaxed);
         Ok(taken > 0)
     }
 
@@ -210,7 +211,9 @@ impl LastingPart {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        if self.is_flush_due() && flushed.is_ok() {
+        // Once it is finished, whoever makes it durable hears what is wrong.
+        let is_finished = self.part.locked().is_none();
+        if self.is_flush_due() && flushed.is_ok() && !is_finished {
             self.unflushed.store(0, Ordering::Relaxed);
             *flushed = self.file.sync_data();
             if flushed.is_ok() {
@@ -240,8 +243,8 @@ impl LastingPart {
     /// # Errors
     /// A [`SaveError`] that names the folder, when the disk did not take what was written.
     pub fn finish(&self) -> Result<Option<FinishedPart>, SaveError> {
-        let flushed = std::mem::replace(&mut *self.flushed.locked(), Ok(()));
-        flushed.map_err(|error| self.wrong(error))?;
+        let mut flushed = self.flushed.locked();
+        std::mem::replace(&mut *flushed, Ok(())).map_err(|error| self.wrong(error))?;
         Ok(self.part.locked().take())
     }
 

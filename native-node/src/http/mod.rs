@@ -46,6 +46,7 @@ pub fn routes(node: Arc<Node>, www: Option<PathBuf>) -> Router {
         .route(bridge::PATH, get(bridge::accept::<Node>).options(bridge::options))
         .merge(rpc_routes::<Node>())
         .route("/get/{ticket}/{name}", get(get::get))
+        .route("/put/{ticket}/", axum::routing::put(put::put))
         .route("/put/{ticket}/{*path}", axum::routing::put(put::put))
         .route("/aside/{id}", get(aside::aside))
         .route("/peer/{id}", post(tab).get(page_of_a_tab))

@@ -17,19 +17,23 @@ use http::{StatusCode, Uri};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
 use shared::{Printable, SharedPath};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::{Duration, Instant};
 
 use super::pace::{LEAST_BYTES, STALL};
 use super::serve::Peer;
 use crate::download::Offered;
-use crate::drop_box::{NotTaken, Place, Planning, Promise};
-use crate::folder::{Arrived, Destination, LastingPart, SaveError, Saved};
+use crate::drop_box::{DropBox, DropTurn, NotTaken, Place, Planning, Promise};
+use crate::folder::{Arrived, Destination, FinishedPart, LastingPart, SaveError, Saved};
 use crate::node::Node;
 use crate::ticket::{Grant, Ticket};
 
 /// What is written at a time, in bytes: one is filled, one waits, one is written.
 const PIECE: usize = 256 << 10;
+/// Files that come this way at once.
+const AT_ONCE: usize = 8;
+/// Files of its name and size that are looked into for whether what came is here already.
+const TWINS: usize = 3;
 /// How long a file waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -67,8 +71,7 @@ async fn keep(
     let (size, path) = (file.size.unwrap_or_default(), file.path.clone());
 
     let busy = || refuse(StatusCode::SERVICE_UNAVAILABLE, "too many files are put here at once; try again later");
-    let turn = tokio::time::timeout(PATIENCE, drop_box.turn(address.ip())).await;
-    let _turn = turn.ok().flatten().ok_or_else(busy)?;
+    let _turn = tokio::time::timeout(PATIENCE, turn(drop_box, address)).await.ok().flatten().ok_or_else(busy)?;
     let Planning { into, mut places, promise } = drop_box.plan(node, vec![file]).await.ok_or_else(busy)?;
     let into = match (into, places.pop()) {
         (_, Some((_, Err(why)))) => return Err(not_taken(&why)),
@@ -76,11 +79,27 @@ async fn keep(
         (Some(into), Some((_, Ok(Place::At(_) | Place::Here(_))))) => into,
         (..) => return Err(not_taken(&NotTaken::Gone)),
     };
-    let part = receive(body, into, path, size, &promise).await?;
-    // What is put once more is kept once.
-    let saved = drop_box.commits().commit(Arrived::Part(part).proved(true)).await.map_err(|why| not_saved(&why))?;
+    let part = match receive(body, into, path, size, &promise).await? {
+        Received::New(part) => part,
+        Received::Known(path) => return Ok(Saved { path, was_here: true }),
+    };
+    let saved = drop_box.commits().commit(Arrived::Part(part)).await.map_err(|why| not_saved(&why))?;
     tracing::info!(file = %Printable(saved.path.as_str()), from = %address, "a file was put here");
+    promise.until_listed(node, saved.path.clone());
     Ok(saved)
+}
+
+/// A turn among all who put files here, of which those who need only an address for it leave some to members.
+async fn turn(drop_box: &DropBox, from: SocketAddr) -> Option<(SemaphorePermit<'static>, DropTurn<'_>)> {
+    static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
+    Some((PLACES.acquire().await.ok()?, drop_box.turn(from.ip()).await?))
+}
+
+/// What came.
+enum Received {
+    New(FinishedPart),
+    /// It is here, as this.
+    Known(SharedPath),
 }
 
 /// What is to come, as the request says before its body.
@@ -94,7 +113,8 @@ fn announced(path: &str, headers: &HeaderMap) -> Result<Offered, Refused> {
     if headers.contains_key(header::CONTENT_RANGE) {
         return Err(bad("a file is put here whole, not in parts (Content-Range)"));
     }
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the file as it is (Content-Encoding)"));
     }
     let size = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -110,13 +130,17 @@ async fn receive(
     path: SharedPath,
     size: u64,
     promise: &Promise,
-) -> Result<crate::folder::FinishedPart, Refused> {
+) -> Result<Received, Refused> {
     let (hand_over, pieces) = mpsc::channel(1);
     let writing = tokio::task::spawn_blocking(move || {
         // No words for what it holds: nobody could go on with it.
         let part = Arc::new(into.resume(&path, &[], size)?);
         write(&part, pieces)?;
-        part.finish()
+        Ok(part.finish()?.map(|part| match part.twin(TWINS) {
+            // What is put once more is kept once.
+            Some(twin) => Received::Known(twin),
+            None => Received::New(part),
+        }))
     });
     let came = gather(body, hand_over, promise).await;
     let ended = || refuse(StatusCode::INTERNAL_SERVER_ERROR, "the file could not be written");

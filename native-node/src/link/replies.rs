@@ -11,6 +11,9 @@ use super::Signal;
 
 /// How long the other end may take for the next part of an answer, unless the asker says otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Who sends fewer bytes than this while they were waited for so long is given up: it would hold its place for ever.
+const SLOWEST: usize = 16 << 10;
+const WINDOW: Duration = Duration::from_secs(30);
 
 /// One part of an answer.
 #[derive(Debug)]
@@ -37,6 +40,9 @@ pub enum LinkError {
     /// Nothing came for a while.
     #[error("it does not answer")]
     Silent,
+    /// Next to nothing came for a while.
+    #[error("its answer comes too slowly")]
+    Slow,
     /// It answered with something else than was asked for.
     #[error("its answer makes no sense")]
     Senseless,
@@ -48,7 +54,7 @@ impl LinkError {
     pub fn code(&self) -> Option<ResetCode> {
         match self {
             Self::Failed(why) => Some(why.code),
-            Self::Interrupted | Self::Silent | Self::Senseless => None,
+            Self::Interrupted | Self::Silent | Self::Slow | Self::Senseless => None,
         }
     }
 }
@@ -63,10 +69,30 @@ pub struct Replies {
     patience: Option<Duration>,
     /// Since when the next part is waited for.
     waits: Option<Instant>,
+    pace: Pace,
     is_over: bool,
     /// What the part given out last costs, until the next is asked for.
     held: usize,
     _place: OwnedSemaphorePermit,
+}
+
+/// How fast bytes come while they are waited for, from the first of them on: a small answer may take its time.
+#[derive(Debug, Default)]
+struct Pace(Option<(Duration, usize)>);
+
+impl Pace {
+    fn is_too_slow(&mut self, waited: Duration, bytes: usize) -> bool {
+        match &mut self.0 {
+            Some((in_all, came)) if *came + bytes < SLOWEST => {
+                (*in_all, *came) = (*in_all + waited, *came + bytes);
+                *in_all > WINDOW
+            }
+            begun => {
+                *begun = Some((Duration::ZERO, 0));
+                false
+            }
+        }
+    }
 }
 
 impl Replies {
@@ -76,7 +102,8 @@ impl Replies {
         signals: mpsc::UnboundedSender<Signal>,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        Self { stream, replies, signals, patience: Some(PATIENCE), waits: None, is_over: false, held: 0, _place: place }
+        let (patience, pace) = (Some(PATIENCE), Pace::default());
+        Self { stream, replies, signals, patience, waits: None, pace, is_over: false, held: 0, _place: place }
     }
 
     /// Waits no longer than this for each part.
@@ -110,6 +137,12 @@ impl Replies {
         };
         self.waits = None;
         let failed = match came {
+            Ok(Some(Reply::Data(record)))
+                if self.patience.is_some() && self.pace.is_too_slow(since.elapsed(), record.payload().len()) =>
+            {
+                self.cancel();
+                LinkError::Slow
+            }
             Ok(Some(reply @ (Reply::Message(..) | Reply::Data(_)))) => {
                 self.held = match &reply {
                     Reply::Message(_, cost) => *cost,
@@ -173,5 +206,25 @@ impl Drop for Replies {
         if !self.is_over {
             self.cancel();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sends_next_to_nothing_is_given_up_and_who_is_slow_is_not() {
+        // After how many parts, of which each is waited for so long and has so many bytes.
+        let given_up = |seconds, bytes| {
+            let mut pace = Pace::default();
+            (1..=1_000).find(|_| pace.is_too_slow(Duration::from_secs(seconds), bytes))
+        };
+        // Seven more than the first are more than thirty seconds.
+        assert_eq!(given_up(5, 100), Some(8));
+        assert_eq!(given_up(5, 2_000), Some(8));
+        assert_eq!(given_up(5, 4 << 10), None);
+        assert_eq!(given_up(29, 16 << 10), None);
+        assert_eq!(given_up(0, 1), None, "nobody was waited for");
     }
 }

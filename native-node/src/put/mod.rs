@@ -350,7 +350,7 @@ impl Run<'_> {
 
 fn broken(error: &LinkError) -> Broken {
     match error {
-        LinkError::Interrupted | LinkError::Silent => Broken::ForNow(error.to_string()),
+        LinkError::Interrupted | LinkError::Silent | LinkError::Slow => Broken::ForNow(error.to_string()),
         LinkError::Failed(why) if why.code == ResetCode::BUSY => Broken::ForNow(error.to_string()),
         LinkError::Failed(_) | LinkError::Senseless => Broken::ForGood(error.to_string()),
     }

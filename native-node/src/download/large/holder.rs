@@ -70,10 +70,11 @@ impl Holder {
         Self { partner: Some(partner), ..Self::new(number, peer, id.to_string(), version, Some(id)) }
     }
 
-    /// Whether nothing is won by asking this peer by this name, too: it is this one, or is asked by another name, from which
-    /// the last pieces would only come twice.
+    /// Whether nothing is won by asking this peer by this name, too: it is this one, or is asked by another name that is known
+    /// to hold the same, and the last pieces would only come twice.
     pub(super) fn is_as_good_as(&self, peer: &PeerUrl, name: &str) -> bool {
-        self.peer == *peer && (self.name == name || !self.is_gone())
+        let has_all = || self.id.is_some() && self.partner.is_none() && !self.is_gone();
+        self.peer == *peer && (self.name == name || has_all())
     }
 
     /// A good piece came.
@@ -136,7 +137,7 @@ fn is_refusal(error: &FetchError) -> bool {
 fn is_final(error: &FetchError) -> bool {
     match error {
         FetchError::Call(CallError::Link(error)) => match error {
-            LinkError::Interrupted | LinkError::Silent => false,
+            LinkError::Interrupted | LinkError::Silent | LinkError::Slow => false,
             LinkError::Failed(why) => !matches!(why.code, ResetCode::BUSY | ResetCode::OTHER),
             LinkError::Senseless => true,
         },

@@ -31,7 +31,7 @@ use shared::{ContentId, Moment, PeerUrl, Printable, SharedPath};
 use tokio::sync::watch;
 
 use super::fetch::{FetchError, blocking};
-use super::{Came, Download, Offered, Provenance};
+use super::{Came, ContentTurn, Download, Offered, Provenance};
 use crate::dial::CallError;
 use crate::folder::{Arrived, LastingPart};
 use crate::lock::LockExt;
@@ -89,6 +89,11 @@ struct State {
     crowd: Crowd,
 }
 
+/// Whether a file of this version comes in pieces.
+pub(super) fn is_large(version: &Version) -> bool {
+    version.size > LARGE && version.size <= TOO_LARGE
+}
+
 /// What a file will hold, in words by which an unfinished one is found again, the best first.
 pub(crate) fn content_words(version: Version, id: Option<ContentId>) -> Vec<String> {
     let of_version = format!("{}:{}", version.size, version.modified);
@@ -107,14 +112,11 @@ impl Download<'_> {
         peer: &PeerUrl,
         file: &Offered,
         version: Version,
+        turn: Option<ContentTurn>,
     ) -> Result<Came<'_>, FetchError> {
-        let turn = match file.id {
-            Some(id) => Some(self.copies.turn(id).await),
-            None => None,
-        };
         let here = turn.as_deref().cloned().flatten();
         // As many as want may take it from here at once.
-        let turn = turn.filter(|_| here.is_none());
+        let mut turn = turn.filter(|_| here.is_none());
         let _large = self.places.large.acquire().await.map_err(|_| FetchError::Stopped)?;
         let _place = self.places.files.acquire().await.map_err(|_| FetchError::Stopped)?;
         let unsaved = self.places.unsaved.acquire().await.map_err(|_| FetchError::Stopped)?;
@@ -125,6 +127,8 @@ impl Download<'_> {
             if self.is_exact || !came.as_ref().is_err_and(is_changed) {
                 break;
             }
+            // Whatever comes now, it is not what others wait for.
+            turn = None;
             self.observer.given_up(&file.path);
             tokio::time::sleep(wait).await;
             let now = self.dialer.version_of(peer, &file.name).await?;
@@ -161,8 +165,13 @@ impl Download<'_> {
             Ok((destination.resume(&target, &content, size)?, other))
         })
         .await?;
-        let part = match other {
-            Some(other) => take_over(part, other, size).await?,
+        // What an earlier download left is worth more: that was proved.
+        let part = match other.filter(|_| part.had() == 0) {
+            Some(other) => {
+                let part = take_over(part, other, size).await?;
+                self.observer.taken_over(part.had());
+                part
+            }
             None => part,
         };
         let first = Arc::new(Holder::new(0, peer.clone(), file.name.clone(), version, id));
@@ -382,9 +391,14 @@ impl Transfer<'_> {
 /// What another file here holds is taken over, as far as it goes: the rest is fetched.
 async fn take_over(mut part: LastingPart, mut other: File, size: u64) -> Result<LastingPart, FetchError> {
     loop {
-        let taken = blocking(move || Ok((part.take_from(&other, size), part, other))).await?;
-        (part, other) = (taken.1, taken.2);
-        match taken.0 {
+        let taken;
+        (taken, part, other) = blocking(move || {
+            let taken = part.take_from(&other, size);
+            part.flush();
+            Ok((taken, part, other))
+        })
+        .await?;
+        match taken {
             Ok(true) => {}
             Ok(false) => return Ok(part),
             Err(error) => {
