@@ -39,13 +39,15 @@ const LISTED_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Numbers of one name that are tried.
 const MOST_NUMBERED: u32 = 100;
+/// What a file counts at least, in bytes, as it takes about that of a disk: else nothing would end the empty ones.
+const LEAST_OF_FILE: u64 = 4 << 10;
 /// What is read of a file at once, in bytes.
 const PIECE: usize = 256 << 10;
 
 /// How much may be put at a node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DropBoxLimits {
-    /// As long as the shared folder holds no more than this, in bytes.
+    /// As long as the shared folder holds no more than this, in bytes, 4 KiB for each file at least.
     pub folder_bytes: Option<u64>,
     /// Largest file, in bytes.
     pub file_bytes: Option<u64>,
@@ -241,10 +243,15 @@ impl Drop for Promise {
     }
 }
 
-/// Bytes of what the node shares itself.
+/// Bytes of what the node shares itself, as they are counted.
 fn bytes_of(node: &Node) -> u64 {
     let catalog = node.with_host(|host, _| host.catalog(node.url()));
-    catalog.iter().fold(0, |bytes, (_, entry)| bytes.saturating_add(entry.size))
+    catalog.iter().fold(0, |bytes, (_, entry)| bytes.saturating_add(counted(entry.size)))
+}
+
+/// What a file of this size counts.
+fn counted(size: u64) -> u64 {
+    size.max(LEAST_OF_FILE)
 }
 
 /// What decides whether a file is taken.
@@ -276,7 +283,7 @@ impl Admission {
         }
         // Under one lock, or several would be promised the same room.
         let mut promised = promise.of.locked();
-        let all = promised.all.saturating_add(size);
+        let all = promised.all.saturating_add(counted(size));
         let all_unwritten = promised.unwritten.saturating_add(unwritten);
         if self.limits.folder_bytes.is_some_and(|most| self.held.saturating_add(all) > most) {
             return Err(NotTaken::Quota);
@@ -285,7 +292,7 @@ impl Admission {
             return Err(NotTaken::NoRoom);
         }
         (promised.all, promised.unwritten) = (all, all_unwritten);
-        promise.all = promise.all.saturating_add(size);
+        promise.all = promise.all.saturating_add(counted(size));
         let of_list = promise.unwritten.get_mut().unwrap_or_else(PoisonError::into_inner);
         *of_list = of_list.saturating_add(unwritten);
         Ok(())
@@ -356,24 +363,34 @@ mod tests {
         let promised = Arc::new(Mutex::new(Promised::default()));
         let (mut one, mut other) = (Promise::of(&promised), Promise::of(&promised));
         let room = Room::of(Path::new("/"));
-        let limits = DropBoxLimits { folder_bytes: Some(100), file_bytes: Some(10) };
-        let admission = Admission { limits, room, held: 84 };
-        admission.add(10, 6, &mut one).unwrap();
-        admission.add(5, 5, &mut other).unwrap();
-        assert!(matches!(admission.add(11, 0, &mut other), Err(NotTaken::TooLarge)));
-        assert!(matches!(admission.add(2, 0, &mut other), Err(NotTaken::Quota)));
+        let limits = DropBoxLimits { folder_bytes: Some(100_000), file_bytes: Some(10_000) };
+        let admission = Admission { limits, room, held: 84_000 };
+        admission.add(10_000, 6_000, &mut one).unwrap();
+        admission.add(5_000, 5_000, &mut other).unwrap();
+        assert!(matches!(admission.add(11_000, 0, &mut other), Err(NotTaken::TooLarge)));
+        assert!(matches!(admission.add(2_000, 0, &mut other), Err(NotTaken::Quota)));
         let now = || {
             let Promised { all, unwritten } = *promised.locked();
             (all, unwritten)
         };
-        assert_eq!(now(), (15, 11));
-        one.written(4);
-        one.written(100);
-        assert_eq!(now(), (15, 5));
+        assert_eq!(now(), (15_000, 11_000));
+        one.written(4_000);
+        one.written(100_000);
+        assert_eq!(now(), (15_000, 5_000));
         drop(one);
-        assert_eq!(now(), (5, 5));
+        assert_eq!(now(), (5_000, 5_000));
         drop(other);
         assert_eq!(now(), (0, 0));
+    }
+
+    #[test]
+    fn files_of_no_bytes_come_to_an_end() {
+        let promised = Arc::new(Mutex::new(Promised::default()));
+        let mut promise = Promise::of(&promised);
+        let limits = DropBoxLimits { folder_bytes: Some(100 << 10), file_bytes: None };
+        let admission = Admission { limits, room: Room::of(Path::new("/")), held: 0 };
+        let taken = (0..1_000).take_while(|_| admission.add(0, 0, &mut promise).is_ok()).count();
+        assert_eq!(taken, 25);
     }
 
     #[tokio::test]
