@@ -79,6 +79,13 @@ fn bind(program: &Path, name: &str, page: &Path) -> Outcome<()> {
         names.push((std::mem::replace(&mut import.name, name.clone()), name));
         names.push((std::mem::replace(&mut import.module, module.clone()), module));
     }
+    let own = |name: &str| name.starts_with("__") || name.starts_with("wasm_bindgen__");
+    for (number, export) in output.wasm_mut().exports.iter_mut().enumerate().filter(|(_, export)| own(&export.name)) {
+        let name = format!("e{number}");
+        names.push((std::mem::replace(&mut export.name, name.clone()), name));
+    }
+    // Only tools ask for it, and an engine finds out by itself.
+    output.wasm_mut().customs.remove_raw("target_features");
     output.emit(page).map_err(in_words)?;
     let glue = page.join(format!("{name}.js"));
     let text = fs::read_to_string(&glue).map_err(crate::in_words("cannot read", &glue))?;

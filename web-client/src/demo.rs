@@ -50,7 +50,7 @@ impl Transport {
             Order::Connect(secret) if secret.reveal() == "wrong" => {
                 self.later(300, Event::Link(LinkEvent::Refused { wait_s: 30 }));
             }
-            Order::Connect(_) | Order::Reconnect => {
+            Order::Connect(_) | Order::Reconnect(_) => {
                 self.later(50, Event::Link(LinkEvent::Unlocking));
                 let url = PeerUrl::parse("http://192.168.1.7:9004/peer/kq3v9x").ok();
                 self.later(120, Event::Link(LinkEvent::Open { url }));

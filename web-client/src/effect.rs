@@ -34,8 +34,8 @@ pub enum Effect {
 pub enum Order {
     /// Make a session with this password, and keep what is needed to make it again.
     Connect(Secret),
-    /// Make the session again.
-    Reconnect,
+    /// Make the session again, with this password, which need not be prepared again where it was.
+    Reconnect(Secret),
     /// End the session and forget the password.
     Disconnect,
     /// Say what this tab is called.
@@ -72,8 +72,8 @@ pub enum Order {
     Offer(Vec<Held>),
     /// Offer these no longer, and stop whoever reads them.
     Withdraw(Vec<u32>),
-    /// Have the node keep copies of all that is offered; what comes of each is told as `HoldEvent`.
-    Put,
+    /// Have the node keep copies of these; what comes of each is told as `HoldEvent`.
+    Put(Vec<u32>),
     /// Get a file to show; answers come as `PreviewEvent`.
     OpenPreview {
         /// The number answers carry.

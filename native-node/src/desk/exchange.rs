@@ -9,7 +9,10 @@ use crate::link::Answer;
 use crate::source::SourceError;
 
 pub(super) async fn answer(desk: &Desk, exchange: Exchange, mut answer: Answer) {
-    match exchanged(desk, &exchange) {
+    let exchanged = exchanged(desk, &exchange);
+    // What was told is not kept for as long as the answer is not taken.
+    drop(exchange);
+    match exchanged {
         Ok(exchanged) => {
             // Nobody waits any more is as good.
             if answer.reply(exchanged).await.is_ok() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use shared::bridge::{Message, Outline, Outlined, ResetCode};
-use shared::limits::{CHUNK_BYTES, HOLDER_RETURN};
+use shared::limits::{CHUNK_BYTES, HOLDER_RETURN, STREAM_WINDOW_BYTES};
 use shared::transfer::{MOST_PIECES, Value, pieces_of};
 use shared::{ContentId, PeerUrl, SharedPath};
 
@@ -17,15 +17,15 @@ use crate::folder::{Known, ValuesAt};
 use crate::link::{Answer, LinkError, Replies, Reply};
 use crate::node::Node;
 use crate::search_pool::on_another_thread;
-use crate::source::{Holder, SourceError, Version, said};
+use crate::source::{Holder, ReadPermit, SourceError, Version, said};
 
 /// The values, wherever they are.
 enum Values {
     /// None are needed, or known.
     None,
     Own(ValuesAt),
-    /// So many bytes of them at most.
-    Elsewhere(Replies, usize),
+    /// So many bytes of them at most, which pass through.
+    Elsewhere(Replies, usize, ReadPermit),
 }
 
 pub(super) async fn answer(desk: &Desk, asked: Outline, mut answer: Answer) {
@@ -46,7 +46,7 @@ pub(super) async fn answer(desk: &Desk, asked: Outline, mut answer: Answer) {
             let _unwanted = answer.end().await;
         }
         Values::Own(values) => send(values, answer).await,
-        Values::Elsewhere(replies, most) => pass_on(replies, most, answer).await,
+        Values::Elsewhere(replies, most, _place) => pass_on(replies, most, answer).await,
     }
 }
 
@@ -121,6 +121,8 @@ async fn holding(desk: &Desk, peer: &PeerUrl, id: ContentId) -> Result<SharedPat
 /// Asks somebody else who holds the file.
 async fn ask(node: &Node, holder: &Holder, asked: Outline) -> Result<(Outlined, Values), Refusal> {
     let (version, id) = (asked.version, asked.id);
+    // What it sends waits here for who asked: up to a window of it, of which the permit counts both halves.
+    let place = ReadPermit::relay(node, u64::from(STREAM_WINDOW_BYTES) / 2).await?;
     let asked = Outline { of: holder.path(), peer: None, ..asked };
     let answered = async {
         let link = holder.link(node).await?;
@@ -143,7 +145,7 @@ async fn ask(node: &Node, holder: &Holder, asked: Outline) -> Result<(Outlined, 
         return Err(SourceError::Changed.into());
     }
     let values = usize::try_from(pieces_of(outlined.version.size)).unwrap_or(usize::MAX).min(MOST_PIECES);
-    Ok((outlined, Values::Elsewhere(replies, values * size_of::<Value>())))
+    Ok((outlined, Values::Elsewhere(replies, values * size_of::<Value>(), place)))
 }
 
 /// Passes on what a holder sends.

@@ -17,10 +17,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::search::{Query, ROW_BYTES, Stopped, away, here};
+use crate::dial::CallError;
 use crate::follow::Away;
 use crate::link::{Answer, Link, LinkError, Reply};
 use crate::node::Node;
 
+/// Peers of 2004 whose listings are taken in at once, and what is kept of one for who asks, in bytes.
+const LEGACY_AT_ONCE: usize = 4;
+const LEGACY_BYTES: usize = 16 << 20;
 /// Messages of all peers together that wait for the other end.
 const WAITING: usize = 8;
 /// Rows and messages that are taken from one node and its tabs: none has as many files, and what never ends must end.
@@ -205,22 +209,41 @@ fn clean(rows: Vec<Row>, most: usize) -> Vec<Row> {
     rows.into_iter().filter(|row| SharedPath::parse(&row.path).is_ok()).take(most).collect()
 }
 
-/// Asks a peer of 2004, which knows names and nothing else.
-async fn ask_legacy(node: &Node, wanted: &Query, peer: &PeerUrl, tell: &mpsc::Sender<Message>) {
-    let names = timeout(POOL_ANSWER, node.dialer().names(peer, wanted.pattern.for_legacy_peers())).await;
-    let names = match names {
-        Ok(Ok(names)) => names,
-        Ok(Err(error)) => return drop(tell.send(failed(peer, &error.to_string())).await),
-        Err(_) => return drop(tell.send(failed(peer, LATE)).await),
-    };
+/// Those of a listing of 2004 that are wanted, and whether there are more than are wanted, or can be kept for as long as who
+/// asks takes.
+fn few(wanted: &Query, names: Vec<Name>) -> (Vec<SharedPath>, bool) {
     let found = names.into_iter().filter_map(|name| match name {
         Name::Text(name) => SharedPath::parse(&name).ok().filter(|path| path.is_top_level()),
         Name::NotUtf8(_) | Name::NotText(_) => None,
     });
     let mut found = found.filter(|path| wanted.pattern.matches(path.as_str()));
+    let mut bytes = 0;
+    let fits = |path: &SharedPath| {
+        bytes += path.as_str().len() + ROW_BYTES;
+        bytes <= LEGACY_BYTES
+    };
+    let few: Vec<_> = found.by_ref().take(wanted.most()).take_while(fits).collect();
+    let more = bytes > LEGACY_BYTES || found.next().is_some();
+    (few, more)
+}
+
+/// Asks a peer of 2004, which knows names and nothing else.
+async fn ask_legacy(node: &Node, wanted: &Query, peer: &PeerUrl, tell: &mpsc::Sender<Message>) {
+    static PLACES: Semaphore = Semaphore::const_new(LEGACY_AT_ONCE);
+    let names = async {
+        // All that it lists is in memory for a moment, wanted or not.
+        let place = PLACES.acquire().await.ok();
+        let names = node.dialer().names(peer, wanted.pattern.for_legacy_peers()).await?;
+        Ok::<_, CallError>((few(wanted, names), place))
+    };
+    let (found, more) = match timeout(POOL_ANSWER, names).await {
+        Ok(Ok((found, _place))) => found,
+        Ok(Err(error)) => return drop(tell.send(failed(peer, &error.to_string())).await),
+        Err(_) => return drop(tell.send(failed(peer, LATE)).await),
+    };
     let mut rows = Vec::new();
     let mut bytes = 0;
-    for path in found.by_ref().take(wanted.most()) {
+    for path in found {
         let length = path.as_str().len() + ROW_BYTES;
         if rows.len() == ROWS_PER_RECORD || bytes + length > CHUNK_BYTES {
             let some = Found::new(peer.to_string(), std::mem::take(&mut rows));
@@ -232,7 +255,6 @@ async fn ask_legacy(node: &Node, wanted: &Query, peer: &PeerUrl, tell: &mpsc::Se
         bytes += length;
         rows.push(Row { path: path.as_str().to_owned(), size: None, modified: None, id: None, executable: None });
     }
-    let more = found.next().is_some();
     let last = Message::Found(Found::new(peer.to_string(), rows));
     let answered = Message::Answered(Answered { peer: peer.to_string(), error: None, more });
     // Nobody listens any more only when the whole search was ended.

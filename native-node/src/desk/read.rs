@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::bridge::{Aside, Read, ResetCode};
+use shared::bridge::{Aside, Read, ResetCode, TabId};
 use shared::limits::CHUNK_BYTES;
 
 use super::refusal::{Refusal, anybody, file, ours};
@@ -15,12 +15,17 @@ const FETCH_PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn answer(desk: &Desk, mut read: Read, answer: Answer) {
     let aside = read.aside.take();
+    let is_passed_on = read.peer.is_some() || TabId::of_path(&read.of).is_some();
+    let opening = async {
+        let place = desk.place_to_read(is_passed_on).await?;
+        Ok::<_, Refusal>((open(desk, read).await?, place))
+    };
     let opened = tokio::select! {
-        opened = open(desk, read) => opened,
+        opened = opening => opened,
         () = answer.unwanted() => return,
     };
     match opened {
-        Ok(source) => match aside {
+        Ok((source, _place)) => match aside {
             Some(aside) => send_aside(desk, &aside, source, answer).await,
             None => source::send(source, answer, |_| {}).await,
         },

@@ -23,12 +23,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 type Batch = (Vec<Option<u32>>, Vec<u8>);
 
 pub(super) async fn answer(desk: &Desk, read: ReadMany, mut answer: Answer) {
+    let gathering = async {
+        let place = desk.place_to_batch().await?;
+        Ok::<_, Refusal>((gather(desk, read).await?, place))
+    };
     let batch = tokio::select! {
-        batch = gather(desk, read) => batch,
+        batch = gathering => batch,
         () = answer.unwanted() => return,
     };
     match batch {
-        Ok(((sizes, bytes), _place)) => {
+        Ok((((sizes, bytes), _place), _place_of_session)) => {
             let sent = async {
                 answer.reply(Files { sizes }).await?;
                 answer.data(Bytes::from(bytes)).await?;

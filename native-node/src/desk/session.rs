@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use shared::bridge::{Hello, Message, PeerInfo, PeerKind, ResetCode, Role, TabId};
+use shared::limits::{RELAY_BYTES, RELAYS_BYTES};
 use shared::{PeerUrl, Printable, Scope, peer_name};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
@@ -12,6 +14,7 @@ use super::{exchange, follow, members, outline, put, read, read_many, search, sw
 use crate::follow::Entered;
 use crate::link::{Answer, Handler, Link};
 use crate::node::Node;
+use crate::source::SourceError;
 use crate::tabs::{self, Tab, TabSession};
 use crate::ticket::Owner;
 
@@ -30,6 +33,9 @@ pub(super) struct Desk {
     following: Semaphore,
     swarming: Semaphore,
     putting: Semaphore,
+    reading: Semaphore,
+    passing_on: Semaphore,
+    batching: Semaphore,
 }
 
 /// Who follows a catalog in one session: one, and one more while it changes over.
@@ -40,6 +46,14 @@ const SWARMS: usize = 16;
 const PUTS: usize = 3;
 /// Searches of one session that are under way at once; further ones wait.
 const SEARCHES: usize = 4;
+
+/// Files that are read in one session at once, and those of them that pass through from somebody else: who takes none of what
+/// comes leaves places to other sessions. Further ones wait for so long.
+const READS: usize = 128;
+const PASSED_ON: usize = RELAYS_BYTES / RELAY_BYTES / 2;
+/// The same for batches of small ones.
+const BATCHES: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who said HELLO.
 #[derive(Debug)]
@@ -67,6 +81,9 @@ impl Desk {
             following: Semaphore::new(FOLLOWERS),
             swarming: Semaphore::new(SWARMS),
             putting: Semaphore::new(PUTS),
+            reading: Semaphore::new(READS),
+            passing_on: Semaphore::new(PASSED_ON),
+            batching: Semaphore::new(BATCHES),
         }
     }
 
@@ -127,6 +144,18 @@ impl Desk {
         self.swarming.try_acquire().ok()
     }
 
+    /// A place among the files that are read in this session, which one that passes through needs two of.
+    pub(super) async fn place_to_read(&self, is_passed_on: bool) -> Result<[Option<SemaphorePermit<'_>>; 2], Refusal> {
+        let place = place_in(&self.reading).await?;
+        let passing_on = if is_passed_on { Some(place_in(&self.passing_on).await?) } else { None };
+        Ok([Some(place), passing_on])
+    }
+
+    /// A place among the batches that are read in this session.
+    pub(super) async fn place_to_batch(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        place_in(&self.batching).await
+    }
+
     /// Whether the other end is a command.
     pub(super) fn is_of_command(&self) -> bool {
         self.who.get().is_some_and(|who| who.role == Role::Command)
@@ -184,6 +213,11 @@ impl Desk {
         }
         self.introduced.notify_one();
     }
+}
+
+async fn place_in(places: &Semaphore) -> Result<SemaphorePermit<'_>, Refusal> {
+    let place = tokio::time::timeout(PATIENCE, places.acquire()).await.ok().and_then(Result::ok);
+    place.ok_or_else(|| SourceError::Busy.into())
 }
 
 impl Handler for Desk {

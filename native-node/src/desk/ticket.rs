@@ -51,7 +51,10 @@ async fn mint(desk: &Desk, Ticket { peer, path, preview }: Ticket) -> Result<Tic
 
 async fn mint_for_archive(desk: &Desk, Collect { name, files }: Collect) -> Result<Ticketed, Refusal> {
     let node = desk.node();
-    let mut wishes = Vec::with_capacity(files.len().min(ARCHIVE_FILES));
+    if files.len() > ARCHIVE_FILES {
+        return Err(Refusal::new(ResetCode::BAD_REQUEST, format!("at most {ARCHIVE_FILES} files at once")));
+    }
+    let mut wishes = Vec::with_capacity(files.len());
     for Ticket { peer, path, .. } in files {
         let (peer, path) = (anybody(&peer)?, file(&path)?);
         // Who is not here is told with the name of the file.

@@ -62,6 +62,8 @@ struct Nodes {
 #[derive(Debug, Default)]
 struct Slot {
     way: tokio::sync::Mutex<Option<(Way, Instant)>>,
+    /// When it was found last that it cannot be reached, and why.
+    unreachable: Mutex<Option<(String, Instant)>>,
     used: Mutex<Option<Instant>>,
     /// By how many it is to be kept.
     held: AtomicUsize,
@@ -117,14 +119,23 @@ impl Links {
     /// See [`CallError`]: there is none, and it must not be called the old way either.
     pub async fn way(&self, url: &PeerUrl) -> Result<Way, CallError> {
         let slot = self.slot(url.authority());
-        *slot.used.locked() = Some(Instant::now());
+        let came = Instant::now();
+        *slot.used.locked() = Some(came);
         let mut way = slot.way.lock().await;
         match &*way {
             Some((Way::Bridge(link), _)) if !link.is_closed() => return Ok(Way::Bridge(link.clone())),
             Some((Way::Legacy, since)) if since.elapsed() < LEGACY_FOR => return Ok(Way::Legacy),
             _ => *way = None,
         }
-        let found = self.dial(url).await?;
+        // That was found out while this one waited: twenty who dial one after the other would each wait longer.
+        if let Some((why, _)) = slot.unreachable.locked().as_ref().filter(|(_, at)| *at > came) {
+            return Err(CallError::Unreachable(why.clone()));
+        }
+        let found = self.dial(url).await;
+        if let Err(CallError::Unreachable(why)) = &found {
+            *slot.unreachable.locked() = Some((why.clone(), Instant::now()));
+        }
+        let found = found?;
         *way = Some((found.clone(), Instant::now()));
         // Whoever ends all sessions did not wait for this one.
         if let Way::Bridge(link) = &found

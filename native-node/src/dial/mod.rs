@@ -28,6 +28,8 @@ pub use part::{Outlined, fetch_part_over, outlined};
 const EXCHANGE: Duration = Duration::from_secs(10);
 /// How long a node may take for the next part of a search.
 const SEARCH: Duration = Duration::from_secs(15);
+/// How long for all of them, however many there are.
+const WHOLE_SEARCH: Duration = Duration::from_secs(5 * 60);
 /// How long the URL that a node goes by may take to lead to it.
 const OWN_URL: Duration = Duration::from_secs(1);
 /// How much of one file may be under way to us, in bytes: what a LAN holds, several times.
@@ -172,7 +174,12 @@ impl Dialer {
         self.ask_search(url, Search { away: away.then_some(true), ..search }, told).await
     }
 
-    async fn ask_search(&self, url: &PeerUrl, search: Search, mut told: impl FnMut(Message)) -> Result<(), CallError> {
+    async fn ask_search(&self, url: &PeerUrl, search: Search, told: impl FnMut(Message)) -> Result<(), CallError> {
+        let asking = self.ask_search_of(url, search, told);
+        tokio::time::timeout(WHOLE_SEARCH, asking).await.unwrap_or(Err(CallError::Slow))
+    }
+
+    async fn ask_search_of(&self, url: &PeerUrl, search: Search, mut told: impl FnMut(Message)) -> Result<(), CallError> {
         let link = self.link(url).await?;
         let mut replies = link.ask(search, WINDOW).await?.within(SEARCH);
         let mut held = 0_usize;

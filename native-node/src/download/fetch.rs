@@ -6,6 +6,7 @@ use std::sync::Arc;
 use shared::transfer::Hashing;
 use shared::{ContentId, SharedPath};
 
+use super::MAX_UNANNOUNCED;
 use crate::dial::{CallError, ContentStream};
 use crate::folder::{Arrived, Destination, PartFile, SaveError, Stamp};
 use crate::link::LinkError;
@@ -24,6 +25,8 @@ pub(super) enum FetchError {
     Save(#[from] SaveError),
     #[error("it sends more than the {0} bytes it may; see --max-file-size")]
     Endless(u64),
+    #[error("it is larger than --max-file-size by now")]
+    TooLarge,
     #[error("a file of that name appeared here meanwhile")]
     Appeared,
     #[error("what it sends is not what it says the file holds")]
@@ -44,21 +47,17 @@ impl FetchError {
 pub(super) struct Bounds {
     /// The size in the peer's listing, if it told one.
     pub(super) announced: Option<u64>,
-    /// The bound where nobody announced anything.
-    pub(super) otherwise: u64,
+    /// The bound that the person gave.
+    pub(super) given: Option<u64>,
 }
 
 impl Bounds {
     /// A file may have grown since it was listed; a gigabyte out of a kilobyte is another matter.
     fn most(self, content: &ContentStream) -> u64 {
         let listed = self.announced.map(|size| size.saturating_mul(2).saturating_add(1 << 20));
-        match (content.at_most(), listed) {
-            (Some(answer), Some(listed)) => answer.min(listed),
-            // What HTTP announces was not there to be seen before the file was chosen.
-            (Some(answer), None) => answer.min(self.otherwise),
-            (None, Some(listed)) => listed,
-            (None, None) => self.otherwise,
-        }
+        let given = self.given.or_else(|| listed.is_none().then_some(MAX_UNANNOUNCED));
+        // What HTTP announces was not there to be seen before the file was chosen.
+        [listed, given, content.at_most()].into_iter().flatten().min().unwrap_or(MAX_UNANNOUNCED)
     }
 }
 

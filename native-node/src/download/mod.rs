@@ -14,6 +14,7 @@ mod offers;
 mod patience;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -53,14 +54,17 @@ const FILES_PER_NODE: usize = 16;
 const CLAIMED_AT_ONCE: usize = 256;
 /// How often a file is asked for again that broke off with its connection.
 const TRIES: u32 = 4;
-/// Large files on their way at once, each in several parts.
-const LARGE_FILES: usize = 4;
+/// Large files on their way at once, each in several parts …
+const LARGE_FILES: usize = 16;
+/// … and of those from one peer: a slow one must not keep those of others from coming.
+const LARGE_FILES_PER_PEER: usize = 4;
 /// Parts of those on their way at once.
 const PARTS: usize = 32;
 /// The same from others who fetch the same.
 const PARTNER_PARTS: usize = 16;
 /// Files begun and not yet durable, over all peers: what waits for the disk must not keep the next from coming, or the
-/// groups that share one wait stay small. Each may be open, and they are fewer where a system allows few open files.
+/// groups that share one wait stay small. Each may be open, with a folder or two, and they are fewer where a system allows few
+/// open files.
 const UNSAVED: usize = 640;
 
 /// Downloads, until all is done or `shutdown`.
@@ -156,7 +160,7 @@ impl Places {
     pub(crate) fn few(files: usize, parts: usize) -> Self {
         Self {
             files: Semaphore::new(files),
-            unsaved: Semaphore::new(open_files::most().map_or(UNSAVED, |most| UNSAVED.min(most * 3 / 4))),
+            unsaved: Semaphore::new(open_files::most().map_or(UNSAVED, |most| UNSAVED.min(most / 4))),
             large: Semaphore::new(LARGE_FILES),
             parts: Semaphore::new(parts),
             partner_parts: Semaphore::new(PARTNER_PARTS),
@@ -175,6 +179,8 @@ struct Download<'a> {
     /// Whether a file that became another since it was offered is not wanted.
     is_exact: bool,
     places: &'a Places,
+    /// Of each peer the places for its large files.
+    large_of: Mutex<BTreeMap<PeerUrl, Arc<Semaphore>>>,
     patience: Patience,
     /// What others who fetch the same are given; none where nothing is.
     swarm: Option<Swarm>,
@@ -208,6 +214,7 @@ impl<'a> Download<'a> {
             max_file_size: None,
             is_exact: false,
             places,
+            large_of: Mutex::default(),
             patience: Patience::default(),
             swarm: None,
             registry: Registry::default(),
@@ -383,7 +390,7 @@ impl Download<'_> {
         let _place = self.places.files.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
         let unsaved = self.places.unsaved.acquire().await.map_err(|_| fetch::FetchError::Stopped)?;
         self.observer.begun(&file.path, peer, file.size);
-        let bounds = fetch::Bounds { announced: file.size, otherwise: self.max_file_size.unwrap_or(MAX_UNANNOUNCED) };
+        let bounds = fetch::Bounds { announced: file.size, given: self.max_file_size };
         let moved = |bytes| self.observer.moved(&file.path, bytes);
         let content = self.dialer.fetch(peer, &file.name).await?;
         if self.is_exact && content.version() != file.version {

@@ -48,7 +48,7 @@ impl Patience {
             FetchError::Call(error) if error.is_slowness() => SLOW_COUNTS,
             FetchError::Call(error) if error.is_about_the_file() => return,
             // Our own fault.
-            FetchError::Save(_) | FetchError::Appeared | FetchError::Stopped => return,
+            FetchError::Save(_) | FetchError::Appeared | FetchError::Stopped | FetchError::TooLarge => return,
             FetchError::Lied => SLOW_COUNTS,
             FetchError::Call(_) | FetchError::Endless(_) => 1,
         };

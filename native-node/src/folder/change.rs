@@ -83,9 +83,8 @@ pub fn apply(changes: Vec<Change>, catalog: &mut Catalog) {
                 catalog.remove_folder(&folder);
             }
             Change::KeepOnly { folder, seen } => {
-                let below = folder.map(|folder| format!("{folder}/")).unwrap_or_default();
-                let paths = catalog.iter().map(|(path, _)| path);
-                let gone = paths.filter(|path| path.as_str().starts_with(&below) && !seen.contains(path.as_str()));
+                let paths = catalog.iter_below(folder.as_ref()).map(|(path, _)| path);
+                let gone = paths.filter(|path| !seen.contains(path.as_str()));
                 for path in gone.map(PathRef::to_path).collect::<Vec<_>>() {
                     catalog.remove(&path);
                 }

@@ -64,22 +64,69 @@ fn are_durable(folders: &[Arc<IntoFolder>]) {
 }
 
 /// Makes everything on the file systems of these folders durable.
-#[cfg(target_os = "linux")]
 fn sync_file_systems<'a>(folders: impl Iterator<Item = &'a IntoFolder>) -> io::Result<()> {
     let mut done: Vec<u64> = Vec::new();
     for folder in folders {
-        if !done.contains(&folder.device) {
-            // The folder's own handle is only a place (`O_PATH`), which cannot be synced.
-            rustix::fs::syncfs(folder.dir.open(".")?)?;
-            done.push(folder.device);
+        if !done.contains(&folder.disk.device) {
+            folder.disk.sync()?;
+            done.push(folder.disk.device);
         }
     }
     Ok(())
 }
 
+/// A file system that is made durable as a whole, until that fails: what it tells once of an error is not told again, and the
+/// file that is meant may be one of the next group. From then on each file is asked by itself.
+#[derive(Debug)]
+pub(super) struct Disk {
+    /// By this number two are told apart.
+    pub(super) device: u64,
+    /// Opened before anything is written: errors are told of from then on (`syncfs(2)`, since Linux 5.8).
+    #[cfg(target_os = "linux")]
+    whole: std::sync::Mutex<Option<std::fs::File>>,
+}
+
+#[cfg(target_os = "linux")]
+impl Disk {
+    /// The one that a folder is on.
+    pub(super) fn of(folder: &Dir, device: u64) -> Self {
+        // The folder's own handle is only a place (`O_PATH`), which cannot be synced.
+        let whole = folder.open(".").ok().filter(|_| tells_of_errors()).map(cap_std::fs::File::into_std);
+        Self { device, whole: std::sync::Mutex::new(whole) }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        use crate::lock::LockExt;
+        let mut whole = self.whole.locked();
+        let synced = match &*whole {
+            Some(file) => rustix::fs::syncfs(file).map_err(io::Error::from),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        };
+        if synced.is_err() {
+            *whole = None;
+        }
+        synced
+    }
+}
+
+/// Whether this kernel's `syncfs` fails where writing something failed.
+#[cfg(target_os = "linux")]
+fn tells_of_errors() -> bool {
+    let uname = rustix::system::uname();
+    let mut numbers = uname.release().to_str().unwrap_or_default().split(['.', '-']).map_while(|it| it.parse().ok());
+    (numbers.next(), numbers.next()) >= (Some(5_u32), Some(8_u32))
+}
+
 #[cfg(not(target_os = "linux"))]
-fn sync_file_systems<'a>(_folders: impl Iterator<Item = &'a IntoFolder>) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+impl Disk {
+    /// The one that a folder is on.
+    pub(super) fn of(_folder: &Dir, device: u64) -> Self {
+        Self { device }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 fn sync_folder(dir: &Dir) -> io::Result<()> {

@@ -15,6 +15,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 use shared::SharedPath;
 
+use super::durable::Disk;
 use crate::lock::LockExt;
 
 /// Most folders kept open between two files; each costs a file descriptor.
@@ -27,7 +28,7 @@ pub(super) struct IntoFolder {
     /// As a person would find it.
     pub(super) path: PathBuf,
     /// The file system it is on.
-    pub(super) device: u64,
+    pub(super) disk: Arc<Disk>,
     inode: u64,
     /// The folder it was created in and whose entry for it may not be durable yet.
     pub(super) parent: Option<Arc<IntoFolder>>,
@@ -43,23 +44,26 @@ pub(super) struct IntoFolder {
 type Names = HashMap<String, Vec<String>>;
 
 impl IntoFolder {
-    fn new(dir: Dir, path: PathBuf, parent: Option<Arc<Self>>, is_new: bool) -> io::Result<Self> {
+    /// `near` is a disk that it is likely to be on.
+    fn new(dir: Dir, path: PathBuf, near: Option<&Arc<Disk>>, is_new: bool) -> io::Result<Self> {
         let facts = dir.dir_metadata()?;
         let is_new = AtomicBool::new(is_new);
-        let (device, inode, is_swept) = (facts.dev(), facts.ino(), AtomicBool::new(false));
-        Ok(Self { dir, path, device, inode, parent, is_new, is_swept, folded: Mutex::new(None) })
+        let disk = near.filter(|disk| disk.device == facts.dev()).cloned();
+        let disk = disk.unwrap_or_else(|| Arc::new(Disk::of(&dir, facts.dev())));
+        let (inode, is_swept) = (facts.ino(), AtomicBool::new(false));
+        Ok(Self { dir, path, disk, inode, parent: None, is_new, is_swept, folded: Mutex::new(None) })
     }
 
     /// Whether it is still what `name` in `parent` leads to, and was not moved, removed or replaced by a link.
     fn is_still(&self, parent: &Self, name: &str) -> bool {
         let facts = parent.dir.symlink_metadata(name);
-        facts.is_ok_and(|facts| (facts.dev(), facts.ino()) == (self.device, self.inode))
+        facts.is_ok_and(|facts| (facts.dev(), facts.ino()) == (self.disk.device, self.inode))
     }
 
     /// Whether it is what this path leads to.
     pub(super) fn is_at(&self, path: &Path) -> bool {
         let facts = Dir::open_ambient_dir(path, ambient_authority()).and_then(|dir| dir.dir_metadata());
-        facts.is_ok_and(|facts| (facts.dev(), facts.ino()) == (self.device, self.inode))
+        facts.is_ok_and(|facts| (facts.dev(), facts.ino()) == (self.disk.device, self.inode))
     }
 
     /// Opens a file to read it, and nothing else that has this name.
@@ -198,5 +202,6 @@ fn enter(parent: &Arc<IntoFolder>, name: &str, create: bool) -> io::Result<IntoF
         Err(error) => return Err(error),
     };
     let above = is_new || parent.is_new.load(Ordering::Relaxed);
-    IntoFolder::new(dir, path, above.then(|| Arc::clone(parent)), is_new)
+    let folder = IntoFolder::new(dir, path, Some(&parent.disk), is_new)?;
+    Ok(IntoFolder { parent: above.then(|| Arc::clone(parent)), ..folder })
 }

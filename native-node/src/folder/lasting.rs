@@ -5,7 +5,7 @@
 //! and no crash can make it claim what it has not. What nobody went on with for a week is swept away.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, SystemTime};
@@ -166,16 +166,16 @@ impl LastingPart {
         self.had
     }
 
-    /// Takes over some more of what another file holds, both from their beginning on, for whatever it is worth; false once it
-    /// has `size` bytes of it, or all. On some disks (btrfs, XFS) the two share their blocks then.
+    /// Takes over some more of what another file holds, behind what there was, for whatever it is worth; false once it has
+    /// `size` bytes, or all. On some disks (btrfs, XFS) the two share their blocks then.
     ///
     /// # Errors
     /// What the system says.
     pub(crate) fn take_from(&mut self, other: &File, size: u64) -> io::Result<bool> {
-        let at = (&self.file).stream_position()?;
-        let most = size.saturating_sub(at).min(TAKEN_AT_ONCE);
-        let taken = io::copy(&mut other.take(most), &mut &self.file)?;
-        self.had = self.had.max(at + taken);
+        let (mut to, mut from, at) = (&self.file, other, SeekFrom::Start(self.had));
+        (to.seek(at)?, from.seek(at)?);
+        let taken = io::copy(&mut from.take(size.saturating_sub(self.had).min(TAKEN_AT_ONCE)), &mut to)?;
+        self.had += taken;
         self.unflushed.fetch_add(taken, Ordering::Relaxed);
         Ok(taken > 0)
     }

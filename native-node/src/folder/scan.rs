@@ -12,6 +12,7 @@ use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, DirEntry, ReadDir};
 use shared::{Entry, Printable, SharedPath, is_xml_text, printable_bytes};
 
+use super::share::is_shortage;
 use super::{Share, beneath};
 
 /// What a walk comes to.
@@ -61,6 +62,7 @@ pub struct Walk<'a> {
     first: Option<Found>,
     above: Vec<Level>,
     left_out: LeftOut,
+    is_short: bool,
 }
 
 #[derive(Debug)]
@@ -80,7 +82,7 @@ impl Share {
         let root = self.dir().ok_or(io::ErrorKind::NotFound)?;
         let start = Level { path: folder.cloned(), dir: beneath::folder(&root, folder)?, entries: None };
         let first = Some(Found::Folder(folder.cloned()));
-        Ok(Walk { share: self, first, above: vec![start], left_out: LeftOut::default() })
+        Ok(Walk { share: self, first, above: vec![start], left_out: LeftOut::default(), is_short: false })
     }
 }
 
@@ -89,6 +91,16 @@ impl Walk<'_> {
     #[must_use]
     pub fn left_out(&self) -> LeftOut {
         self.left_out
+    }
+
+    /// Whether something was passed by because there is too little of something at the moment: it may be there all the same.
+    pub(super) fn is_short(&self) -> bool {
+        self.is_short
+    }
+
+    fn cannot_read(&mut self, error: &io::Error) {
+        self.left_out.unreadable += 1;
+        self.is_short |= is_shortage(error);
     }
 
     /// Looks at one entry of the folder at the top of the stack.
@@ -144,9 +156,9 @@ impl Iterator for Walk<'_> {
                 None => {
                     match level.dir.entries() {
                         Ok(entries) => level.entries = Some(entries),
-                        Err(_) => {
-                            self.left_out.unreadable += 1;
+                        Err(error) => {
                             self.above.pop();
+                            self.cannot_read(&error);
                         }
                     }
                     continue;
@@ -169,7 +181,7 @@ impl Iterator for Walk<'_> {
                 Ok(None) => {}
                 // Deleted since its name was read: not there, so not left out.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(_) => self.left_out.unreadable += 1,
+                Err(error) => self.cannot_read(&error),
             }
         }
     }

@@ -121,7 +121,10 @@ impl Share {
 
     /// Looks whether the folder's name still leads to the folder we hold, and takes what it leads to.
     pub(super) fn look_at_root(&self) -> Root {
-        let now = Handle::open(&self.root).ok();
+        let now = match Handle::open(&self.root) {
+            Err(error) if is_shortage(&error) => return Root::Same,
+            now => now.ok(),
+        };
         let mut held = self.handle.locked();
         let found = match (&*held, &now) {
             (_, None) => Root::Gone,
@@ -130,6 +133,20 @@ impl Share {
         };
         *held = now;
         found
+    }
+}
+
+/// Whether it says nothing of what was looked at, only that we, or this machine, have too little at the moment.
+pub(super) fn is_shortage(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        let errno = Errno::from_io_error(error);
+        matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
+    }
+    #[cfg(not(unix))]
+    {
+        error.kind() == io::ErrorKind::OutOfMemory
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use shared::SharedPath;
 
 use super::inbox::{Event, Events, Inbox, News};
-use super::share::Root;
+use super::share::{Root, is_shortage};
 use super::watcher::FolderWatcher;
 use super::{Change, Found, LeftOut, Seen, Share, beneath};
 
@@ -25,6 +25,9 @@ const ROOT_CHECK: Duration = Duration::from_secs(1);
 const WITHOUT_EVENTS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 /// Between two looks through everything while they can; at least fifty times what one takes.
 const WITH_EVENTS: Duration = Duration::from_secs(300);
+
+/// When it is looked again after there was too little of something to look.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Watches `share` until the answer is dropped, and publishes what it finds to a catalog that is empty at first.
 ///
@@ -62,7 +65,7 @@ fn start<P: Fn(Vec<Change>) + Send + 'static>(
     let at_watch = Arc::clone(&inbox);
     let thread = thread::Builder::new().name("folder-watch".into()).spawn(move || {
         let watcher = open_watcher(share.root(), &at_watch);
-        Watch { share, publish, open_watcher, inbox: at_watch, watcher, changes: Vec::new(), seen: None, told: None }
+        Watch { share, publish, open_watcher, inbox: at_watch, watcher, changes: Vec::new(), seen: None, told: None, is_short: false }
             .run();
     })?;
     Ok(Watching { inbox, thread: Some(thread) })
@@ -80,6 +83,8 @@ struct Watch<P> {
     seen: Option<Seen>,
     /// What was last said to be left out, so that it is not said again.
     told: Option<LeftOut>,
+    /// Something could not be looked at that may be there all the same.
+    is_short: bool,
 }
 
 impl<P: Fn(Vec<Change>)> Watch<P> {
@@ -110,6 +115,9 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
                 (News::Nothing, Root::Same) => {}
             }
             self.flush();
+            if std::mem::take(&mut self.is_short) {
+                next_look = next_look.min(Instant::now() + LOOK_AGAIN);
+            }
         }
     }
 
@@ -140,6 +148,7 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
         let seen = self.seen.take();
         if let Some(left_out) = walked {
             // The first look keeps no memory of what it saw: nothing can be gone yet.
+            let seen = seen.filter(|_| !self.is_short);
             let keep_only = seen.map(|seen| Change::KeepOnly { folder: None, seen });
             self.changes.extend(keep_only.into_iter().chain([Change::LookedThrough]));
             self.tell(left_out);
@@ -159,7 +168,8 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
     /// had no folder.
     fn walk(&mut self, folder: Option<&SharedPath>, event: Event) -> Option<LeftOut> {
         let share = Arc::clone(&self.share);
-        let mut walk = share.walk(folder).ok()?;
+        let walk = share.walk(folder).inspect_err(|error| self.is_short |= is_shortage(error));
+        let mut walk = walk.ok()?;
         let mut seen_here = folder.map(|_| Seen::default());
         for (count, found) in walk.by_ref().enumerate() {
             match found {
@@ -183,7 +193,8 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
                 }
             }
         }
-        if let (Some(folder), Some(seen)) = (folder, seen_here) {
+        self.is_short |= walk.is_short();
+        if let (Some(folder), Some(seen)) = (folder, seen_here.filter(|_| !walk.is_short())) {
             self.changes.push(Change::KeepOnly { folder: Some(folder.clone()), seen });
         }
         Some(walk.left_out())
@@ -206,17 +217,18 @@ impl<P: Fn(Vec<Change>)> Watch<P> {
 
     /// Publishes what is now at `path`; answers whether that is a folder, which was walked.
     fn look_at(&mut self, path: SharedPath, event: Event) -> bool {
-        let facts = self.share.dir().and_then(|root| {
-            let parent = beneath::parent(&root, &path).ok()?;
-            parent.symlink_metadata(path.file_name()).ok()
-        });
-        match facts {
-            Some(facts) if facts.is_file() => {
+        let facts = self.share.dir().map(|root| beneath::parent(&root, &path)?.symlink_metadata(path.file_name()));
+        match facts.transpose() {
+            Err(error) if is_shortage(&error) => {
+                self.is_short = true;
+                false
+            }
+            Ok(Some(facts)) if facts.is_file() => {
                 self.changes.push(Change::RemoveFolder(path.clone()));
                 self.found(path, beneath::entry(&facts), event);
                 false
             }
-            Some(facts) if facts.is_dir() => {
+            Ok(Some(facts)) if facts.is_dir() => {
                 self.changes.push(Change::Remove(path.clone()));
                 self.walk(Some(&path), event);
                 true

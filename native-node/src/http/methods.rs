@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use shared::limits::ARCHIVE_FILES;
 use shared::xmlrpc::{FCall, MethodCall, MethodInfo, Value, read_f};
-use shared::{Answer, Fault, Form, Listing, PathRef, PatternKind, SharedPath};
+use shared::{Answer, Catalog, Fault, Form, Listing, PatternKind, SharedPath};
 
 use super::content::{Content, refusal};
 use crate::archive::{self, Collecting, Wish};
@@ -227,7 +227,7 @@ async fn ticket(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> 
     let params = match <[Value; 3]>::try_from(params) {
         Ok([token, Value::Array(paths), Value::String(name)]) => {
             let paths = paths.into_iter().map(Value::into_text).collect::<Result<Vec<_>, _>>().map_err(|_| bad())?;
-            return archive_ticket(node, &token, &paths, name, context).await;
+            return archive_ticket(node, &token, paths, name, context).await;
         }
         Ok(_) => return Err(bad()),
         Err(params) => params,
@@ -264,7 +264,7 @@ fn drop_box(node: &Arc<Node>, params: Vec<Value>, context: &CallContext) -> Resu
 async fn archive_ticket(
     node: &Arc<Node>,
     token: &Value,
-    paths: &[String],
+    paths: Vec<String>,
     name: String,
     context: &CallContext,
 ) -> Result<Reply, Fault> {
@@ -276,27 +276,36 @@ async fn archive_ticket(
         return Ok(Reply::Value(Value::Bool(false)));
     };
     let peer = tabs::asked_at(node, &context.path);
-    let mut files = Vec::new();
-    for path in paths {
-        let wish = |path| Wish { peer: peer.clone(), path };
-        match path.strip_suffix('/') {
-            Some(folder) => {
-                let inside = |file: &PathRef<'_>| folder.is_empty() || file.as_str().starts_with(path);
-                let all = catalog.iter().map(|(file, _)| file).filter(inside);
-                // One more than there may be is told so.
-                files.extend(all.take((ARCHIVE_FILES + 1).saturating_sub(files.len())).map(PathRef::to_path).map(wish));
-            }
-            None => match SharedPath::parse(path).ok().filter(|path| catalog.entry(path).is_some()) {
-                Some(path) => files.push(wish(path)),
-                None => return Err(refusal(&SourceError::Missing)),
-            },
-        }
-    }
+    // As many folders as may be named, and as many files as may be in them.
+    let files = on_another_thread(move || chosen(&catalog, &paths)).await??;
+    let files = files.into_iter().map(|path| Wish { peer: peer.clone(), path }).collect();
     let collecting = Collecting { name, files, reader: context.reader() };
     let archive = archive::collect(node, collecting).await;
     let archive = archive.map_err(|why| Fault::new(Fault::APPLICATION, why.to_string()))?;
     let name = archive.name().to_owned();
     address(node, Grant::Archive(archive), context, |ticket| ticket.address(&name))
+}
+
+/// The files of these paths, of which those that end in "/" are folders; of too many only so many that it shows.
+fn chosen(catalog: &Catalog, paths: &[String]) -> Result<Vec<SharedPath>, Fault> {
+    let mut files = Vec::new();
+    for path in paths {
+        match path.strip_suffix('/') {
+            Some(folder) => {
+                let folder = match folder {
+                    "" => None,
+                    folder => Some(SharedPath::parse(folder).map_err(|_| refusal(&SourceError::Missing))?),
+                };
+                let all = catalog.iter_below(folder.as_ref()).map(|(file, _)| file.to_path());
+                files.extend(all.take((ARCHIVE_FILES + 1).saturating_sub(files.len())));
+            }
+            None => match SharedPath::parse(path).ok().filter(|path| catalog.entry(path).is_some()) {
+                Some(path) => files.push(path),
+                None => return Err(refusal(&SourceError::Missing)),
+            },
+        }
+    }
+    Ok(files)
 }
 
 /// The URL of what is granted.

@@ -18,10 +18,12 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::future::try_join_all;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT, VARY};
 use shared::xmlrpc::{self, MethodCall, Value};
 use shared::{Fault, Listing, limits};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::body;
 use super::methods::{CallContext, Methods, Reply, too_costly};
@@ -36,6 +38,13 @@ pub fn rpc_routes<M: Methods>() -> Router<Arc<M>> {
 
 /// Answers below this size are not worth packing; the original's server draws the same line.
 const GZIP_FROM: usize = 1_400;
+
+/// Values in an answer from which on it is written on another thread.
+const MANY: usize = 1_000;
+
+/// What all answers of more than a mebibyte come to that are on their way, in MiB: each is held whole for as long as its reader
+/// takes.
+const LARGE_MIB: usize = 256;
 
 /// When the last call of a multicall must have begun: each may take as long as one on its own.
 const MULTICALL_PATIENCE: Duration = Duration::from_secs(10);
@@ -69,6 +78,10 @@ pub(super) async fn endpoint<M: Methods>(
     };
     let document = match reply {
         Ok(Reply::Content(content)) => return xml(content.into_body()),
+        Ok(Reply::Value(Value::Array(all))) if all.len() > MANY => {
+            let writing = on_another_thread(move || vec![xmlrpc::write_response(&Value::Array(all)).into()]);
+            writing.await.map_err(Fault::from)
+        }
         Ok(Reply::Value(value)) => Ok(vec![xmlrpc::write_response(&value).into()]),
         Ok(Reply::Names(listing)) => names(listing).await,
         Err(fault) => Err(fault),
@@ -89,12 +102,27 @@ pub(super) async fn endpoint<M: Methods>(
             Ok(Err(_)) | Err(_) => http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         };
     }
+    static LARGE: Semaphore = Semaphore::const_new(LARGE_MIB);
+    let mib = u32::try_from((length >> 20).min(LARGE_MIB)).unwrap_or(u32::MAX);
+    let Ok(place) = LARGE.try_acquire_many(mib) else {
+        let busy = Fault::new(Fault::APPLICATION, "too many long answers are on their way at once; try again later");
+        return xml(Body::from(xmlrpc::write_fault(&busy)));
+    };
     let mut response = xml(match <[Bytes; 1]>::try_from(document) {
-        Ok([whole]) => Body::from(whole),
-        Err(parts) => Body::from_stream(stream::iter(parts.into_iter().map(Ok::<_, Infallible>))),
+        Ok([whole]) if mib == 0 => Body::from(whole),
+        Ok([whole]) => in_place(vec![whole], place),
+        Err(parts) => in_place(parts, place),
     });
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     response
+}
+
+/// A body that keeps its place until it is sent, or not wanted any more.
+fn in_place(parts: Vec<Bytes>, place: SemaphorePermit<'static>) -> Body {
+    Body::from_stream(stream::iter(parts).map(move |part| {
+        let _place = &place;
+        Ok::<_, Infallible>(part)
+    }))
 }
 
 /// A listing, written by as many threads as there are, one part each.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use futures_util::{Sink, SinkExt, StreamExt};
 use shared::Moment;
 use shared::bridge::{Ending, Event, Message, Mux, MuxError, Opener, Reset, ResetCode, Sealer, Side};
-use shared::limits::REQUESTS_BYTES;
+use shared::limits::{self, REQUESTS_BYTES};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -24,6 +24,9 @@ use super::{Answer, CHUNKS, Chunk, Command, Handler, Reply, Signal};
 
 /// How long the last words may take.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Records that wait and are no content, from which on nothing more is said.
+const URGENT: usize = 8;
 
 /// How a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +105,8 @@ where
         tokio::select! {
             Some(signal) = signals.recv() => streams.signalled(signal),
             () = closing.cancelled() => break Ended::Closed,
-            Some(command) = commands.recv() => {
+            // What is said is not bounded by credit: it waits here, where its queue is, for a network that takes nothing.
+            Some(command) = commands.recv(), if streams.mux.urgent() < URGENT => {
                 // Who gives something up and asks for another means it in this order.
                 while let Ok(signal) = signals.try_recv() {
                     streams.signalled(signal);
@@ -172,6 +176,21 @@ where
     sink.close().await
 }
 
+/// Whether a message lists no more than its kind may: in memory an entry takes up to fifty times its bytes on the wire, which
+/// are what is counted.
+fn is_within_bounds(message: &Message) -> bool {
+    match message {
+        Message::Exchange(exchange) => exchange.tell.len() <= limits::ROSTER_PEERS,
+        Message::Collect(collect) => collect.files.len() <= limits::ARCHIVE_FILES,
+        Message::Put(put) => put.files.len() <= limits::PUT_FILES,
+        Message::ReadMany(read) => read.paths.len() <= limits::BATCH_FILES,
+        Message::Files(files) => files.sizes.len() <= limits::BATCH_FILES,
+        Message::Found(found) => found.rows.len() <= limits::ROWS_PER_RECORD,
+        Message::Changes(changes) => changes.put.len() + changes.gone.len() <= limits::ROWS_PER_RECORD,
+        _ => true,
+    }
+}
+
 impl<H: Handler> Streams<H> {
     fn commanded(&mut self, command: Command) {
         match command {
@@ -230,6 +249,9 @@ impl<H: Handler> Streams<H> {
         while let Some(event) = self.mux.poll_event() {
             match event {
                 Event::Said(message) => self.handler.said(message),
+                Event::Request { stream, message, .. } if !is_within_bounds(&message) => {
+                    self.mux.reset(stream, &Reset::new(ResetCode::BAD_REQUEST, "too much for one request"));
+                }
                 Event::Request { stream, message, bytes } => self.asked(stream, message, bytes),
                 Event::Cancelled { stream } => {
                     if let Some(room) = self.over(stream) {
@@ -240,6 +262,11 @@ impl<H: Handler> Streams<H> {
                     if let Some((room, _)) = self.theirs.get(&stream) {
                         room.add(bytes);
                     }
+                }
+                Event::Reply { stream, message, .. } if !is_within_bounds(&message) => {
+                    let why = Reset::new(ResetCode::OTHER, "it answers with more than fits into one message");
+                    self.reply(stream, Reply::Failed(why));
+                    self.cancelled(stream);
                 }
                 Event::Reply { stream, message, cost } => self.reply(stream, Reply::Message(message, cost)),
                 Event::Data { stream, record } => self.reply(stream, Reply::Data(record)),

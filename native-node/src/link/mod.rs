@@ -14,6 +14,7 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use shared::Hex;
 use shared::bridge::{Exporter, InstanceId, Kind, Message, Reset, Session, Side};
@@ -28,6 +29,8 @@ pub use replies::{LinkError, Replies, Reply};
 
 /// Requests of ours that may be under way at once in one session; further ones wait. Below what the other end allows.
 const REQUESTS: usize = 192;
+/// How long a question waits for its place among those, and on its way to the driver.
+const ASKED_WITHIN: Duration = Duration::from_secs(30);
 /// Commands that wait for the driver.
 const COMMANDS: usize = 32;
 /// Chunks, of all streams together, that wait for the socket.
@@ -152,12 +155,18 @@ impl Link {
     /// there is ([`shared::limits::STREAM_WINDOW_BYTES`]).
     ///
     /// # Errors
-    /// [`LinkError::Interrupted`] if the session is over.
+    /// [`LinkError::Interrupted`] if the session is over; [`LinkError::Silent`] if there is no place for a question in it for
+    /// too long, as much else being asked that is not taken.
     pub async fn ask(&self, request: impl Into<Message>, window: u32) -> Result<Replies, LinkError> {
+        let asking = self.asked(request.into(), window);
+        tokio::time::timeout(ASKED_WITHIN, asking).await.unwrap_or(Err(LinkError::Silent))
+    }
+
+    async fn asked(&self, request: Message, window: u32) -> Result<Replies, LinkError> {
         let interrupted = |_| LinkError::Interrupted;
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| LinkError::Interrupted)?;
         let ((opened, at_opened), (replies, at_replies)) = (oneshot::channel(), mpsc::unbounded_channel());
-        let open = Command::Open { request: request.into(), window, opened, replies };
+        let open = Command::Open { request, window, opened, replies };
         self.commands.send(Box::new(open)).await.map_err(|_| LinkError::Interrupted)?;
         let stream = at_opened.await.map_err(interrupted)?;
         Ok(Replies::new(stream, at_replies, self.signals.clone(), place))

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use shared::ContentId;
@@ -38,6 +38,8 @@ const AHEAD: u64 = 16 << 20;
 const PIECE: u64 = 64 << 10;
 /// How long is waited for what those who go on alone need, where all of them do at once.
 const BUSY: Duration = Duration::from_secs(1);
+/// For how long it is asked again: by then the reader is told that there is no more.
+const BUSY_FOR: Duration = Duration::from_secs(120);
 
 /// What is read by several.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -182,9 +184,10 @@ async fn follow(
             return Ok(());
         }
         let rest = Reading { from: left.start, length: Some(left.end - left.start), ..reading };
+        let until = Instant::now() + BUSY_FOR;
         let mut source = loop {
             match open(&node, rest.clone()).await {
-                Err(SourceError::Busy) => tokio::time::sleep(BUSY).await,
+                Err(SourceError::Busy) if Instant::now() < until => tokio::time::sleep(BUSY).await,
                 opened => break opened?,
             }
         };

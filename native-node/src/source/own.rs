@@ -134,8 +134,10 @@ impl Piece {
     fn stretch(&self) -> Option<usize> {
         let left = self.end.saturating_sub(self.at).saturating_sub(sendfile::tail());
         let length = usize::try_from(left).unwrap_or(sendfile::MOST).min(sendfile::MOST);
-        let is_in_memory = |at| self.is_in_memory(at);
-        (length > 0 && is_in_memory(self.at) && is_in_memory(self.at + length as u64 - 1)).then_some(length)
+        // The kernel reads a file ahead, and gives pages up, in runs of about this.
+        let is_in_memory = |step: usize| self.is_in_memory(self.at + step.min(length - 1) as u64);
+        let is_there = length > 0 && is_in_memory(length) && (0..length).step_by(LOOKED_AT_EVERY).all(is_in_memory);
+        is_there.then_some(length)
     }
 
     #[cfg(target_os = "linux")]
@@ -187,6 +189,8 @@ impl Piece {
 #[derive(Debug, Default)]
 struct Spare(Mutex<Vec<Vec<u8>>>);
 
+/// How often, in bytes, it is looked whether a stretch of a file is in memory.
+const LOOKED_AT_EVERY: usize = 128 << 10;
 /// How many are kept: one is read into while one is sent and one waits to be.
 const SPARE: usize = 3;
 

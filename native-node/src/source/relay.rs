@@ -110,7 +110,8 @@ impl Relay {
         let (mut replies, mut breaks, mut stall) = (Some(replies), 0, StallDetector::new());
         loop {
             let before = Instant::now();
-            if !feeder.wanted().await {
+            // For the end of it nobody is waited for: it holds a place in the holder's session.
+            if self.left != Some(0) && !feeder.wanted().await {
                 return Err(SourceError::Interrupted);
             }
             stall.record(0, before.elapsed());

@@ -261,6 +261,12 @@ impl Mux {
         self.waiting
     }
 
+    /// How many records wait that are no content.
+    #[must_use]
+    pub fn urgent(&self) -> usize {
+        self.urgent.len()
+    }
+
     /// Says something on the session's own stream. The other end does not answer it.
     pub fn say(&mut self, message: &Message) {
         self.push_urgent(message.kind(), 0, &message.encode());

@@ -316,8 +316,10 @@ impl Plan {
 
     /// What a holder that has nothing to do takes over of the run that would end last.
     fn taken_over(&mut self, now: Moment, holder: HolderNumber) -> Option<Range<u64>> {
-        let partial = &self.partial;
-        let is_in_reach = |run: &Active| run.next < run.end && partial.has(holder, run.end - 1);
+        let (partial, copies) = (&self.partial, &self.copies);
+        // The last piece of one that somebody sends as well is in good hands: the next is looked at.
+        let is_copied = |run: &Active| run.end - run.next == 1 && copies.contains(&run.next);
+        let is_in_reach = |run: &Active| run.next < run.end && !is_copied(run) && partial.has(holder, run.end - 1);
         let of_others = self.runs.iter_mut().filter(|(_, run)| run.holder != holder && is_in_reach(run));
         let speeds = &self.speeds;
         let left = |run: &Active| {

@@ -51,6 +51,8 @@ pub struct Model {
     pub peers: Vec<Peer>,
     /// How often we were told who is here.
     pub(crate) peers_told: u32,
+    /// When the last was, as `now`.
+    pub(crate) peers_told_at: f64,
     /// The file shown, if one is.
     pub preview: Option<Preview>,
     /// The invite link, while it is shown; it holds the password.

@@ -107,7 +107,7 @@ impl Found {
         else {
             return Added::Nothing;
         };
-        if name.is_empty() || self.rows.len() >= super::MOST_ROWS || self.copies.len() >= super::MOST_COPIES {
+        if name.is_empty() || self.is_full() {
             return Added::Nothing;
         }
         let copy = count(self.copies.len());
@@ -217,7 +217,9 @@ impl Found {
     /// Whether there was no room for all that was found.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.rows.len() >= super::MOST_ROWS || self.copies.len() >= super::MOST_COPIES
+        self.rows.len() >= super::MOST_ROWS
+            || self.copies.len() >= super::MOST_COPIES
+            || self.text.len() >= super::MOST_TEXT
     }
 
     /// A row's name.

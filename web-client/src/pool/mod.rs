@@ -26,3 +26,5 @@ pub use results::Step;
 pub const MOST_ROWS: usize = 200_000;
 /// Most copies that are folded into these rows.
 pub const MOST_COPIES: usize = 400_000;
+/// Most bytes of all their paths.
+pub const MOST_TEXT: usize = 64 << 20;

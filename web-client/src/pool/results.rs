@@ -160,6 +160,7 @@ impl Results {
     /// The same kinds as in the search before.
     pub(crate) fn choose_as(&mut self, other: &Self) {
         self.kinds = other.kinds;
+        self.filter();
     }
 
     /// Puts the cursor on the file that it was on in other results, if that is there.

@@ -99,7 +99,9 @@ impl Given {
 
     /// Takes everything, folders with all that is in them. What cannot be read is left out.
     pub(super) async fn take(mut self, into: &Files) -> Vec<Dropped> {
-        let mut dropped: Vec<Dropped> = self.files.drain(..).filter_map(|file| into.take(file, "")).collect();
+        // Every pasted picture is an image.png.
+        let pasted = [&moment(), " "].concat();
+        let mut dropped: Vec<Dropped> = self.files.drain(..).filter_map(|file| into.take(file, &pasted)).collect();
         while let Some((entry, folder, depth)) = self.entries.pop_front() {
             if dropped.len() >= MOST_FILES {
                 break;
@@ -123,15 +125,19 @@ impl Given {
     }
 }
 
-/// A file of pasted text, named after the moment.
-fn snippet(text: &str) -> Option<File> {
+/// This moment, as a part of a name.
+fn moment() -> String {
     let moment = String::from(js_sys::Date::new_0().to_iso_string());
     // 2026-01-31T12:34:56.789Z
-    let moment: String = moment.chars().take(19).map(|c| if c == ':' { '-' } else { c }).collect();
+    moment.chars().take(19).map(|c| if c == ':' { '-' } else { c }).collect()
+}
+
+/// A file of pasted text, named after the moment.
+fn snippet(text: &str) -> Option<File> {
     let kind = FilePropertyBag::new();
     kind.set_type("text/plain");
     let parts = Array::of1(&JsValue::from_str(text));
-    File::new_with_str_sequence_and_options(&parts, &["snippet-", &moment, ".txt"].concat(), &kind).ok()
+    File::new_with_str_sequence_and_options(&parts, &["snippet-", &moment(), ".txt"].concat(), &kind).ok()
 }
 
 async fn file_of(entry: FileSystemFileEntry) -> Option<File> {

@@ -11,8 +11,6 @@ use crate::wire::{DeriveError, Over, Refusal, knock};
 /// Why none could be made.
 #[derive(Debug)]
 pub(super) enum Why {
-    /// The password was forgotten meanwhile.
-    Forgotten,
     /// It could not be prepared.
     Derive(DeriveError),
     /// The node, or nobody.
@@ -22,7 +20,6 @@ pub(super) enum Why {
 /// What the page is told; asks the node where it is not clear.
 pub(super) async fn told(why: Why) -> LinkEvent {
     let refusal = match why {
-        Why::Forgotten => return LinkEvent::Lost(Loss::Interrupted),
         Why::Derive(DeriveError::Memory) => return LinkEvent::Lost(Loss::For(Reason::NoMemory)),
         Why::Derive(DeriveError::NoWorker) => return LinkEvent::Lost(Loss::For(Reason::NoWorker)),
         Why::Shut(refusal) => refusal,

@@ -120,8 +120,11 @@ impl Transport {
     pub(crate) fn perform(&self, order: Order) {
         let tab = &self.0;
         match order {
-            Order::Connect(password) => tab.enter(Some(password)),
-            Order::Reconnect => tab.enter(None),
+            Order::Connect(password) => {
+                *tab.secret.borrow_mut() = None;
+                tab.enter(password);
+            }
+            Order::Reconnect(password) => tab.enter(password),
             Order::Disconnect => tab.leave(),
             Order::Introduce(name) => {
                 let is_known = tab.said_hello.get() && *tab.name.borrow() == name;
@@ -141,7 +144,7 @@ impl Transport {
             }
             Order::Offer(files) => tab.offer(files),
             Order::Withdraw(handles) => tab.withdraw(&handles),
-            Order::Put => tab.put(),
+            Order::Put(handles) => tab.put(handles),
             Order::OpenPreview { id, sources, size, viewer, media_type } => {
                 tab.open_preview(id, sources, size, viewer, media_type);
             }
@@ -197,13 +200,10 @@ impl Tab {
         self.link.borrow().clone()
     }
 
-    /// Makes a session: with this password, or with what was made of the last one.
-    fn enter(&self, password: Option<model::Secret>) {
+    /// Makes a session with this password, or with what was made of it before.
+    fn enter(&self, password: model::Secret) {
         self.end_session();
         let Some(tab) = self.strong() else { return };
-        if password.is_some() {
-            *self.secret.borrow_mut() = None;
-        }
         let entering = Task::begin(async move {
             if let Err(why) = tab.try_to_enter(password).await {
                 tab.not_entered(why).await;
@@ -213,13 +213,17 @@ impl Tab {
         drop(before);
     }
 
-    async fn try_to_enter(&self, password: Option<model::Secret>) -> Result<(), loss::Why> {
-        if let Some(password) = password {
-            self.tell(Event::Link(LinkEvent::Unlocking));
-            let secret = derive(password.reveal()).await.map_err(loss::Why::Derive)?;
-            *self.secret.borrow_mut() = Some(secret);
-        }
-        let secret = self.secret.borrow().clone().ok_or(loss::Why::Forgotten)?;
+    async fn try_to_enter(&self, password: model::Secret) -> Result<(), loss::Why> {
+        let before = self.secret.borrow().clone();
+        let secret = match before {
+            Some(secret) => secret,
+            None => {
+                self.tell(Event::Link(LinkEvent::Unlocking));
+                let secret = derive(password.reveal()).await.map_err(loss::Why::Derive)?;
+                *self.secret.borrow_mut() = Some(secret.clone());
+                secret
+            }
+        };
         self.tell(Event::Link(LinkEvent::Connecting));
         let link = enter(&secret, self.own).await.map_err(|shut| loss::Why::Shut(shut.into()))?;
         self.entered(link);

@@ -15,14 +15,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Tab {
-    /// Has the node fetch all that is offered; what it has already it says so of. What it was to fetch before it is no more.
-    pub(super) fn put(&self) {
+    /// Has the node fetch these; what it has already it says so of. What it was to fetch before it is no more.
+    pub(super) fn put(&self, handles: Vec<u32>) {
         let (Some(tab), Some(link)) = (self.strong(), self.link()) else { return };
         self.begin(Work::Put, async move {
             while tab.is_at(Work::Identify) {
                 sleep(LOOK_EVERY).await;
             }
-            let offers = tab.offers.borrow().all();
+            let offers = tab.offers.borrow().these(&handles);
             for offer in offers {
                 let Ok(mut replies) = link.ask(Put { files: offer.add }, 0) else { break };
                 while let Ok(Reply::Message(Message::Kept(kept))) = replies.next(PATIENCE).await {

@@ -20,7 +20,12 @@ pub(super) fn update(model: &mut Model, event: HoldEvent, effects: &mut Vec<Effe
         HoldEvent::Dragged(is_over) => model.is_dragged_over = is_over,
         HoldEvent::Dropped(files) => {
             model.is_dragged_over = false;
-            offer(model, files, effects);
+            if model.is_unlocked() {
+                offer(model, files, effects);
+            } else {
+                // Before the door is open nothing is shared: it may be the password, pasted beside its field.
+                effects.push(Effect::Release(files.iter().map(|file| file.handle).collect()));
+            }
         }
         HoldEvent::Withdrawn(handle) => withdraw(model, &[handle], effects),
         HoldEvent::AllWithdrawn => {
@@ -93,9 +98,11 @@ fn keep(model: &mut Model, which: impl Fn(&Held) -> bool, kept: Kept) {
 
 /// Has the node fetch what it is to have a copy of, all of it in one go: what was asked for before is not any more.
 pub(super) fn put(model: &Model, effects: &mut Vec<Effect>) {
+    let wanted = model.hold.files.iter().filter(|file| file.kept == Kept::Wanted);
+    let wanted: Vec<u32> = wanted.map(|file| file.handle).collect();
     // Before that, opening the session does this.
-    if model.hold.wants_copies() && matches!(model.link, Link::Open { .. }) {
-        effects.push(Effect::Transport(Order::Put));
+    if !wanted.is_empty() && matches!(model.link, Link::Open { .. }) {
+        effects.push(Effect::Transport(Order::Put(wanted)));
     }
 }
 
@@ -121,10 +128,18 @@ fn offer(model: &mut Model, files: Vec<Dropped>, effects: &mut Vec<Effect>) {
         }
     }
     sort(&mut new, |one, other| one.path.cmp(&other.path));
+    let forbidden = refused.len();
+    new.dedup_by(|twin, kept| {
+        let is_twin = twin.path == kept.path;
+        if is_twin {
+            refused.push(twin.handle);
+        }
+        is_twin
+    });
     let is_new = |file: &&Held| new.binary_search_by(|new| new.path.cmp(&file.path)).is_ok();
     let replaced: Vec<u32> = model.hold.files.iter().filter(is_new).map(|file| file.handle).collect();
     withdraw(model, &replaced, effects);
-    super::notice(model, if new.is_empty() { Notice::NotOffered(refused.len()) } else { Notice::Offered(new.len()) });
+    super::notice(model, if forbidden > 0 { Notice::NotOffered(forbidden) } else { Notice::Offered(new.len()) });
     if !refused.is_empty() {
         effects.push(Effect::Release(refused));
     }
@@ -182,6 +197,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_pasted_or_dropped_at_the_door_is_not_shared() {
+        let mut model = Model::default();
+        let effects = send(&mut model, HoldEvent::Dropped(vec![file(1, "snippet.txt")]));
+        assert_eq!(effects, [Effect::Release(vec![1]), Effect::Draw]);
+        assert!(model.hold.files.is_empty());
+    }
+
+    #[test]
+    fn of_two_files_of_one_name_one_is_shared_and_said_to_be() {
+        let mut model = opened();
+        let effects = send(&mut model, HoldEvent::Dropped(vec![file(1, "a"), file(2, "b"), file(3, "a")]));
+        assert!(effects.contains(&Effect::Release(vec![3])));
+        assert_eq!((model.hold.files.len(), model.notice.unwrap().0), (2, Notice::Offered(2)));
+    }
+
+    #[test]
+    fn what_is_refused_is_said_though_others_are_shared() {
+        let mut model = opened();
+        let _ = send(&mut model, HoldEvent::Dropped(vec![file(1, "a"), file(2, "../up")]));
+        assert_eq!((model.hold.files.len(), model.notice.unwrap().0), (1, Notice::NotOffered(1)));
+    }
+
+    #[test]
     fn names_that_nobody_could_fetch_are_refused_in_words() {
         let mut model = opened();
         let effects = send(&mut model, HoldEvent::Dropped(vec![file(1, "../up"), file(2, "")]));
@@ -219,22 +257,23 @@ mod tests {
     fn copies_are_asked_for_again_in_the_next_session_until_they_are_there() {
         let mut model = opened();
         let _ = send(&mut model, HoldEvent::Dropped(vec![file(1, "a.txt"), file(2, "b.txt"), file(3, "c.txt")]));
-        let put = Effect::Transport(Order::Put);
-        assert!(send(&mut model, HoldEvent::CopiesWanted).contains(&put));
+        let put = |handles: &[u32]| Effect::Transport(Order::Put(handles.to_vec()));
+        assert!(send(&mut model, HoldEvent::CopiesWanted).contains(&put(&[1, 2, 3])));
         let _ = send(&mut model, HoldEvent::Copied { path: "a.txt".into(), error: None });
         let _ = send(&mut model, HoldEvent::Copied { path: "b.txt".into(), error: Some("full".into()) });
         let _ = send(&mut model, HoldEvent::CopiesEnded);
         let kept: Vec<_> = model.hold.files.iter().map(|file| file.kept).collect();
         assert_eq!(kept, [Kept::There, Kept::Failed, Kept::Failed]);
         assert_eq!(model.hold.not_kept, ("b.txt".into(), "full".into()));
-        assert!(send(&mut model, HoldEvent::CopiesWanted).contains(&put), "what failed is tried again");
+        assert!(send(&mut model, HoldEvent::CopiesWanted).contains(&put(&[2, 3])), "what failed is tried again");
         model.unlock.secret = Some(crate::model::Secret::new("x".into()));
         let _ = update(&mut model, Event::Link(LinkEvent::Lost(crate::model::Loss::Interrupted)));
-        assert!(!send(&mut model, HoldEvent::CopiesWanted).contains(&put), "there is nobody to ask");
+        assert_eq!(send(&mut model, HoldEvent::CopiesWanted), [Effect::Draw], "there is nobody to ask");
+        let _ = send(&mut model, HoldEvent::Dropped(vec![file(4, "private.txt")]));
         let effects = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
         let at = |wanted: &dyn Fn(&Effect) -> bool| effects.iter().position(wanted).unwrap();
         let is_offer = |effect: &Effect| matches!(effect, Effect::Transport(Order::Offer(_)));
-        assert!(at(&is_offer) < at(&|effect| *effect == put), "what failed is tried again, what is there is not");
+        assert!(at(&is_offer) < at(&|effect| *effect == put(&[2, 3])), "neither what is there nor what came later");
     }
 
     #[test]

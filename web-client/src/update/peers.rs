@@ -23,6 +23,7 @@ pub(super) fn update(model: &mut Model, event: PeersEvent, effects: &mut Vec<Eff
             let is_as_before = model.peers.len() == peers.len() && model.peers.iter().zip(&peers).all(is_same);
             let has_changed = !model.peers.is_empty() && !is_as_before;
             model.peers = peers;
+            model.peers_told_at = model.now;
             model.peers_told += 1;
             if has_changed {
                 renew::changed(model, effects);

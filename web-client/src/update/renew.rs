@@ -126,6 +126,18 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_that_is_chosen_while_the_pool_is_renewed_stays_chosen() {
+        use crate::pool::Kind;
+        let mut model = stale(&["b.jpg", "c.txt"]);
+        let _ = update(&mut model, Event::TimeUp(Timer::Renew));
+        let _ = send(&mut model, found(2, &["a.jpg", "b.jpg", "c.txt"]));
+        let _ = update(&mut model, Event::TimeUp(Timer::Work));
+        let _ = send(&mut model, PoolEvent::KindChosen(Some(Kind::Image)));
+        let _ = send(&mut model, PoolEvent::Done { search: 2 });
+        assert_eq!(shown(&model), ["a.jpg", "b.jpg"]);
+    }
+
+    #[test]
     fn who_types_sorts_or_selects_is_not_disturbed_by_what_changes() {
         let again = [Effect::SetTimer(Timer::Renew, RENEW_MS)];
         let mut model = stale(&["b", "c"]);

@@ -38,17 +38,14 @@ pub(super) fn update(model: &mut Model, event: SaveEvent, effects: &mut Vec<Effe
         SaveEvent::Cancelled(id) => {
             let save = model.saves.list.iter_mut().find(|save| save.id == id);
             if let Some(save) = save.filter(|save| matches!(save.state, Saving::Running | Saving::Waiting)) {
-                if save.state == Saving::Running {
-                    effects.push(Effect::Transport(Order::CancelSave(id)));
-                }
+                // One that waits may have begun in a session that was lost.
+                effects.push(Effect::Transport(Order::CancelSave(id)));
                 save.state = Saving::Cancelled;
             }
         }
         SaveEvent::AllCancelled => {
             for save in model.saves.list.iter_mut().filter(|save| !has_ended(save)) {
-                if save.state == Saving::Running {
-                    effects.push(Effect::Transport(Order::CancelSave(save.id)));
-                }
+                effects.push(Effect::Transport(Order::CancelSave(save.id)));
                 save.state = Saving::Cancelled;
             }
         }
@@ -160,7 +157,7 @@ pub(super) fn begin_waiting(model: &mut Model, effects: &mut Vec<Effect>) {
     let waiting = model.saves.list.iter_mut().filter(|save| save.state == Saving::Waiting);
     for save in waiting.take(AT_ONCE.saturating_sub(running)) {
         save.state = Saving::Running;
-        (save.measured_at, save.measured_bytes) = (now, 0);
+        (save.measured_at, save.measured_bytes) = (now, save.bytes);
         effects.push(Effect::Transport(Order::Save {
             id: save.id,
             name: save.name.clone(),
@@ -293,6 +290,28 @@ mod tests {
         let _ = send(&mut model, SaveEvent::Done { id: 1, is_verified: false });
         assert_eq!(model.saves.list[0].state, Saving::Cancelled);
         assert_eq!(begun(&send(&mut model, SaveEvent::Retried(1))), [1]);
+    }
+
+    #[test]
+    fn the_beginning_of_what_is_cancelled_between_two_sessions_is_not_kept() {
+        let mut model = with_rows(&["a"]);
+        let _ = update(&mut model, Event::Pool(PoolEvent::RowSaveWanted(0)));
+        let _ = send(&mut model, SaveEvent::Progress { id: 1, bytes: 250 });
+        let _ = update(&mut model, Event::Link(LinkEvent::Lost(Loss::Interrupted)));
+        assert!(send(&mut model, SaveEvent::Cancelled(1)).contains(&Effect::Transport(Order::CancelSave(1))));
+    }
+
+    #[test]
+    fn what_goes_on_after_a_break_is_not_said_to_be_faster_than_it_is() {
+        let mut model = with_rows(&["a"]);
+        let _ = update(&mut model, Event::Pool(PoolEvent::RowSaveWanted(0)));
+        let _ = send(&mut model, SaveEvent::Progress { id: 1, bytes: 800 });
+        let _ = update(&mut model, Event::Link(LinkEvent::Lost(Loss::Interrupted)));
+        model.now = 10_000.0;
+        let _ = update(&mut model, Event::Link(LinkEvent::Open { url: None }));
+        model.now = 11_000.0;
+        let _ = send(&mut model, SaveEvent::Progress { id: 1, bytes: 850 });
+        assert_eq!(model.saves.list[0].speed, 50.0);
     }
 
     #[test]

@@ -49,6 +49,8 @@ impl View {
         let state = state(model);
         let is_new = self.state.replace(state) != state;
         draw_frame(&scene, state);
+        // Outside, too: it lies over everything until it is closed.
+        preview::draw(&scene);
         match state {
             "door" => {
                 if is_new {
@@ -62,7 +64,6 @@ impl View {
                 saves::draw(&scene);
                 hold::draw(&scene);
                 peers::draw(&scene);
-                preview::draw(&scene);
             }
             _ => {}
         }

@@ -89,16 +89,10 @@ impl Offers {
 
     /// Takes files off it. Answers what to tell the node.
     pub(crate) fn take(&mut self, handles: &[u32]) -> Vec<Offer> {
-        // One look at each file, however many are taken.
-        let mut is_taken = vec![false; handles.iter().max().map_or(0, |last| *last as usize + 1)];
-        for handle in handles {
-            if let Some(is_taken) = is_taken.get_mut(*handle as usize) {
-                *is_taken = true;
-            }
-        }
+        let is_taken = marked(handles);
         let (mut left, mut remove) = (BTreeMap::new(), Vec::new());
         for (path, offered) in mem::take(&mut self.files) {
-            if is_taken.get(offered.handle as usize) == Some(&true) {
+            if is_taken(offered.handle) {
                 remove.push(path);
             } else {
                 left.insert(path, offered);
@@ -163,16 +157,28 @@ impl Offers {
         self.files.get(path).cloned()
     }
 
-    /// All that is offered, as it is known now.
-    pub(crate) fn all(&self) -> Vec<Offer> {
-        let add = self.files.iter().map(|(path, offered)| announced(path.clone(), offered)).collect();
-        batches(add, Vec::new(), false)
+    /// Those of these that are offered, as they are known now.
+    pub(crate) fn these(&self, handles: &[u32]) -> Vec<Offer> {
+        let is_one = marked(handles);
+        let these = self.files.iter().filter(|(_, offered)| is_one(offered.handle));
+        batches(these.map(|(path, offered)| announced(path.clone(), offered)).collect(), Vec::new(), false)
     }
 
     /// Whether this file is still offered under this path.
     pub(crate) fn has(&self, path: &str, handle: u32) -> bool {
         self.files.get(path).is_some_and(|offered| offered.handle == handle)
     }
+}
+
+/// Whether a number is among these: one look at each file, however many there are.
+fn marked(handles: &[u32]) -> impl Fn(u32) -> bool {
+    let mut marks = vec![false; handles.iter().max().map_or(0, |last| *last as usize + 1)];
+    for handle in handles {
+        if let Some(mark) = marks.get_mut(*handle as usize) {
+            *mark = true;
+        }
+    }
+    move |handle| marks.get(handle as usize) == Some(&true)
 }
 
 fn announced(path: String, offered: &OfferedFile) -> Offered {

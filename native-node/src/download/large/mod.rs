@@ -28,10 +28,10 @@ use futures_util::stream::FuturesUnordered;
 use shared::bridge::ResetCode;
 use shared::transfer::{MOST_PIECES, Outline, PIECE_BYTES, Plan, Value, pieces_of};
 use shared::{ContentId, Moment, PeerUrl, Printable, SharedPath};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::fetch::{FetchError, blocking};
-use super::{Came, ContentTurn, Download, Offered, Provenance};
+use super::{Came, ContentTurn, Download, LARGE_FILES_PER_PEER, Offered, Provenance};
 use crate::dial::CallError;
 use crate::folder::{Arrived, LastingPart};
 use crate::lock::LockExt;
@@ -117,8 +117,16 @@ impl Download<'_> {
         let here = turn.as_deref().cloned().flatten();
         // As many as want may take it from here at once.
         let mut turn = turn.filter(|_| here.is_none());
-        let _large = self.places.large.acquire().await.map_err(|_| FetchError::Stopped)?;
-        let _place = self.places.files.acquire().await.map_err(|_| FetchError::Stopped)?;
+        // Without a place: it may take as long as all of the file.
+        self.wait_for_other_writers(&file.path, &content_words(version, file.id)).await?;
+        let of_peer = {
+            let mut large_of = self.large_of.locked();
+            let new = || Arc::new(Semaphore::new(LARGE_FILES_PER_PEER));
+            Arc::clone(large_of.entry(peer.clone()).or_insert_with(new))
+        };
+        let of_peer = of_peer.acquire_owned().await.map_err(|_| FetchError::Stopped)?;
+        let large = self.places.large.acquire().await.map_err(|_| FetchError::Stopped)?;
+        let place = self.places.files.acquire().await.map_err(|_| FetchError::Stopped)?;
         let unsaved = self.places.unsaved.acquire().await.map_err(|_| FetchError::Stopped)?;
         let mut came = self.transfer(peer, file, version, file.id, here).await;
         // It changed since it was listed: as it is now will do, too. Who is writing it may not be done yet, and its holder may
@@ -134,6 +142,14 @@ impl Download<'_> {
             let now = self.dialer.version_of(peer, &file.name).await?;
             if now.size > TOO_LARGE {
                 return Err(FetchError::Endless(TOO_LARGE));
+            }
+            if self.max_file_size.is_some_and(|most| now.size > most) {
+                return Err(FetchError::TooLarge);
+            }
+            if !is_large(&now) {
+                drop((of_peer, large, place, unsaved));
+                let now = Offered { size: Some(now.size), version: Some(now), id: None, ..file.clone() };
+                return self.get_whole(peer, &now).await;
             }
             came = self.transfer(peer, file, now, None, None).await;
         }
@@ -165,10 +181,13 @@ impl Download<'_> {
             Ok((destination.resume(&target, &content, size)?, other))
         })
         .await?;
-        // What an earlier download left is worth more: that was proved.
-        let part = match other.filter(|_| part.had() == 0) {
+        let part = match other {
             Some(other) => {
-                let part = take_over(part, other, size).await?;
+                // It is left, too, where the person ends this.
+                self.unfinished.fetch_add(1, Ordering::Relaxed);
+                let part = take_over(part, other, size).await;
+                self.unfinished.fetch_sub(1, Ordering::Relaxed);
+                let part = part?;
                 self.observer.taken_over(part.had());
                 part
             }
@@ -349,11 +368,21 @@ impl Transfer<'_> {
         let is_gone_for_good = |error: &FetchError| match error {
             FetchError::Call(CallError::Link(error)) => error.code() == Some(ResetCode::CHANGED),
             FetchError::Call(_) => false,
-            FetchError::Lied | FetchError::Appeared | FetchError::Endless(_) => true,
+            // Of what honest ones sent each piece is proved.
+            FetchError::Lied => !self.has_of_others(),
+            FetchError::Appeared | FetchError::Endless(_) | FetchError::TooLarge => true,
             // A full disk can be emptied.
             FetchError::Save(_) | FetchError::Stopped => false,
         };
         self.lock().id.is_some() && !is_gone_for_good(error)
+    }
+
+    /// Whether there is something that was proved, and is not of one who lied.
+    fn has_of_others(&self) -> bool {
+        let liars: Vec<_> = self.holders().into_iter().filter(|it| matches!(it.why_gone(), Some(FetchError::Lied))).collect();
+        let state = self.lock();
+        let is_honest = |peer: &PeerUrl| liars.iter().all(|liar| liar.peer != *peer);
+        state.outline.is_some() && (state.kept_before > 0 || state.from.keys().any(is_honest))
     }
 
     /// Counts it among the unfinished files, or not any more.

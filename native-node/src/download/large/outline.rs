@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shared::transfer::{Outline, PIECE_BYTES};
+use shared::transfer::{Outline, PIECE_BYTES, pieces_of};
 
 use super::{Transfer, back_off};
 use crate::dial::{CallError, Outlined};
@@ -14,6 +14,8 @@ use crate::folder::LastingPart;
 const LEAST_PATIENCE: Duration = Duration::from_secs(30);
 /// … and not longer than it would take to fetch the same again at so many bytes per second.
 const LAN: u64 = 100 << 20;
+/// Pieces whose outline takes a second at the slowest.
+const OUTLINED_A_SECOND: u64 = 8 << 10;
 /// Pieces that are looked at in one go: a person who ends the download does not wait for more.
 const AT_ONCE: u64 = 32;
 
@@ -30,7 +32,10 @@ pub(super) enum Asked {
 impl Transfer<'_> {
     /// Asks a holder, and takes its answer over if it is of what we fetch.
     pub(super) async fn ask(&self, holder: &super::Holder) -> Result<Asked, CallError> {
-        match self.download.dialer.outline(&holder.peer, &holder.name, holder.version).await? {
+        // Others wait meanwhile, for what is 32 bytes for each MiB.
+        let patience = LEAST_PATIENCE + Duration::from_secs(pieces_of(self.size) / OUTLINED_A_SECOND);
+        let asking = self.download.dialer.outline(&holder.peer, &holder.name, holder.version);
+        match tokio::time::timeout(patience, asking).await.unwrap_or(Err(CallError::Slow))? {
             Outlined::Known(outline) => Ok(if self.take(holder, outline) { Asked::Known } else { Asked::Never }),
             Outlined::Later => Ok(Asked::Later),
             Outlined::Never => Ok(Asked::Never),

@@ -134,6 +134,13 @@ impl Catalog {
         self.iter_from(self.place_after(after))
     }
 
+    /// The files below a folder, in their order; below none, all of them.
+    pub fn iter_below(&self, folder: Option<&SharedPath>) -> impl Iterator<Item = (PathRef<'_>, &Entry)> {
+        let below = folder.map(|folder| format!("{folder}/")).unwrap_or_default();
+        let (Ok(place) | Err(place)) = self.find(&below);
+        self.iter_from(place).take_while(move |(path, _)| path.as_str().starts_with(&below))
+    }
+
     fn iter_from(&self, (first, start): Place) -> impl Iterator<Item = (PathRef<'_>, &Entry)> {
         let blocks = self.blocks.iter().skip(first).enumerate();
         blocks.flat_map(move |(number, block)| {
@@ -331,11 +338,7 @@ impl Catalog {
 
     /// Takes out every file below the folder `folder`; answers how many there were.
     pub fn remove_folder(&mut self, folder: &SharedPath) -> usize {
-        let below = format!("{}/", folder.as_str());
-        let (Ok(place) | Err(place)) = self.find(&below);
-        let files = self.iter_from(place).map(|(path, _)| path);
-        let gone: Vec<SharedPath> =
-            files.take_while(|path| path.as_str().starts_with(&below)).map(PathRef::to_path).collect();
+        let gone: Vec<SharedPath> = self.iter_below(Some(folder)).map(|(path, _)| path.to_path()).collect();
         for path in &gone {
             self.remove(path);
         }
