@@ -267,6 +267,19 @@ impl Node {
         &self.dialer
     }
 
+    /// Whether files can be put into the folder, as far as its permissions go.
+    pub(crate) fn can_be_written(&self) -> bool {
+        #[cfg(unix)]
+        {
+            let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+            rustix::fs::access(self.folder(), access).is_ok()
+        }
+        #[cfg(not(unix))]
+        {
+            !std::fs::metadata(self.folder()).is_ok_and(|folder| folder.permissions().readonly())
+        }
+    }
+
     /// Where members put files, if they may.
     pub(crate) fn drop_box(&self) -> Option<&DropBox> {
         self.drop_box.as_ref()

@@ -93,7 +93,7 @@ impl Config {
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {0}: {1}")]
+    #[error("cannot listen on {0}: {1}{hint}", hint = hint_for(.1))]
     Bind(SocketAddr, std::io::Error),
     /// The listener has no address.
     #[error("cannot tell on which address the node listens: {0}")]
@@ -123,6 +123,16 @@ impl NodeError {
     #[must_use]
     pub fn is_taken(&self) -> bool {
         matches!(self, Self::Bind(_, error) if error.kind() == std::io::ErrorKind::AddrInUse)
+    }
+}
+
+/// What to do about it.
+fn hint_for(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => "; take another --port, or name none",
+        std::io::ErrorKind::AddrNotAvailable => "; this machine has no such address, see --bind",
+        std::io::ErrorKind::PermissionDenied => "; take a --port from 1024 on",
+        _ => "",
     }
 }
 

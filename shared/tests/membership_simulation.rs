@@ -2,7 +2,7 @@
 //!
 //! The same seed always prints the same. Bytes are those of the datagrams, 28 more each for IP and UDP, and those of the
 //! comparisons, which run in sessions that are not modelled otherwise. With `TINYP2P_NODES=1000` (and `--release`, `--nocapture`)
-//! the trial `a_pool_of_any_size` takes so many nodes instead of 100.
+//! the trial `a_pool_of_any_size` takes so many nodes instead of 100; ten thousand need 11 GB.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this is test")]
 
@@ -24,8 +24,16 @@ fn nodes() -> usize {
     std::env::var("TINYP2P_NODES").map_or(100, |count| count.parse().unwrap())
 }
 
+/// More than this are not started at once: a hundred million times somebody would hear of somebody new, from ten others each.
+const AT_ONCE: usize = 3_000;
+/// How many of those begin together.
+const GROUP: usize = 100;
+
 /// A pool of `count`, whose members started within ten seconds and know each other.
 fn pool(seed: u64, count: usize) -> Network {
+    if count > AT_ONCE {
+        return gathered(seed, count);
+    }
     let mut net = Network::new(seed);
     for node in 0..count {
         let at = if node == 0 { Moment(0) } else { Moment(net.random(10_000)) };
@@ -33,6 +41,29 @@ fn pool(seed: u64, count: usize) -> Network {
     }
     let took = net.run_until(Moment(300_000), Network::is_whole).unwrap();
     println!("{count} nodes, started within 10 s: views whole after {:.1} s", took.since(Moment(10_000)).as_secs_f64());
+    net.run_for(seconds(60));
+    net
+}
+
+/// The same of so many that they come together from groups, by comparing: all of one group with all of the next, then of two
+/// with those of two, and so on.
+fn gathered(seed: u64, count: usize) -> Network {
+    let mut net = Network::of_one_key(seed);
+    for node in 0..count {
+        let first = node - node % GROUP;
+        let at = if node == first { Moment(0) } else { Moment(net.random(10_000)) };
+        net.start(at, node, first);
+    }
+    net.run_for(seconds(30));
+    let mut apart = GROUP;
+    while apart < count {
+        (0..count).for_each(|node| net.compare(node, (node + apart) % count));
+        apart *= 2;
+    }
+    println!("{count} nodes, come together from {} groups", count.div_ceil(GROUP));
+    let from = net.now;
+    let took = net.run_until(from + seconds(300), Network::is_whole).unwrap();
+    println!("views whole after {:.1} s", took.since(from).as_secs_f64());
     net.run_for(seconds(60));
     net
 }

@@ -1,10 +1,11 @@
 //! What somebody who has the password may send: as little as a stranger can it fill the memory or stop the others.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use libtest_mimic::Trial;
-use shared::bridge::{Exchange, Message, Session};
+use shared::bridge::{Exchange, Kind, Message, Read, ReadMany, Role, Session};
 use shared::limits::{RECORD_OVERHEAD_BYTES, RECORD_PAYLOAD_BYTES};
 use tokio_tungstenite::tungstenite::Message as Frames;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
@@ -12,14 +13,22 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::caller::{Caller, destination, secret};
 use super::on_runtime;
-use crate::harness::test;
+use crate::harness::node::tinyp2p;
+use crate::harness::process::{Running, wait_for};
+use crate::harness::sockets::unheard;
+use crate::harness::tab::hello;
+use crate::harness::tree::binary;
+use crate::harness::{ok, test};
 use crate::hostile::victim::{GoodCaller, PASSWORD, Victim};
 
 /// The longest message that a session takes, in bytes.
 const LONGEST: usize = RECORD_PAYLOAD_BYTES + RECORD_OVERHEAD_BYTES;
 
 pub(super) fn trials() -> Vec<Trial> {
-    vec![test("bridge::c17_a_member_fills_no_memory_and_stops_nobody", members)]
+    vec![
+        test("bridge::c17_a_member_fills_no_memory_and_stops_nobody", members),
+        test("bridge::c17_who_takes_nothing_of_what_they_ask_for_leaves_places_to_others", stalled),
+    ]
 }
 
 /// A session with the node.
@@ -94,4 +103,42 @@ fn members() {
     });
     good.must_have_been_served("members without manners");
     victim.must_be_well("members without manners", 24 << 20);
+}
+
+fn stalled() {
+    let victim = Victim::with(&[("a.txt", b"a"), ("big.bin", &binary(32 << 20))]);
+    let _caller = on_runtime(async {
+        let (mut caller, mut session) = member(&victim).await;
+        let read = Read {
+            peer: None,
+            of: String::new(),
+            path: "big.bin".into(),
+            from: 0,
+            length: None,
+            version: None,
+            reader: None,
+            aside: None,
+        };
+        let batch = Message::from(ReadMany { of: String::new(), paths: vec!["a.txt".into()] });
+        let mut said = vec![(0, Message::from(hello(Role::Command, "Eve", None))), (1, read.into())];
+        said.extend((0..64).map(|number| (3 + 2 * number, batch.clone())));
+        for (number, (stream, message)) in said.into_iter().enumerate() {
+            let record = session.sealer.seal(message.kind(), stream, &message.encode()).unwrap();
+            caller.say(record).await;
+            if number == 1 {
+                // All of it may come, and none is taken.
+                let credit = session.sealer.seal(Kind::CREDIT, 1, &(1_u32 << 30).to_le_bytes()).unwrap();
+                caller.say(credit).await;
+            }
+        }
+        caller
+    });
+    let node = &victim.node;
+    wait_for("all of that to be heard", Duration::from_secs(60), || (unheard(node.port()) == 0).then_some(()));
+    let to = tempfile::tempdir().unwrap();
+    let mut get = tinyp2p(PASSWORD);
+    get.args(["get", &node.url, "a.txt", "--to"]).arg(to.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Symptom: whoever else wanted files waited 30 s for each of their batches.
+    ok(&Running::new(get.spawn().unwrap()).wait(Duration::from_secs(20)));
+    assert!(to.path().join("a.txt").exists());
 }

@@ -324,10 +324,26 @@ fn out_of_descriptors() {
     wait_for("an accept to fail", PATIENCE, || {
         victim.node.process.error_text().contains("cannot accept").then_some(())
     });
+    // That it cannot open its folder then says nothing of the folder: nothing of it is taken off the list.
+    let looks = || switches_of(id, "folder-watch");
+    let before = looks();
+    wait_for("it to look at its folder, again and again", PATIENCE, || (looks() >= before + 4).then_some(()));
     drop(waiting);
     let start = Instant::now();
     victim.must_answer();
+    assert!(!victim.node.process.error_text().contains("is gone"), "{}", victim.node.process.error_text());
     eprintln!("out of descriptors: served {:?} after they were given back", start.elapsed());
     limit(256);
     victim.must_be_well("out of descriptors", 8 << 20);
+}
+
+/// How often a thread of a process has waited for something.
+fn switches_of(process: u32, thread: &str) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap().flatten();
+    let named =
+        |task: &std::path::Path| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim_end() == thread);
+    let task = tasks.map(|task| task.path()).find(|task| named(task)).expect("its thread");
+    let status = std::fs::read_to_string(task.join("status")).unwrap();
+    let switches = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    switches.expect("its switches").trim().parse().unwrap()
 }

@@ -21,6 +21,7 @@ pub(super) fn trials() -> Vec<Trial> {
         browser::trial("page::b12_the_password_is_nowhere_but_in_memory", nowhere),
         browser::trial("page::b12_an_invite_unlocks_and_is_wiped", invited),
         browser::trial("page::who_leaves_forgets_the_password", leaves),
+        browser::trial("page::b12_what_is_pasted_beside_the_password_is_not_shared", pasted),
     ]
 }
 
@@ -43,6 +44,23 @@ async fn wrong_and_right(browser: &Browser) -> Result<(), Failed> {
     unlock(browser, PASSWORD).await?;
     is_open(browser).await?;
     until_found(browser, &["notes.txt"]).await?;
+    Ok(())
+}
+
+async fn pasted(browser: &Browser) -> Result<(), Failed> {
+    let share = tree(&[("notes.txt", b"a")]);
+    let node = Node::serve(share.path(), PASSWORD, &[]);
+    browser.go(&node.url).await?;
+    browser.until("document.getElementById('password').checkVisibility()").await?;
+    // The keyboard is on the button that shows the password, not in its field.
+    browser.click("#show").await?;
+    browser.paste(PASSWORD).await?;
+    unlock(browser, PASSWORD).await?;
+    is_open(browser).await?;
+    browser.paste("a shopping list").await?;
+    browser.until("document.querySelectorAll('#held .line').length > 0").await?;
+    let held = browser.run("return document.querySelectorAll('#held .line').length", &[]).await?;
+    assert_eq!(held, json!(1), "only what was pasted inside");
     Ok(())
 }
 

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use super::{Got, Holder, MIB, begin, ls, wait_for_part};
+use super::{Got, Holder, MIB, PASSWORD, begin, begin_with, ls, wait_for_part};
+use crate::harness::node::tinyp2p;
 use crate::harness::process::wait_for;
 use crate::harness::test;
 use crate::harness::tree::{binary, content};
@@ -18,6 +19,7 @@ pub(super) fn trials() -> Vec<Trial> {
         test("a_lying_holder_is_named_and_an_honest_one_makes_the_file_whole", lying_beside_honest),
         test("a_small_file_that_is_not_what_was_hashed_is_no_file", lying_small),
         test("a_file_that_changed_meanwhile_is_never_mixed", changed),
+        test("a_file_that_grew_beyond_what_is_wanted_is_not_fetched", grown),
     ]
 }
 
@@ -139,4 +141,20 @@ fn changed() {
     wait_for_time(&holder, "big.bin");
     Got::get(holder.url(), to.path()).exits_with(0).is_verified("big.bin");
     assert!(std::fs::read(to.path().join("big.bin")).unwrap() == old);
+}
+
+fn grown() {
+    let holder = Holder::of(&[("big.bin", &binary(6 << 20))], 0);
+    let (to, before) = (tempfile::tempdir().unwrap(), holder.proxy.passed());
+    holder.proxy.may_pass(3 * MIB);
+    let mut get = tinyp2p(PASSWORD);
+    let getting = begin_with(get.args(["get", "--json", "--max-file-size", "8M", holder.url(), "--to"]).arg(to.path()));
+    wait_for("the last byte that may pass", Duration::from_secs(60), || holder.proxy.is_stopped().then_some(()));
+    std::fs::write(holder.share.path().join("big.bin"), binary(40 << 20)).unwrap();
+    holder.proxy.may_pass(u64::MAX);
+    let got = Got::of(getting.wait(Duration::from_secs(120)));
+    got.exits_with(1);
+    assert!(got.words().contains("larger than --max-file-size by now"), "{}", got.words());
+    let passed = holder.proxy.passed() - before;
+    assert!(content(to.path()).is_empty() && passed < 16 * MIB, "{passed} bytes");
 }

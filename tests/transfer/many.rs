@@ -14,6 +14,7 @@ pub(super) fn trials() -> Vec<Trial> {
         test("two_and_three_holders_each_send_their_share", shares),
         test("holders_of_one_content_send_it_together_whatever_they_call_it", other_names),
         test("a_slow_and_a_dying_holder_cost_only_their_runs", slow_and_dying),
+        test("large_files_of_a_slow_node_keep_nobody_elses_from_coming", slow_node),
     ]
 }
 
@@ -108,4 +109,33 @@ fn slow_and_dying() {
     assert!(std::fs::read(to.path().join("big.bin")).unwrap() == whole);
     let sent = |holder: &Holder| from.get(holder.url()).copied().unwrap_or(0);
     assert!(sent(&holders[1]) > sent(&holders[0]), "the slow one sends less: {from:?}");
+}
+
+fn slow_node() {
+    let names = |of: &str| (0..8).map(|number| format!("{of} {number}.bin")).collect::<Vec<_>>();
+    let (of_slow, of_fast) = (names("slow"), names("fast"));
+    let bytes: Vec<_> = (0..16).map(|_| binary(2 << 20)).collect();
+    let files = |names: &'_ [String], at: usize| -> Vec<(String, Vec<u8>)> {
+        names.iter().cloned().zip(bytes[at..].iter().cloned()).collect()
+    };
+    let (slow, fast) = (files(&of_slow, 0), files(&of_fast, 8));
+    let slow: Vec<(&str, &[u8])> = slow.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let fast: Vec<(&str, &[u8])> = fast.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let slow = Holder::of(&slow, 0);
+    let mut fast = Holder::prepare(&fast, 0);
+    fast.start(&["--join", slow.url()]);
+    wait_for("both to be listed and hashed", Duration::from_secs(90), || {
+        let rows = ls(slow.url());
+        (rows.len() == 16 && rows.iter().all(|row| row["id"].is_string())).then_some(())
+    });
+    // From now on it sends next to nothing: before, its files took all places that the others gave back.
+    slow.proxy.set_rate(MIB / 16);
+    let to = tempfile::tempdir().unwrap();
+    let getting = begin(slow.url(), to.path());
+    wait_for("all of the fast one", Duration::from_secs(100), || {
+        of_fast.iter().all(|name| to.path().join(name).exists()).then_some(())
+    });
+    let there = of_slow.iter().filter(|name| to.path().join(name).exists()).count();
+    assert!(there < of_slow.len(), "it was slow");
+    drop(getting.kill());
 }

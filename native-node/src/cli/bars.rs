@@ -9,7 +9,7 @@ use std::time::Duration;
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shared::{PeerUrl, Printable, SharedPath};
 
-use super::output::{differs_line, missed_line, note, planned_line, saved_line, say};
+use super::output::{differs_line, missed_line, note, planned_line, saved_line, say, waited_for_line};
 use crate::download::{Missed, Observer, Offered, SavedFile};
 use crate::lock::LockExt;
 
@@ -107,6 +107,8 @@ fn skip(bar: &ProgressBar, bytes: u64) {
     // This has it look at its position, so that the leap is behind it when it forgets its speed.
     bar.inc_length(0);
     bar.reset_eta();
+    // What was drawn of the leap is not left there until more comes.
+    bar.force_draw();
 }
 
 impl Observer for Bars {
@@ -196,6 +198,10 @@ impl Observer for Bars {
         self.count(&state);
         drop(state);
         self.all.suspend(|| say(saved_line(saved)));
+    }
+
+    fn waited_for(&self, peer: &PeerUrl) {
+        self.all.suspend(|| note(waited_for_line(peer)));
     }
 
     fn missed(&self, missed: &Missed) {

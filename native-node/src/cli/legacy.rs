@@ -57,7 +57,7 @@ impl LegacyArguments {
         if self.is_on() && of_2004.unwrap_or(password).is_weak() {
             note(
                 "note: this password is easily guessed, and peers of 2004 show whoever listens what to guess it from;\n      \
-                 take 12 characters or more, or --legacy off if nobody needs 2004 (--weak: say no more)",
+                 take 12 characters or more (--weak: say no more)",
             );
         }
         Ok(())

@@ -108,7 +108,10 @@ pub(super) fn announce(node: &Node, made: Option<&str>, is_found: bool) {
         format!("  join       tinyp2p serve --join {}\n", node.url())
     };
     if node.drop_box().is_some() {
-        text += &format!("  drop box   tinyp2p put {} FILE…      (whoever has the password may)\n", node.url());
+        text += &match node.can_be_written() {
+            true => format!("  drop box   tinyp2p put {} FILE…      (whoever has the password may)\n", node.url()),
+            false => "  drop box   none: this program may not write to the folder; change its permissions\n".to_owned(),
+        };
     }
     say(text);
 }
@@ -367,6 +370,9 @@ impl Observer for Lines {
     fn saved(&self, saved: &SavedFile<'_>) {
         say(saved_line(saved));
     }
+    fn waited_for(&self, peer: &PeerUrl) {
+        note(waited_for_line(peer));
+    }
     fn missed(&self, missed: &Missed) {
         note(missed_line(missed));
     }
@@ -375,6 +381,10 @@ impl Observer for Lines {
 fn offer(files: usize, bytes: Option<u64>) -> String {
     let bytes = bytes.map(|bytes| format!(", {}", HumanBytes(bytes))).unwrap_or_default();
     format!("{}{bytes}", self::files(files))
+}
+
+pub(super) fn waited_for_line(peer: &PeerUrl) -> String {
+    format!("{peer} cannot be reached any more; it is waited for, a minute at most")
 }
 
 pub(super) fn planned_line(file: &Offered, save_as: &SharedPath) -> String {

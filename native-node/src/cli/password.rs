@@ -44,7 +44,7 @@ impl PasswordArguments {
             io::ErrorKind::Interrupted => Failure::Interrupted,
             _ => Failure::Usage(format!("the password cannot be asked for: {error}")),
         };
-        let mut terminal = Terminal::as_it_is();
+        let mut terminal = Terminal::without_echo();
         let (tell, told) = oneshot::channel();
         // Of its own: no end of this program waits for somebody to type.
         let asking = std::thread::Builder::new().name("ask".into());
@@ -63,12 +63,18 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn as_it_is() -> Self {
+    /// From here on nothing that is typed is shown: some type, and programs do, the moment that they are asked.
+    fn without_echo() -> Self {
         Self {
             #[cfg(unix)]
             before: File::open("/dev/tty").ok().and_then(|tty| {
-                let attributes = rustix::termios::tcgetattr(&tty).ok()?;
-                Some((tty, attributes))
+                use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+                let before = tcgetattr(&tty).ok()?;
+                let mut quiet = before.clone();
+                quiet.local_modes.remove(LocalModes::ECHO);
+                quiet.local_modes.insert(LocalModes::ECHONL);
+                tcsetattr(&tty, OptionalActions::Now, &quiet).ok()?;
+                Some((tty, before))
             }),
             is_answered: false,
         }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::legacy::LegacyArguments;
 use super::output::{self, Failure};
 use super::password::{self, PasswordArguments};
+use super::whom::PeerParser;
 use super::{PORT, peer_url, qr, size};
 use crate::discover::Discovery;
 use crate::drop_box::DropBoxLimits;
@@ -38,9 +39,9 @@ pub(super) struct Serve {
     /// The URL that others reach this node by, where it cannot know it (behind a router, in a container).
     #[arg(long, value_parser = peer_url)]
     url: Option<PeerUrl>,
-    /// Join the network of this peer. Can be given more than once; one that answers is enough.
-    #[arg(long, value_name = "URL", value_parser = peer_url)]
-    join: Vec<PeerUrl>,
+    /// Join the network of this peer, by its URL or an invite. Can be given more than once; one that answers is enough.
+    #[arg(long, value_name = "URL", value_parser = PeerParser)]
+    join: Vec<(PeerUrl, Option<Password>)>,
     /// Neither look for other nodes on this network nor be found there.
     #[arg(long)]
     no_discovery: bool,
@@ -82,11 +83,13 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) async fn run(self, shutdown: CancellationToken) -> Result<ExitCode, Failure> {
-        let (password, made) = match self.password.given()? {
+    pub(super) async fn run(mut self, shutdown: CancellationToken) -> Result<ExitCode, Failure> {
+        let (join, invited): (Vec<_>, Vec<_>) = std::mem::take(&mut self.join).into_iter().unzip();
+        let given = self.password.given()?.or_else(|| invited.into_iter().flatten().next());
+        let (password, made) = match given {
             Some(given) => (given, None),
             // Whoever joins others must know their password; a new one would only be refused.
-            None if self.ask || !self.join.is_empty() => {
+            None if self.ask || !join.is_empty() => {
                 let asked = shutdown.run_until_cancelled(self.password.given_or_asked());
                 (asked.await.ok_or(Failure::Interrupted)??, None)
             }
@@ -113,7 +116,7 @@ impl Serve {
             legacy: self.legacy.is_on(),
             legacy_password,
             url: self.url,
-            join: self.join,
+            join,
             discovery,
             name: self.name,
             aliases: self.alias,

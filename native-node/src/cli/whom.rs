@@ -93,12 +93,38 @@ impl TypedValueParser for WhomParser {
 
     fn parse_ref(&self, command: &clap::Command, _: Option<&clap::Arg>, value: &OsStr) -> Result<Whom, clap::Error> {
         let text = value.to_string_lossy();
-        Whom::parse(&text).map_err(|why| {
-            let shown = Printable::short(text.split('#').next().unwrap_or_default(), 100).to_string();
-            let message = format!("invalid value '{shown}' for '<URL>': {why}\n");
-            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
-        })
+        Whom::parse(&text).map_err(|why| invalid(command, &text, &why.to_string()))
     }
+}
+
+/// The same of a peer alone: its URL, and the password where it was an invite.
+#[derive(Debug, Clone)]
+pub(super) struct PeerParser;
+
+impl TypedValueParser for PeerParser {
+    type Value = (PeerUrl, Option<Password>);
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        let text = value.to_string_lossy();
+        match Whom::parse(&text) {
+            Ok(Whom::Peer(url, password)) => Ok((url, password)),
+            Ok(Whom::Lan) => Err(invalid(command, &text, "nodes of one network find each other by themselves")),
+            Err(WhomError::Url(why)) => Err(invalid(command, &text, &why.to_string())),
+            Err(why) => Err(invalid(command, &text, &why.to_string())),
+        }
+    }
+}
+
+/// What is behind a "#" is a secret.
+fn invalid(command: &clap::Command, text: &str, why: &str) -> clap::Error {
+    let shown = Printable::short(text.split('#').next().unwrap_or_default(), 100).to_string();
+    let message = format!("invalid value '{shown}' for '<URL>': {why}\n");
+    clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ async fn mint(desk: &Desk, Ticket { peer, path, preview }: Ticket) -> Result<Tic
 async fn mint_for_archive(desk: &Desk, Collect { name, files }: Collect) -> Result<Ticketed, Refusal> {
     let node = desk.node();
     if files.len() > ARCHIVE_FILES {
-        return Err(Refusal::new(ResetCode::BAD_REQUEST, format!("at most {ARCHIVE_FILES} files at once")));
+        return Err(Refusal::new(ResetCode::BAD_REQUEST, format!("at most {ARCHIVE_FILES} files in one archive")));
     }
     let mut wishes = Vec::with_capacity(files.len());
     for Ticket { peer, path, .. } in files {

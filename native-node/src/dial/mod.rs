@@ -179,7 +179,12 @@ impl Dialer {
         tokio::time::timeout(WHOLE_SEARCH, asking).await.unwrap_or(Err(CallError::Slow))
     }
 
-    async fn ask_search_of(&self, url: &PeerUrl, search: Search, mut told: impl FnMut(Message)) -> Result<(), CallError> {
+    async fn ask_search_of(
+        &self,
+        url: &PeerUrl,
+        search: Search,
+        mut told: impl FnMut(Message),
+    ) -> Result<(), CallError> {
         let link = self.link(url).await?;
         let mut replies = link.ask(search, WINDOW).await?.within(SEARCH);
         let mut held = 0_usize;

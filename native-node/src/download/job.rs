@@ -138,6 +138,8 @@ pub trait Observer: Send + Sync {
     fn differs(&self, file: &Offered, peer: &PeerUrl, how: &str);
     /// It is on the disk.
     fn saved(&self, saved: &SavedFile<'_>);
+    /// A peer cannot be reached any more, and is waited for.
+    fn waited_for(&self, _peer: &PeerUrl) {}
     /// It, or a peer, did not work out.
     fn missed(&self, missed: &Missed);
     /// All is over, even if some of it has not noticed yet: the last words are said next.

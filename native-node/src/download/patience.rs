@@ -26,6 +26,8 @@ pub(super) struct Patience {
 #[derive(Debug, Clone, Copy, Default)]
 struct Tried {
     failures: u32,
+    /// Whether it was said that it is waited for.
+    is_told_of: bool,
     skipped: usize,
 }
 
@@ -40,6 +42,11 @@ impl Patience {
         if let Some(tried) = self.lock().get_mut(peer) {
             tried.failures = 0;
         }
+    }
+
+    /// Whether it was not said yet that it is waited for.
+    pub(super) fn is_news(&self, peer: &PeerUrl) -> bool {
+        !std::mem::replace(&mut self.lock().entry(peer.clone()).or_default().is_told_of, true)
     }
 
     /// A file did not come.

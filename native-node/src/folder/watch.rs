@@ -65,8 +65,18 @@ fn start<P: Fn(Vec<Change>) + Send + 'static>(
     let at_watch = Arc::clone(&inbox);
     let thread = thread::Builder::new().name("folder-watch".into()).spawn(move || {
         let watcher = open_watcher(share.root(), &at_watch);
-        Watch { share, publish, open_watcher, inbox: at_watch, watcher, changes: Vec::new(), seen: None, told: None, is_short: false }
-            .run();
+        Watch {
+            share,
+            publish,
+            open_watcher,
+            inbox: at_watch,
+            watcher,
+            changes: Vec::new(),
+            seen: None,
+            told: None,
+            is_short: false,
+        }
+        .run();
     })?;
     Ok(Watching { inbox, thread: Some(thread) })
 }

@@ -180,8 +180,8 @@ where
 /// are what is counted.
 fn is_within_bounds(message: &Message) -> bool {
     match message {
-        Message::Exchange(exchange) => exchange.tell.len() <= limits::ROSTER_PEERS,
-        Message::Collect(collect) => collect.files.len() <= limits::ARCHIVE_FILES,
+        // More than are looked at, so that a roster may grow.
+        Message::Exchange(exchange) => exchange.tell.len() <= 8 * limits::ROSTER_TEXTS_PER_EXCHANGE,
         Message::Put(put) => put.files.len() <= limits::PUT_FILES,
         Message::ReadMany(read) => read.paths.len() <= limits::BATCH_FILES,
         Message::Files(files) => files.sizes.len() <= limits::BATCH_FILES,

@@ -200,6 +200,33 @@ async fn who_asks_for_too_much_at_once_is_told_to_come_again() {
 }
 
 #[tokio::test]
+async fn who_lists_more_than_fits_into_one_request_is_refused() {
+    let (here, _there) = linked_to(Waits(Arc::default())).await;
+    let exchange = |count| Exchange { of: String::new(), tell: vec![String::new(); count] };
+    let mut refused = here.ask(exchange(100_000), 0).await.unwrap();
+    assert_eq!(refused.next().await.unwrap_err().code(), Some(ResetCode::BAD_REQUEST));
+    let mut taken = here.ask(exchange(512), 0).await.unwrap();
+    // An answer to what is asked later: the other is being looked at.
+    let again = here.ask(exchange(100_000), 0).await.unwrap().next().await;
+    assert!(again.is_err() && taken.next().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn what_is_said_to_who_takes_nothing_waits() {
+    let (near, _far) = tokio::io::duplex(64 << 10);
+    let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+    let (here, _) = Link::start(sessions().0, near, Side::Initiator, Arc::new(Source::default()));
+    let mut said = 0;
+    let saying = async {
+        while here.say(Address { url: "x".repeat(100_000) }).await.is_ok() {
+            said += 1;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(2), saying).await;
+    assert!(ended.is_err() && said <= COMMANDS + 16, "{said} were taken");
+}
+
+#[tokio::test]
 async fn an_answer_that_is_dropped_is_no_end() {
     struct Dropping;
     impl Handler for Dropping {

@@ -146,7 +146,13 @@ impl Putting {
 /// # Errors
 /// [`PutError::Node`], or [`PutError::Refused`] with what it says.
 pub async fn takes(dialer: &Dialer, node: &PeerUrl) -> Result<(), PutError> {
-    let cannot = |error: CallError| PutError::Node(node.clone(), error);
+    let cannot = |error: CallError| match error {
+        CallError::LegacyOff | CallError::NoBridge => {
+            let words = "it speaks the protocol of 2004, if any, and that takes no files";
+            PutError::Refused(node.clone(), words.into())
+        }
+        error => PutError::Node(node.clone(), error),
+    };
     dialer.links().typed(node);
     let link = dialer.link(node).await.map_err(cannot)?;
     let asked = link.ask(bridge::Put { files: Vec::new() }, 0).await;

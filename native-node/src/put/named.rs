@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use shared::{Entry, SharedPath};
+use shared::{Entry, SharedPath, is_xml_text};
 
 use super::PutError;
 use crate::folder::{Found, LeftOut, OpenError, OpenedFile, Share, ShareOptions};
@@ -91,16 +91,18 @@ fn add(
 fn add_folder(folder: &Path, name: &SharedPath, all: &mut Vec<Named>) -> Result<LeftOut, PutError> {
     let share = Arc::new(Share::open(folder, ShareOptions::default())?);
     let mut walk = share.walk(None).map_err(|error| PutError::Unreadable(folder.into(), error))?;
-    let mut too_deep = 0;
+    let (mut too_deep, mut unlisted) = (0, 0);
     for found in walk.by_ref() {
         let Found::File(within, entry) = found else { continue };
+        // No list could show it here; there it gets another name.
+        unlisted += u64::from(!is_xml_text(within.as_str()));
         match SharedPath::parse(&format!("{name}/{within}")) {
             Ok(path) => all.push(Named { share: Arc::clone(&share), within, path, entry }),
             Err(_) => too_deep += 1,
         }
     }
     let left_out = walk.left_out();
-    Ok(LeftOut { unnamable: left_out.unnamable + too_deep, ..left_out })
+    Ok(LeftOut { unnamable: left_out.unnamable.saturating_sub(unlisted) + too_deep, ..left_out })
 }
 
 #[cfg(test)]
@@ -125,6 +127,10 @@ mod tests {
         let mut found = paths(&[at("one"), at("one/a"), at("two/a"), at("one/.hidden"), at("two/../one/deep/.")]);
         found.sort();
         assert_eq!(found, [".hidden", "a", "a (1)", "deep/b", "one/a", "one/deep/b"]);
+        // No list could show it here; it is put all the same, under another name.
+        fs::write(at("two/es\x1bc"), "").unwrap();
+        let (files, left_out) = named(&[at("two")]).unwrap();
+        assert_eq!((files.len(), left_out.unnamable), (2, 0));
         let (files, _) = named(&[at("two/a")]).unwrap();
         assert_eq!((files[0].entry.size, files[0].open().unwrap().size), (5, 5));
     }

@@ -32,6 +32,24 @@ fn a_run_is_as_long_as_its_holder_is_fast() {
 }
 
 #[test]
+fn both_last_pieces_of_a_holder_that_fell_silent_are_asked_twice() {
+    let mut plan = Plan::new(5, 1);
+    let (other, silent) = (run(plan.take(Moment(0), 2)), run(plan.take(Moment(0), 1)));
+    assert_eq!((other.pieces.clone(), silent.pieces.clone()), (0..2, 2..4));
+    assert!(plan.came(Moment(10), other.number) && plan.came(Moment(20), other.number));
+    plan.end(other.number);
+    assert!(plan.came(Moment(120), silent.number));
+    assert_eq!(run(plan.take(Moment(120), 1)).pieces, 4..5);
+    let first = run(plan.take(Moment(10_000), 2));
+    assert!(plan.came(Moment(10_005), first.number));
+    plan.end(first.number);
+    let second = run(plan.take(Moment(10_010), 2));
+    let mut both = [first.pieces.start, second.pieces.start];
+    both.sort_unstable();
+    assert_eq!(both, [3, 4]);
+}
+
+#[test]
 fn what_a_dead_holder_leaves_is_the_next_to_be_fetched() {
     let mut plan = Plan::new(4, 1);
     let (first, second) = (run(plan.take(Moment(0), 1)), run(plan.take(Moment(0), 2)));

@@ -55,6 +55,8 @@ pub(crate) struct Network {
     cost: Cost,
     /// Who knows of whom that it is down; kept of those only that are.
     down: BTreeMap<usize, BTreeSet<usize>>,
+    /// The key that everybody begins a pool with, where it is the same.
+    key: Option<[u8; 32]>,
 }
 
 fn address(node: usize) -> SocketAddr {
@@ -82,7 +84,13 @@ impl Network {
             dice: seed,
             cost: Cost::default(),
             down: BTreeMap::new(),
+            key: None,
         }
+    }
+
+    /// One in which pools that meet have one key already.
+    pub(crate) fn of_one_key(seed: u64) -> Self {
+        Self { key: Some([7; 32]), ..Self::new(seed) }
     }
 
     /// A number below `end`: SplitMix64.
@@ -228,6 +236,7 @@ impl Network {
         for byte in key.iter_mut().chain(&mut own) {
             *byte = u8::try_from(self.random(256)).unwrap();
         }
+        let key = self.key.unwrap_or(key);
         let chance = Chance { seed: self.random(u64::MAX), key: PoolKey::new(key), own };
         let swim = Swim::new(Life::new(&url, address(number), life * 1_000), chance);
         let group = self.nodes.get(&number).map_or(0, |node| node.group);

@@ -379,7 +379,8 @@ impl Transfer<'_> {
 
     /// Whether there is something that was proved, and is not of one who lied.
     fn has_of_others(&self) -> bool {
-        let liars: Vec<_> = self.holders().into_iter().filter(|it| matches!(it.why_gone(), Some(FetchError::Lied))).collect();
+        let liars: Vec<_> =
+            self.holders().into_iter().filter(|it| matches!(it.why_gone(), Some(FetchError::Lied))).collect();
         let state = self.lock();
         let is_honest = |peer: &PeerUrl| liars.iter().all(|liar| liar.peer != *peer);
         state.outline.is_some() && (state.kept_before > 0 || state.from.keys().any(is_honest))

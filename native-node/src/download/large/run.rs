@@ -14,6 +14,8 @@ use crate::download::Places;
 use crate::download::fetch::{FetchError, blocking};
 use crate::link::LinkError;
 
+/// From which wait on it is said that a peer is waited for.
+const WORTH_A_WORD: Duration = Duration::from_secs(2);
 /// A holder with nothing to do looks again so often whether another has become slow.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -134,10 +136,18 @@ impl Transfer<'_> {
                     match fetched {
                         Ok(()) => {}
                         Err(error @ (FetchError::Save(_) | FetchError::Stopped)) => return Err(error),
-                        Err(error) => match holder.failed(error) {
-                            Some(wait) => tokio::time::sleep(wait).await,
-                            None => self.tell_changed(),
-                        },
+                        Err(error) => {
+                            let is_lost = error.is_lost();
+                            match holder.failed(error) {
+                                Some(wait) => {
+                                    if is_lost && wait >= WORTH_A_WORD && self.download.patience.is_news(&holder.peer) {
+                                        self.download.observer.waited_for(&holder.peer);
+                                    }
+                                    tokio::time::sleep(wait).await;
+                                }
+                                None => self.tell_changed(),
+                            }
+                        }
                     }
                 }
             }

@@ -178,6 +178,13 @@ fn removing_a_folder_leaves_its_neighbours() {
     for text in ["d", "d!", "d-x/a", "d.txt", "d/a", "d/b/c", "d0/a", "e"] {
         catalog.insert(path(text), entry(1));
     }
+    let below = |folder: Option<&str>| {
+        let folder = folder.map(path);
+        let below: Vec<_> = catalog.iter_below(folder.as_ref()).map(|(path, _)| path.as_str().to_owned()).collect();
+        below
+    };
+    assert_eq!((below(Some("d")), below(Some("d/b"))), (vec!["d/a".into(), "d/b/c".into()], vec!["d/b/c".into()]));
+    assert_eq!((below(Some("nowhere")).len(), below(None).len()), (0, 8));
     assert_eq!(catalog.remove_folder(&path("d")), 2);
     let left: Vec<&str> = catalog.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(left, ["d", "d!", "d-x/a", "d.txt", "d0/a", "e"]);
