@@ -106,7 +106,7 @@ fn members() {
 }
 
 fn stalled() {
-    let victim = Victim::with(&[("a.txt", b"a"), ("big.bin", &binary(32 << 20))]);
+    let victim = Victim::with(&[("a.txt", b"a"), ("b.txt", b"b"), ("big.bin", &binary(32 << 20))]);
     let _caller = on_runtime(async {
         let (mut caller, mut session) = member(&victim).await;
         let read = Read {
@@ -137,8 +137,8 @@ fn stalled() {
     wait_for("all of that to be heard", Duration::from_secs(60), || (unheard(node.port()) == 0).then_some(()));
     let to = tempfile::tempdir().unwrap();
     let mut get = tinyp2p(PASSWORD);
-    get.args(["get", &node.url, "a.txt", "--to"]).arg(to.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    get.args(["get", &node.url, "txt", "--to"]).arg(to.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Symptom: whoever else wanted files waited 30 s for each of their batches.
     ok(&Running::new(get.spawn().unwrap()).wait(Duration::from_secs(20)));
-    assert!(to.path().join("a.txt").exists());
+    assert!(to.path().join("a.txt").exists() && to.path().join("b.txt").exists());
 }
