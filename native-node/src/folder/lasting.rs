@@ -173,7 +173,8 @@ impl LastingPart {
     /// What the system says.
     pub(crate) fn take_from(&mut self, other: &File, size: u64) -> io::Result<bool> {
         let (mut to, mut from, at) = (&self.file, other, SeekFrom::Start(self.had));
-        (to.seek(at)?, from.seek(at)?);
+        to.seek(at)?;
+        from.seek(at)?;
         let taken = io::copy(&mut from.take(size.saturating_sub(self.had).min(TAKEN_AT_ONCE)), &mut to)?;
         self.had += taken;
         self.unflushed.fetch_add(taken, Ordering::Relaxed);
