@@ -45,8 +45,7 @@ fn pool(seed: u64, count: usize) -> Network {
     net
 }
 
-/// The same of so many that they come together from groups, by comparing: all of one group with all of the next, then of two
-/// with those of two, and so on.
+/// The same of so many that they come together from groups, by comparing: one with somebody of each, and then all with that one.
 fn gathered(seed: u64, count: usize) -> Network {
     let mut net = Network::of_one_key(seed);
     for node in 0..count {
@@ -55,11 +54,8 @@ fn gathered(seed: u64, count: usize) -> Network {
         net.start(at, node, first);
     }
     net.run_for(seconds(30));
-    let mut apart = GROUP;
-    while apart < count {
-        (0..count).for_each(|node| net.compare(node, (node + apart) % count));
-        apart *= 2;
-    }
+    (0..count).step_by(GROUP).for_each(|first| net.compare(0, first));
+    (1..count).for_each(|node| net.compare(node, 0));
     println!("{count} nodes, come together from {} groups", count.div_ceil(GROUP));
     let from = net.now;
     let took = net.run_until(from + seconds(300), Network::is_whole).unwrap();
