@@ -23,16 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 type Batch = (Vec<Option<u32>>, Vec<u8>);
 
 pub(super) async fn answer(desk: &Desk, read: ReadMany, mut answer: Answer) {
-    let gathering = async {
-        let place = desk.place_to_batch().await?;
-        Ok::<_, Refusal>((gather(desk, read).await?, place))
-    };
     let batch = tokio::select! {
-        batch = gathering => batch,
+        batch = gather(desk, read) => batch,
         () = answer.unwanted() => return,
     };
     match batch {
-        Ok((((sizes, bytes), _place), _place_of_session)) => {
+        Ok(((sizes, bytes), _places)) => {
             let sent = async {
                 answer.reply(Files { sizes }).await?;
                 answer.data(Bytes::from(bytes)).await?;
@@ -45,13 +41,15 @@ pub(super) async fn answer(desk: &Desk, read: ReadMany, mut answer: Answer) {
     }
 }
 
-async fn gather(desk: &Desk, read: ReadMany) -> Result<(Batch, SemaphorePermit<'static>), Refusal> {
+/// The batch, and the places that it holds: among all, and among those of its session.
+async fn gather(desk: &Desk, read: ReadMany) -> Result<(Batch, [SemaphorePermit<'_>; 2]), Refusal> {
     static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
     let busy = || Refusal::from(SourceError::Busy);
     let (node, peer) = (desk.node(), ours(desk.node(), &read.of)?);
     if read.paths.len() > BATCH_FILES {
         return Err(Refusal::new(ResetCode::BAD_REQUEST, format!("at most {BATCH_FILES} files at once")));
     }
+    let of_session = desk.place_to_batch().await?;
     let place = tokio::time::timeout(PATIENCE, PLACES.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())?;
     if let Holder::Tab(_) = Holder::of(node, &peer)? {
         return Err(Refusal::new(ResetCode::UNKNOWN, "a tab gives one file at a time"));
@@ -66,7 +64,8 @@ async fn gather(desk: &Desk, read: ReadMany) -> Result<(Batch, SemaphorePermit<'
         let open = |path: Option<SharedPath>| share.open_file(&path?).ok();
         (read_small(wanted.into_iter().map(open)), place)
     });
-    reading.await.map_err(|_| SourceError::Interrupted.into())
+    let (batch, place) = reading.await.map_err(|_| SourceError::Interrupted)?;
+    Ok((batch, [place, of_session]))
 }
 
 /// A file that is shared, and small as far as we know.
